@@ -1,0 +1,305 @@
+"""The stages in order. This is the only module that knows all of them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .catalog import BACKENDS, SECTIONS
+from .core.disk import write_json
+from .core.errors import EdgequantError, RunFolderError, Unsupported
+from .core.interfaces import AbstractDataset, AbstractModel, Array
+from .core.progress import AbstractProgress, Silent
+from .core.records import Run
+from .core.rundir import RunFolder, Step
+from .pipeline import judge, results
+from .pipeline.network import Prepared, build_model, prepare, prepare_objects
+from .pipeline.variant import Variant, make, plan_variants, scores
+from .report.render import render
+from .study import Calibration, NetworkSpec, Study, check, load_study, to_toml
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Prepare = Callable[[NetworkSpec, RunFolder], Prepared]
+
+
+def run(
+    study: str | Study = "digits",
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    fresh: bool = False,
+    progress: AbstractProgress | None = None,
+) -> Run:
+    """A whole study: data and networks in; files, measurements and a report in `out` (default runs/NAME).
+
+    Resumes what an earlier run of the same folder finished; `fresh` starts over, training included.
+    Raises EdgequantError where the study cannot be run at all; a variant that fails is recorded and the rest goes on.
+    """
+    resolved = load_study(study, tuple(overrides)) if isinstance(study, str) else check(study)
+    progress = progress or Silent()
+
+    def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
+        return prepare(spec, resolved.seed, folder, progress, fresh)
+
+    return _run(resolved, Path(out or Path("runs") / resolved.name), one, fresh, progress)
+
+
+def _run(study: Study, out: Path, prepare_one: Prepare, fresh: bool, progress: AbstractProgress) -> Run:
+    with RunFolder(out, fresh) as folder:
+        (out / "study.toml").write_text(to_toml(study))
+        networks = [(spec, prepare_one(spec, folder)) for spec in study.network]
+        variants = plan_variants(study, networks)
+        _announce(study, networks, variants, progress)
+        record = _measure(study, variants, folder, progress)
+        notes = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
+        if study.quick:
+            notes.append(f"--quick: every figure is from the first {study.quick} images of its split only.")
+        found = results.assemble(study, record, results.environment(study.seed, _command()), notes)
+        write_json(out / "results.json", found)
+        finished = Run(found, out)
+        render(finished, [SECTIONS.build(name) for name in SECTIONS])
+        return finished
+
+
+def _command() -> str:
+    return " ".join(["edgequant", *sys.argv[1:]]) if Path(sys.argv[0]).name in ("edgequant", "__main__.py") else "edgequant (Python)"
+
+
+def _announce(study: Study, networks: list[tuple[NetworkSpec, Prepared]], variants: list[Variant], progress: AbstractProgress) -> None:
+    """What is to come, and about how long it takes: each variant is simulated once and run once."""
+    total = 0.0
+    for _, network in networks:
+        count = sum(v.network is network for v in variants)
+        images = len(judge.evaluation_split(network, study.quick)) + len(network.splits.validation)
+        total += judge.seconds_per_image(network) * images * count * 2 + 6 * count
+        progress.say(f"{network.name}: {network.provenance}")
+    progress.say(f"{len(variants)} variants; about {max(1, round(total / 60))} min if nothing is cached.")
+
+
+@dataclass
+class _Finished:
+    """A variant that has a file."""
+
+    variant: Variant
+    record: dict[str, Any]
+    made: Step
+    answered: Step
+    answers: Any = field(repr=False, default=None)
+
+
+def _measure(study: Study, variants: list[Variant], run: RunFolder, progress: AbstractProgress) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = []
+    finished: dict[str, _Finished] = {}
+    for variant in variants:
+        record, done = _one(variant, study, run, progress)
+        records.append(record)
+        if done:
+            finished[variant.id] = done
+    for done in finished.values():
+        _compare(done, _baseline(done, finished), study)
+    for network in dict.fromkeys(v.network.key for v in variants):
+        _time({k: d for k, d in finished.items() if d.variant.network.key == network}, run, progress)
+    return records
+
+
+def _one(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> tuple[dict[str, Any], _Finished | None]:
+    """Make and evaluate one variant; what goes wrong is in its record."""
+    progress.say(f"{variant.id}")
+    try:
+        made = make(variant, study, run, progress)
+        answered = judge.answer(variant, made, study.quick, run, progress)
+    except Unsupported as error:
+        return results.blank(variant, "unsupported", str(error)), None
+    except RunFolderError:
+        raise
+    except EdgequantError as error:
+        return results.blank(variant, "failed", str(error)), None
+    record = results.blank(variant, "ok")
+    source = made.folder / made.value["file"]
+    shipped = run.path / "artifacts" / source.name
+    shipped.parent.mkdir(exist_ok=True)
+    for path in source.parent.glob(f"{source.stem}.*"):
+        shutil.copyfile(path, shipped.parent / path.name)
+    record |= {
+        "file": f"artifacts/{source.name}",
+        "sha256": made.value["sha256"],
+        "bytes": made.value["bytes"],
+        "layers": made.value["layers"],
+        "kernels": answered.value["kernels"],
+        "seconds": {**made.value["seconds"], "evaluate": answered.value["seconds"]},
+        "calibration_checks": made.value["calibration_checks"],
+        "peak_memory_bytes": judge.memory(variant, made, run).value["bytes"],
+    }
+    return record, _Finished(variant, record, made, answered, judge.answers(variant, answered, study.quick))
+
+
+def _baseline(done: _Finished, finished: dict[str, _Finished]) -> _Finished | None:
+    """The float32 of the same network and target."""
+    for other in finished.values():
+        same = other.variant.network is done.variant.network and other.variant.target == done.variant.target
+        if same and other.variant.recipe == "float32":
+            return other
+    return None
+
+
+def _compare(done: _Finished, base: _Finished | None, study: Study) -> None:
+    """Accuracy, drop, ratio and parity of one variant, into its record."""
+    from .measure.accuracy import summary
+
+    record = done.record
+    split = "test" if done.variant.network.splits.test is not None else "validation"
+    itself = base is done
+    record |= summary(done.answers, base.answers if base else None, study.seed)
+    record["validation_top1"] = judge.validation_top1(done.variant, scores(done.made, "validation"), study.quick)
+    record["parity"] = judge.parity(done.variant, done.answered, scores(done.made, split))
+    record["compression"] = done.made.value["compression"]
+    if record["top1"] is None:
+        record["reason"] = "unlabelled"
+    if base:
+        record["baseline_id"] = base.record["id"]
+        record["size_ratio"] = base.record["bytes"] / record["bytes"]
+        record["compression"] = {"model": record["size_ratio"], **done.made.value["compression"]}
+    if itself:
+        record["p_value"] = 1.0
+
+
+def _time(group: dict[str, _Finished], run: RunFolder, progress: AbstractProgress) -> None:
+    if not group:
+        return
+    step = judge.latencies({name: (d.variant, d.made) for name, d in group.items()}, run, progress)
+    for name, done in group.items():
+        done.record["latency_ms"] = step.value["one"][name]
+        done.record["latency_ms_all_threads"] = step.value["all"][name]
+        if done.variant.recipe == "float32":
+            done.record["eager_latency_ms"] = step.value["eager"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `quantize` returns: the file, its measurements, and the run it came from."""
+
+    file: Path
+    measurements: dict[str, Any]
+    run: Run
+
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.run.folder / "report.html"
+
+
+def quantize(
+    model: str | nn.Module | AbstractModel,
+    data: Any,
+    recipe: str = "w8a8",
+    target: str = "litert",
+    out: Path | str = "runs/quantize",
+    *,
+    weights: str = "",
+    calibration: Calibration | None = None,
+    quick: int = 0,
+    allow_few: bool = False,
+    fresh: bool = False,
+    progress: AbstractProgress | None = None,
+) -> Result:
+    """One network, one recipe, one target: the float32 file, the quantized one, and how they compare.
+
+    `model`: a name or spec, `path/to/file.py:factory`, or an `nn.Module` in memory, which is taken to see
+    `(pixel - 128) / 128`. `data`: a data set's spec; a pair `(images, labels)` of arrays, images `(N, H, W, C)`
+    uint8 in 0..255; or an iterable of such pairs (a loader). Labels may be None.
+    Raises EdgequantError.
+
+    >>> result = edgequant.quantize("micro_cnn", "digits", weights="random")  # doctest: +SKIP
+    >>> result.file, result.measurements["drop"]  # doctest: +SKIP
+    """
+    progress = progress or Silent()
+    dataset = _dataset(data)
+    source = _model(model, dataset)
+    spec = NetworkSpec(
+        model=model if isinstance(model, str) else type(model).__name__,
+        data=data if isinstance(data, str) else "in memory",
+        weights=weights,
+    )
+    study = check(
+        Study(
+            name="quantize",
+            title=f"{spec.model}, {recipe}",
+            recipes=("float32", recipe),
+            targets=(target,),
+            calibration=(calibration or Calibration(),),
+            network=(spec,),
+            quick=quick,
+            allow_few=allow_few,
+        )
+    )
+
+    def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
+        return prepare_objects(source, dataset, spec, study.seed, folder, progress, fresh)
+
+    finished = _run(study, Path(out), one, fresh, progress)
+    record = finished.results["variants"][-1]
+    if record["status"] != "ok":
+        raise Unsupported(record["reason"])
+    return Result(finished.folder / record["file"], record, finished)
+
+
+def _dataset(data: Any) -> AbstractDataset:
+    from .catalog import DATASETS
+    from .data.arrays import InMemory
+
+    if isinstance(data, str | AbstractDataset):
+        return DATASETS.build(data)
+    if isinstance(data, tuple) and len(data) == 2:
+        return InMemory(np.asarray(data[0]), None if data[1] is None else np.asarray(data[1]))
+    pairs = [(np.asarray(x), np.asarray(y)) for x, y in data]
+    return InMemory(np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs]))
+
+
+def _model(model: str | nn.Module | AbstractModel, dataset: AbstractDataset) -> AbstractModel:
+    from .core.errors import BadModel
+    from .core.records import InputSpec
+    from .models.wrap import Wrapped
+
+    if isinstance(model, str):
+        return build_model(model)
+    if isinstance(model, AbstractModel):
+        return model
+    shape = dataset.image_shape()
+    if shape is None:
+        raise BadModel("The data set's images have no one size. Wrap the module: Wrapped(module, InputSpec(3, 224, 224)).")
+    return Wrapped(model, InputSpec(*shape))
+
+
+def report(folder: Path) -> list[Path]:
+    """Render again from what is on disk. Raises BadFile."""
+    from .core.disk import read_json
+
+    return render(Run(read_json(folder / "results.json"), folder), [SECTIONS.build(name) for name in SECTIONS])
+
+
+def train(study: str, out: Path | None = None, overrides: Sequence[str] = (), progress: AbstractProgress | None = None) -> list[str]:
+    """Only the float networks of a study. Returns a line for each: where its weights came from."""
+    resolved = load_study(study, tuple(overrides))
+    with RunFolder(Path(out or Path("runs") / resolved.name)) as folder:
+        return [prepare(spec, resolved.seed, folder, progress or Silent(), True).provenance for spec in resolved.network]
+
+
+def backend_for(path: Path) -> str:
+    """The target that opens a file, by its suffix. Raises BadFile."""
+    from .core.errors import BadFile
+
+    for name in BACKENDS:
+        if BACKENDS.get(name).capability.suffix == path.suffix.lower() and path.suffix:
+            return name
+    known = ", ".join(sorted({BACKENDS.get(n).capability.suffix for n in BACKENDS} - {""}))
+    raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
+
+
+__all__ = ["Array", "Result", "quantize", "report", "run", "train"]

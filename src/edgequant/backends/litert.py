@@ -1,0 +1,88 @@
+"""LiteRT (TensorFlow Lite): a .tflite written straight from the reference graph, and run by its interpreter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+from ..core.errors import Unsupported
+from ..core.files import write_artifact
+from ..core.interfaces import AbstractBackend, AbstractSession
+from ..core.records import Artifact, Capability
+from ..quantize.integer.arithmetic import Pick
+from ..quantize.reference import Reference
+
+METADATA = "edgequant"  # the name of the metadata entry that holds mean, std, classes and the recipe
+
+
+@final
+@dataclass(frozen=True)
+class LiteRT(AbstractBackend):
+    """LiteRT's interpreter on the CPU, with XNNPACK (its default) or without any delegate."""
+
+    delegate: bool = True
+
+    capability: ClassVar[Capability] = Capability(
+        kinds=frozenset({"float32", "float16", "dynamic", "weight-only", "static"}),
+        weight_bits=frozenset({4, 8}),
+        activation_bits=frozenset({8, 16}),
+        weight_activation=frozenset({(8, 8), (4, 8), (8, 16)}),
+        layout="NHWC",
+        suffix=".tflite",
+    )
+
+    def lower(self, reference: Reference, path: Path, slim: bool = True) -> Artifact:
+        from .tflite.emit import Emitter
+        from .tflite.writer import Writer
+
+        writer = Writer(slim)
+        source, sink = Emitter(reference, writer).emit()
+        data = writer.finish({"image": source}, {"scores": sink}, {METADATA: metadata(reference)})
+        if reference.kind == "static" and not reference.float_layers:
+            _check_integer(writer)
+        names = {i: t.name for i, t in enumerate(writer.tensors) if t.name}
+        path.with_suffix(".names.json").write_text(json.dumps(names))
+        return write_artifact(path, data)
+
+    def arithmetic(self, reference: Reference, path: Path) -> Pick:
+        """What XNNPACK took of this very file, and the builtin kernels for the rest."""
+        from ..quantize.integer.pick import arithmetic_for
+        from .tflite.session import Session
+
+        return arithmetic_for(Session(path, 1, self.delegate).delegated())
+
+    def open(self, path: Path, threads: int = 1) -> AbstractSession:
+        from .tflite.session import Session
+
+        return Session(path, threads, self.delegate)
+
+    def inspect(self, path: Path) -> Mapping[str, Any]:
+        from .tflite.inspect import inspect
+
+        return inspect(path)
+
+
+def metadata(reference: Reference) -> bytes:
+    """What an app must know to feed the file and read its answer."""
+    inputs = reference.captured.inputs
+    record = {
+        "mean": inputs.mean,
+        "std": inputs.std,
+        "shape": inputs.shape,
+        "layout": "NHWC",
+        "classes": reference.captured.classes,
+        "recipe": reference.recipe,
+    }
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+def _check_integer(writer: Any) -> None:
+    """A full-integer file has no float tensor. Raises Unsupported where one slipped in."""
+    from ai_edge_litert.schema_py_generated import TensorType
+
+    floats = [t.name or "(unnamed)" for t in writer.tensors if t.type in (TensorType.FLOAT32, TensorType.FLOAT16)]
+    if floats:
+        raise Unsupported(f"The full-integer file would hold float tensors: {', '.join(floats[:5])}. Use a mixed recipe.")

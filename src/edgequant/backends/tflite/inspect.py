@@ -1,0 +1,105 @@
+"""What is in a .tflite: each tensor's type, bits and bytes, and where the bytes of the file go."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from ...core.errors import BadFile
+
+TYPES = {v: k.lower() for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
+OPERATORS = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
+BITS = {"int2": 2, "int4": 4, "int8": 8, "uint8": 8, "bool": 8, "int16": 16, "float16": 16, "float64": 64, "int64": 64}
+
+
+def read_model(path: Path) -> Any:
+    """The flatbuffer as the schema's objects. Raises BadFile."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror}. Give the path of a .tflite file.") from error
+    if len(data) < 8 or data[4:8] != b"TFL3":
+        raise BadFile(f"{path} is not a .tflite file (no TFL3 mark). Give a file that LiteRT can open.")
+    try:
+        return schema.ModelT.InitFromPackedBuf(data, 0)
+    except Exception as error:  # a torn flatbuffer can fail in any way at all
+        raise BadFile(f"{path} is a damaged .tflite: {error or type(error).__name__}. Fetch or make it again.") from error
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """{"tensors", "operators", "bytes", "metadata"}; the bytes of tensors that share a buffer count once."""
+    model = read_model(path)
+    graph, names = model.subgraphs[0], sidecar(path)
+    seen: set[int] = set()
+    tensors = [_tensor(model, t, names.get(i, ""), seen) for i, t in enumerate(graph.tensors)]
+    codes = [OPERATORS.get(c.builtinCode, str(c.builtinCode)) for c in model.operatorCodes]
+    total = path.stat().st_size
+    weights = sum(t["bytes"] for t in tensors if t["role"] == "weight")
+    biases = sum(t["bytes"] for t in tensors if t["role"] == "bias")
+    parameters = _parameter_bytes(graph)
+    return {
+        "tensors": tensors,
+        "operators": dict(Counter(codes[o.opcodeIndex] for o in graph.operators)),
+        "bytes": {
+            "weights": weights,
+            "biases": biases,
+            "quantization parameters": parameters,
+            "graph and names": total - weights - biases - parameters,
+            "total": total,
+        },
+        "metadata": metadata(model),
+    }
+
+
+def sidecar(path: Path) -> dict[int, str]:
+    """Tensor index -> name, from the map that lies beside a slim file."""
+    beside = path.with_suffix(".names.json")
+    if not beside.exists():
+        return {}
+    return {int(k): str(v) for k, v in json.loads(beside.read_text()).items()}
+
+
+def metadata(model: Any) -> dict[str, Any]:
+    """The record that edgequant left in the file; empty for the file of another tool."""
+    for entry in model.metadata or []:
+        if entry.name == b"edgequant":
+            found = json.loads(bytes(model.buffers[entry.buffer].data))
+            return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _tensor(model: Any, tensor: Any, name: str, seen: set[int]) -> dict[str, Any]:
+    kind = TYPES.get(tensor.type, str(tensor.type))
+    shape = [int(d) for d in (tensor.shape if tensor.shape is not None else [])]
+    data = model.buffers[tensor.buffer].data
+    size = 0 if data is None or tensor.buffer in seen else len(data)
+    seen.add(tensor.buffer)
+    quant = tensor.quantization
+    scales = 0 if quant is None or quant.scale is None else len(quant.scale)
+    role = "activation" if data is None else "bias" if len(shape) == 1 else "weight"
+    return {
+        "name": name or (tensor.name or b"").decode(errors="replace"),
+        "type": kind,
+        "bits": BITS.get(kind, 32),
+        "shape": shape,
+        "values": int(np.prod(shape)) if shape else 1,
+        "bytes": size,
+        "scales": scales,
+        "role": role,
+    }
+
+
+def _parameter_bytes(graph: Any) -> int:
+    """Scales and zero points, equal vectors once (as a slim file stores them)."""
+    vectors = {}
+    for tensor in graph.tensors:
+        quant = tensor.quantization
+        if quant is not None and quant.scale is not None:
+            vectors["s", np.asarray(quant.scale, np.float32).tobytes()] = 4 * len(quant.scale)
+            vectors["z", np.asarray(quant.zeroPoint, np.int64).tobytes()] = 8 * len(quant.zeroPoint)
+    return sum(vectors.values())

@@ -1,0 +1,165 @@
+"""A .tflite opened in LiteRT's interpreter."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import BadFile, BadModel
+from ...core.interfaces import AbstractSession, Array
+from .inspect import sidecar
+
+
+class Session(AbstractSession):
+    """One interpreter, batch 1. Images are fed NHWC, quantized with the file's own scale and zero point."""
+
+    def __init__(self, path: Path, threads: int = 1, delegate: bool = True, preserve: bool = False) -> None:
+        """`preserve` keeps all tensors readable, for `run_all`, at the price of splitting the delegate."""
+        self.interpreter = _open(path, threads, delegate, preserve)
+        self.names = sidecar(path)
+        inputs, outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise BadFile(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; one of each was expected.")
+        self.source, self.sink = inputs[0], outputs[0]
+        self.channels_last = len(self.source["shape"]) == 4 and self.source["shape"][-1] in (1, 3, 4)
+
+    @property
+    def output_scale(self) -> float:
+        return float(self.sink["quantization"][0])
+
+    def run(self, inputs: Array) -> Array:
+        scores = self.run_quantized(inputs)
+        scale, zero_point = self.sink["quantization"]
+        return (scores.astype(np.float32) - zero_point) * np.float32(scale) if scale else scores.astype(np.float32)
+
+    def run_quantized(self, inputs: Array) -> Array:
+        images = self.encode(inputs)
+        results = []
+        for i in range(len(images)):
+            self.interpreter.set_tensor(self.source["index"], images[i : i + 1])
+            self.invoke()
+            results.append(self.interpreter.get_tensor(self.sink["index"])[0])
+        return np.array(results)
+
+    def encode(self, inputs: Array) -> Array:
+        """(N, C, H, W) float32 -> what the input tensor takes: ties to even, saturated."""
+        images = np.ascontiguousarray(inputs.transpose(0, 2, 3, 1)) if self.channels_last else inputs
+        scale, zero_point = self.source["quantization"]
+        kind = self.source["dtype"]
+        if not scale:
+            return images.astype(kind)
+        limits = np.iinfo(kind)
+        return np.clip(np.rint(images / np.float32(scale)) + zero_point, limits.min, limits.max).astype(kind)
+
+    def prepare(self, inputs: Array) -> None:
+        self.interpreter.set_tensor(self.source["index"], self.encode(inputs))
+
+    def invoke(self) -> None:
+        try:
+            self.interpreter.invoke()
+        except RuntimeError as error:
+            raise BadModel(f"LiteRT could not run the file: {_first_line(error)}.") from error
+
+    def run_all(self, inputs: Array) -> dict[str, Array]:
+        """Tensor name -> (N, ...) integers, in the file's layout, of every named integer tensor that an op computes.
+
+        Needs `preserve`. A name that stands for several tensors stands for its integer one.
+        """
+        integers = {d["index"] for d in self.interpreter.get_tensor_details() if d["dtype"] in (np.int8, np.int16)}
+        plain, _ = self._nodes()
+        made = [int(t) for n in plain for t in n["outputs"] if int(t) in integers and int(t) in self.names]
+        found: dict[str, list[Array]] = {self.names[t]: [] for t in made}
+        for image in self.encode(inputs):
+            self.interpreter.set_tensor(self.source["index"], image[None])
+            self.invoke()
+            for tensor in made:
+                found[self.names[tensor]].append(self.interpreter.get_tensor(tensor)[0])
+        return {name: np.array(values) for name, values in found.items()}
+
+    def kernels(self) -> dict[str, Any]:
+        """How many operators XNNPACK took, and by which name the others run."""
+        plain, taken = self._nodes()
+        by = Counter(n["op_name"] for n in plain if n["index"] not in taken)
+        return {"delegated": len(taken), "total": len(plain), "by": {"XNNPACK": len(taken), **dict(sorted(by.items()))}}
+
+    def delegated(self) -> frozenset[str]:
+        """The names of the tensors that XNNPACK computes; the names of a slim file are in its sidecar map.
+
+        A tensor that only changes its type keeps its name: it counts as its first maker's.
+        """
+        plain, taken = self._nodes()
+        makers: dict[str, bool] = {}
+        for node in plain:
+            for tensor in node["outputs"]:
+                makers.setdefault(self.names.get(int(tensor), ""), node["index"] in taken)
+        return frozenset(name for name, by_delegate in makers.items() if by_delegate and name)
+
+    def _nodes(self) -> tuple[list[dict[str, Any]], set[int]]:
+        """The file's operators, and the indices of those that a delegate replaced."""
+        nodes = self.interpreter._get_ops_details()
+        delegates = [n for n in nodes if n["op_name"] == "DELEGATE"]
+        plain = [n for n in nodes if n["op_name"] != "DELEGATE"]
+        return plain, set().union(*(_partition(d, plain) for d in delegates)) if delegates else set()
+
+
+def _partition(delegate: dict[str, Any], nodes: list[dict[str, Any]]) -> set[int]:
+    """The nodes that a delegate replaced: all that lie between its outputs and its inputs."""
+    maker = {int(tensor): node for node in nodes for tensor in node["outputs"]}
+    given, waiting, taken = {int(t) for t in delegate["inputs"]}, [int(t) for t in delegate["outputs"]], set()
+    while waiting:
+        tensor = waiting.pop()
+        node = maker.get(tensor)
+        if tensor not in given and node is not None and node["index"] not in taken:
+            taken.add(node["index"])
+            waiting += [int(t) for t in node["inputs"]]
+    return taken
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+_QUIET = threading.Lock()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the runtime's "Created XNNPACK delegate" off the terminal; its errors come as exceptions."""
+    with _QUIET, tempfile.TemporaryFile() as sink:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _open(path: Path, threads: int, delegate: bool, preserve: bool) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kind = OpResolverType.BUILTIN if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    if not path.is_file():
+        raise BadFile(f"There is no file {path}. Give the path of a .tflite file.")
+    try:
+        with _quiet():
+            interpreter = Interpreter(
+                str(path),
+                num_threads=threads,
+                experimental_op_resolver_type=kind,
+                experimental_preserve_all_tensors=preserve,
+            )
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise BadFile(f"LiteRT cannot open {path}: {_first_line(error)}. Is it a whole .tflite file?") from error
+    return interpreter

@@ -1,0 +1,57 @@
+"""Every error edgequant raises on purpose.
+
+    EdgequantError        anything the command line prints as one line, exit status 2
+      UnknownName         a name that no registry entry has
+      BadOption           a component or a study was given an option, or a value, it does not take
+      BadData             a data set that is missing, empty, truncated, mislabelled or too small
+      BadModel            a model, or weights, that cannot be loaded, captured or trusted
+      Diverged            a training whose loss stopped being a number
+      BadFile             a .tflite/.onnx/results file that cannot be read
+      Unsupported         the recipe asks for what the target cannot run
+      RunFolderError      the output folder cannot be written, or another run holds it
+      MissingExtra        an optional package is not installed
+
+Each message is one line: what happened, what was expected, what to type instead.
+"""
+
+from __future__ import annotations
+
+
+class EdgequantError(Exception):
+    """Base class. The command line prints it without a traceback and exits with 2."""
+
+
+class UnknownName(EdgequantError):
+    pass
+
+
+class BadOption(EdgequantError):
+    pass
+
+
+class BadData(EdgequantError):
+    pass
+
+
+class BadModel(EdgequantError):
+    pass
+
+
+class Diverged(EdgequantError):
+    pass
+
+
+class BadFile(EdgequantError):
+    pass
+
+
+class Unsupported(EdgequantError):
+    pass
+
+
+class RunFolderError(EdgequantError):
+    pass
+
+
+class MissingExtra(EdgequantError):
+    pass

@@ -1,0 +1,181 @@
+"""The whole contract on one page: one abstract class per plug-in point.
+
+Two rules, tested in tests/test_catalog.py. A class is abstract, and lives here, or it is
+final, and lives in one file of its own. A final class is a frozen dataclass whose fields
+are its options.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .records import Artifact, Capability, InputSpec, Run, Splits
+
+if TYPE_CHECKING:
+    import altair
+    import torch
+    from torch import nn
+
+    from ..graph.program import Captured
+    from ..quantize.integer.arithmetic import Pick
+    from ..quantize.reference import Reference
+
+Tick = Callable[[int, int], None]  # (done, total)
+Array = NDArray[Any]
+
+
+class AbstractSplit(ABC):
+    """Labelled images with random access. Bounded memory: nothing is decoded before `take`."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> Array | None:
+        """(N,) int64 class indices; None where the set is unlabelled."""
+
+    @property
+    @abstractmethod
+    def indices(self) -> Array:
+        """(N,) int64: which images of the source these are. Recorded, so that nobody has to guess."""
+
+    @abstractmethod
+    def take(self, positions: Array) -> Array:
+        """(n, H, W, C) uint8 images (or float32, already in 0..255) at these positions."""
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def batches(self, size: int) -> Iterator[tuple[Array, Array | None]]:
+        """(images, labels) in order, `size` at a time; the last one may be smaller."""
+        for start in range(0, len(self), size):
+            where = np.arange(start, min(start + size, len(self)))
+            yield self.take(where), None if self.labels is None else self.labels[where]
+
+
+class AbstractDataset(ABC):
+    """A source of images."""
+
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """(C, H, W) of the images as they are stored; None where each has a size of its own."""
+
+    @abstractmethod
+    def load(self, inputs: InputSpec) -> Splits:
+        """The splits, decoded to `inputs.shape`. Raises BadData."""
+
+
+class AbstractModel(ABC):
+    """An architecture, and where its weights come from."""
+
+    @abstractmethod
+    def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:
+        """What the network takes, given what the data set has. Raises BadModel where they do not fit."""
+
+    @abstractmethod
+    def build(self, inputs: InputSpec, classes: int) -> nn.Module:
+        """The network with fresh weights; float32 `(N, C, H, W)` in, `(N, classes)` scores out."""
+
+
+class AbstractObserver(ABC):
+    """What one tensor's values were. Streaming: memory does not grow with the number of batches."""
+
+    @abstractmethod
+    def update(self, values: torch.Tensor) -> None:
+        """See one more batch of the tensor, any shape, float32."""
+
+    @abstractmethod
+    def range(self, bits: int, symmetric: bool) -> tuple[float, float]:
+        """(low, high), low <= 0 <= high, for a grid of `2**bits` steps. Raises BadData where it saw nothing."""
+
+
+class AbstractCalibrator(ABC):
+    """A way to choose the range of an activation."""
+
+    @abstractmethod
+    def observer(self) -> AbstractObserver: ...
+
+
+class AbstractRefiner(ABC):
+    """A correction on top of a recipe. Each composes with any recipe and says what it changed."""
+
+    @abstractmethod
+    def network(self, captured: Captured) -> Captured:
+        """Before calibration: a network that computes the same in float and quantizes better; or `captured` itself."""
+
+    @abstractmethod
+    def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
+        """After calibration: better integers, found on unlabelled `(n, H, W, C)` pixels; or `reference` itself."""
+
+
+class AbstractSession(ABC):
+    """A file opened in its runtime, one interpreter, one caller at a time."""
+
+    @abstractmethod
+    def run(self, inputs: Array) -> Array:
+        """(N, C, H, W) float32 normalised images in, (N, classes) float32 scores out, as an app would get them."""
+
+    @abstractmethod
+    def run_quantized(self, inputs: Array) -> Array:
+        """The same, but the scores as the file's own integers; float files return floats."""
+
+    @property
+    @abstractmethod
+    def output_scale(self) -> float:
+        """One step of the output; 0.0 for a float output."""
+
+    @abstractmethod
+    def prepare(self, inputs: Array) -> None:
+        """Place one `(1, C, H, W)` image in the input tensor, so that `invoke` alone is what latency times."""
+
+    @abstractmethod
+    def invoke(self) -> None:
+        """Run once on what `prepare` placed."""
+
+    @abstractmethod
+    def kernels(self) -> dict[str, Any]:
+        """{"delegated", "total", "by": {op or provider: count}}: where the ops ran."""
+
+
+class AbstractBackend(ABC):
+    """A target: lowers the reference graph to a file, and opens such files in their runtime."""
+
+    capability: ClassVar[Capability]
+
+    @abstractmethod
+    def lower(self, reference: Reference, path: Path) -> Artifact:
+        """Write the file. Raises Unsupported."""
+
+    @abstractmethod
+    def arithmetic(self, reference: Reference, path: Path) -> Pick:
+        """How the runtime computes each step of the file it wrote: what the integer executor mirrors."""
+
+    @abstractmethod
+    def open(self, path: Path, threads: int = 1) -> AbstractSession:
+        """Raises BadFile."""
+
+    @abstractmethod
+    def inspect(self, path: Path) -> Mapping[str, Any]:
+        """What is in the file: {"tensors": [...], "operators": {...}, "bytes": {...}, "metadata": {...}}."""
+
+
+class AbstractSection(ABC):
+    """One part of the report. It reads the record and computes nothing that another file could disagree with."""
+
+    title: ClassVar[str]
+
+    def text(self, run: Run) -> str:  # noqa: ARG002
+        """Markdown before the table; empty for none."""
+        return ""
+
+    @abstractmethod
+    def rows(self, run: Run) -> list[tuple[str, ...]]:
+        """The section's table, header first. An empty list means no table."""
+
+    def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:  # noqa: ARG002
+        """File stem -> chart; each is written as PNG and SVG and shown in the HTML."""
+        return {}

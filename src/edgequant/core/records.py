@@ -1,0 +1,137 @@
+"""The plain values that pass from one stage to the next. Nothing here computes more than a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+    from .interfaces import AbstractSplit
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network takes: the one record that travels with the model, the file and the measurements.
+
+    Pixels are 0..255. The network sees `(pixel / 255 - mean) / std`, float32 `(N, C, H, W)`.
+    With mean = std = 128/255 that is `(pixel - 128) / 128`: an int8 input of scale 1/128 and zero
+    point 0 then *is* the camera byte minus 128, and quantizing the input loses nothing.
+    """
+
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...] = (128 / 255,)
+    std: tuple[float, ...] = (128 / 255,)
+    resize: int | None = None  # the shorter side before the centre crop; None: resize straight to (height, width)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.channels, self.height, self.width)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set cut once and for all: disjoint splits, and which source indices went where."""
+
+    classes: tuple[str, ...]
+    train: AbstractSplit  # calibration subsets are drawn from it
+    validation: AbstractSplit  # every choice is made on it
+    test: AbstractSplit | None  # touched once per variant; None: the set is unlabelled
+    fingerprint: str  # sha256 of the content (or of names and sizes of a folder); names cached steps
+    note: str = ""  # anything a reader of the report must know about the cut
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How one layer is quantized. `None` bits leave that side in float.
+
+    Weights: symmetric, `[-(2^(b-1)-1), 2^(b-1)-1]`, per output channel unless said otherwise.
+    Activations: per tensor; asymmetric up to 8 bits, symmetric above (the LiteRT 16x8 rule).
+    """
+
+    weight_bits: int | None = 8
+    activation_bits: int | None = 8
+    per_channel: bool = True
+    symmetric_activations: bool | None = None  # None: symmetric above 8 bits
+    reason: str = ""  # why the layer is left (partly) in float, where it is
+
+    @property
+    def symmetric(self) -> bool:
+        return (self.activation_bits or 0) > 8 if self.symmetric_activations is None else self.symmetric_activations
+
+
+RecipeKind = Literal["float32", "float16", "dynamic", "weight-only", "static"]
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What a target can run. A recipe is resolved against it before any work is done."""
+
+    kinds: frozenset[RecipeKind]
+    weight_bits: frozenset[int] = frozenset({8})
+    activation_bits: frozenset[int] = frozenset({8})
+    weight_activation: frozenset[tuple[int, int]] | None = None  # the pairs that have a kernel; None: all
+    layout: Literal["NHWC", "NCHW"] = "NHWC"
+    notes: dict[str, str] = field(default_factory=dict)  # kind -> why it is not there
+    suffix: str = ""  # of the file; "" where there is none
+
+
+@dataclass(frozen=True)
+class QParams:
+    """The integer parameters of one tensor: `real = scale * (q - zero_point)`, `low <= q <= high`."""
+
+    scale: float
+    zero_point: int
+    bits: int = 8
+
+    @property
+    def low(self) -> int:
+        return int(-(2 ** (self.bits - 1)) + (1 if self.bits > 8 else 0))
+
+    @property
+    def high(self) -> int:
+        return int(2 ** (self.bits - 1) - 1)
+
+
+@dataclass(frozen=True)
+class WeightQ:
+    """A quantized weight: integers in the shape of the float weight, `(O, ...)`, and a scale per output channel."""
+
+    q: torch.Tensor  # int8 (holds every width up to 8 bits)
+    scale: torch.Tensor  # (O,) float32, or (1,) per tensor
+    bits: int = 8
+
+
+@dataclass(frozen=True)
+class LayerFate:
+    """What befell one layer: quantized with this scheme, or left alone for this named reason."""
+
+    name: str
+    op: str
+    weight_bits: int | None
+    activation_bits: int | None
+    granularity: str
+    fate: str  # "quantized", "weights only", "float"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file as it ships."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a report may read: the content of results.json and the folder it lies in."""
+
+    results: dict[str, Any]
+    folder: Path

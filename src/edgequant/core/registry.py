@@ -1,0 +1,142 @@
+"""Named, lazily imported components: the one mechanism behind every plug-in point."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import importlib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from .errors import BadOption, UnknownName
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The table of names for one kind of component.
+
+    An entry is `name: ("package.module:Class", "what it is, in a line")`. It is imported when
+    it is asked for and not before, so listing the backends does not import ONNX Runtime.
+
+    A component is a frozen dataclass, and its fields are its options. A *spec* names one
+    and may set some of them; the first may be given without its name:
+
+        minmax
+        percentile:q=99.9
+        imagefolder:/photos,size=224
+        mypackage.calib.MyCalibrator:q=99.9      (not registered anywhere)
+    """
+
+    def __init__(self, interface: str, noun: str, entries: Mapping[str, tuple[str, str]]) -> None:
+        self._interface = interface
+        self.noun = noun
+        self._entries = dict(entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    @property
+    def kind(self) -> type[T]:
+        """The abstract class that every entry implements."""
+        return typing.cast("type[T]", getattr(importlib.import_module("edgequant.core.interfaces"), self._interface))
+
+    def summary(self, name: str) -> str:
+        """What the component is, in a line; known without importing it."""
+        return self._entries[name][1]
+
+    def path(self, name: str) -> str:
+        """Where the component is, as `module:Class`; known without importing it."""
+        return self._entries[name][0]
+
+    def get(self, name: str) -> type[T]:
+        """The class behind a name, or behind a dotted path to a class of the user's own."""
+        if name in self._entries:
+            module, _, attribute = self._entries[name][0].partition(":")
+        elif "." in name.strip(".") and "/" not in name:
+            module, _, attribute = name.rpartition(".")
+        else:
+            raise UnknownName(unknown(self.noun, name, self._entries))
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise UnknownName(f"The {self.noun} {name!r} could not be imported: {error}.") from error
+        if not (isinstance(found, type) and issubclass(found, self.kind) and dataclasses.is_dataclass(found)):
+            raise UnknownName(f"{name!r} is no {self.noun}: a dataclass that implements {self._interface} was expected.")
+        return found
+
+    def build(self, spec: str | T) -> T:
+        """Make the component that a spec describes; a component comes back as it is.
+
+        Raises UnknownName and BadOption.
+        """
+        if not isinstance(spec, str):
+            return spec
+        name, _, text = spec.partition(":")
+        try:
+            return self.get(name)(**self._options(name, text))
+        except TypeError as error:
+            raise BadOption(f"The {self.noun} {name!r} lacks an option: {error}. Write {name}:option=value.") from error
+
+    def _options(self, name: str, text: str) -> dict[str, Any]:
+        cls = self.get(name)
+        types = typing.get_type_hints(cls)
+        fields = [f.name for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
+        options: dict[str, Any] = {}
+        for position, item in enumerate(filter(None, text.split(","))):
+            key, equals, value = item.partition("=")
+            if position == 0 and fields and (not equals or "/" in key):  # a path may hold an equals sign
+                key, value = fields[0], item
+            if key not in fields:
+                raise BadOption(
+                    f"The {self.noun} {name!r} has no option {key!r}."
+                    f" Its options: {', '.join(fields) or 'none'}. Write {name}:option=value."
+                )
+            options[key] = parse(value, types[key], f"the {self.noun} {name!r}, option {key!r}")
+        return options
+
+    def options(self, name: str) -> dict[str, str]:
+        """The options of a component and their defaults, as text. Imports the component."""
+        fields = dataclasses.fields(self.get(name))  # type: ignore[arg-type]
+        return {f.name: "" if f.default is dataclasses.MISSING else repr(f.default) for f in fields}
+
+
+def unknown(noun: str, name: str, known: typing.Iterable[str]) -> str:
+    """The line a user reads who typed a name nobody knows."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"No {noun} is named {name!r}.{hint} Known: {', '.join(names)}."
+
+
+def parse(text: str, kind: Any, where: str) -> Any:
+    """`text` as a value of type `kind` (str, int, float, bool, or one of these or None). Raises BadOption."""
+    allowed = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if type(None) in allowed and text.lower() in ("none", ""):
+        return None
+    for one in allowed:
+        value = _as(text, one)
+        if value is not None:
+            return value
+    expected = " or ".join("none" if one is type(None) else getattr(one, "__name__", str(one)) for one in allowed)
+    raise BadOption(f"Expected {expected} for {where}. Got {text!r}.")
+
+
+def _as(text: str, kind: Any) -> Any:
+    if kind is str:
+        return text
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower())
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return None
+    if kind is float and type(value) is int:
+        return float(value)
+    return value if type(value) is kind else None

@@ -1,0 +1,206 @@
+"""The run folder: one run at a time, and work that was finished is never done twice.
+
+A *step* is a piece of work named by what it depends on. Its folder appears under its final name by one
+atomic rename, after everything in it is on disk, so a run that is killed, or finds the disk full, leaves
+either the whole step or nothing that the next run would trust:
+
+    .lock                     held (flock) while a run lives; the kernel lets go of it, even after SIGKILL
+    steps/qat-1f0c.../        what the step wrote, and value.json: what it returned and each file's checksum
+    steps/.tmp-qat-1f0c...    being made; removed by the next run
+    steps/.work-qat-1f0c...   being made by a step that resumes from its own checkpoints; kept until it is done
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, final
+
+from .disk import canonical, clean, read_json, refused, remove, sha256, sync, write_json, writing
+from .errors import BadFile, RunFolderError
+
+__all__ = ["RunFolder", "Step", "clean", "read_json", "step_key", "write_json"]
+
+STEP_FORMAT = 1  # part of every key: raise it when the meaning of what steps keep changes
+VALUE = "value.json"
+RESULTS = ("results.json", "report.*", "study.toml", "log.txt", "artifacts", "charts")  # what `fresh` removes
+FULL_BYTES = 1 << 20  # with less than this free, a failure to write is blamed on the disk
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+log = logging.getLogger(__name__)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A finished step: its files, what it returned (as JSON gives it back), and whether it was already there."""
+
+    folder: Path
+    value: dict[str, Any]
+    key: str
+    cached: bool
+
+
+@final
+class RunFolder:
+    """A folder that one run holds: `with RunFolder(path) as run: run.step(...)`.
+
+    `fresh` removes the steps and results of earlier runs; other files, and a folder in which no run has
+    ever been, are left alone. Entering raises RunFolderError where the folder cannot be written, or is held.
+    """
+
+    def __init__(self, path: Path, fresh: bool = False) -> None:
+        self.path = path
+        self.steps = path / "steps"
+        self._fresh = fresh
+        self._lock: int | None = None
+
+    def __enter__(self) -> RunFolder:
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            known = (self.path / ".lock").exists()
+            self._lock = _lock(self.path / ".lock")
+        try:
+            with writing(self.path):
+                self._tidy(self._fresh and known)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
+
+    def step(
+        self, name: str, inputs: Mapping[str, Any], make: Callable[[Path], dict[str, Any]], scratch: bool = False
+    ) -> Step:
+        """Do the work `make(folder)`, unless a run before did it with the same name and inputs.
+
+        `inputs` is all that the work depends on, and `make` returns a dict; both as JSON can hold them (`clean`).
+        What `make` leaves in its folder is kept (the name value.json is taken). With `scratch` the folder
+        survives a kill or an error, so that `make` finds its checkpoints again; it should delete them when done.
+        Raises RunFolderError where the disk refuses, and whatever `make` raises.
+        """
+        assert self._lock is not None, "a step needs the folder's lock: enter the RunFolder first"
+        key = step_key(name, inputs)
+        stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:80]}-{key[:16]}"
+        final_folder = self.steps / stem
+        with writing(self.path):
+            value = _kept(final_folder, key)
+        if value is not None:
+            return Step(final_folder, value, key, cached=True)
+        working = self.steps / (f".work-{stem}" if scratch else f".tmp-{stem}")
+        try:
+            value = _make(working, make, {"name": name, "inputs": clean(inputs), "key": key}, self.path)
+            with writing(self.path):
+                working.rename(final_folder)
+                sync(self.steps)
+        finally:
+            if not scratch:
+                shutil.rmtree(working, ignore_errors=True)
+        return Step(final_folder, value, key, cached=False)
+
+    def _tidy(self, fresh: bool) -> None:
+        """Remove what killed runs left half made, and with `fresh` what earlier runs finished."""
+        if fresh:
+            remove(self.steps)
+            for old in [found for pattern in RESULTS for found in self.path.glob(pattern)]:
+                remove(old)
+        self.steps.mkdir(exist_ok=True)
+        for torn in [*self.path.glob(".tmp-*"), *self.steps.glob(".tmp-*")]:
+            remove(torn)
+
+
+def step_key(name: str, inputs: Mapping[str, Any]) -> str:
+    """sha256 of the canonical JSON of what names a step."""
+    return hashlib.sha256(canonical({"name": name, "inputs": inputs, "format": STEP_FORMAT}).encode()).hexdigest()
+
+
+def _lock(path: Path) -> int:
+    """The descriptor that holds the lock. Raises RunFolderError, naming the process that has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 32).decode() or "unknown"
+        os.close(descriptor)
+        raise RunFolderError(
+            f"Another run (process {holder}) is writing to {path.parent}."
+            " Wait until it ends, stop it, or pass another folder with --out DIR."
+        ) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _make(working: Path, make: Callable[[Path], dict[str, Any]], head: dict[str, Any], run: Path) -> dict[str, Any]:
+    """Run `make` and seal its folder: everything on disk, value.json last."""
+    with writing(run):
+        working.mkdir(exist_ok=True)
+        for torn in [working / VALUE, *working.glob(".tmp-*")]:  # of a run that was killed while it sealed this
+            remove(torn)
+    try:
+        value = make(working)
+    except OSError as error:
+        if error.errno in DISK:
+            raise refused(run, error) from error
+        raise
+    except Exception as error:  # torch and onnx report a full disk as errors of their own
+        if shutil.disk_usage(run).free < FULL_BYTES:
+            raise refused(run, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
+        raise
+    if (working / VALUE).exists():
+        raise RunFolderError(f"The step {head['name']!r} wrote a file named {VALUE}. Expected any other name.")
+    with writing(run):
+        inside = sorted(working.rglob("*"))
+        for path in inside:
+            sync(path)
+        files = {str(path.relative_to(working)): _seal(path) for path in inside if path.is_file()}
+        write_json(working / VALUE, {**head, "value": value, "files": files})
+    return dict(read_json(working / VALUE)["value"])
+
+
+def _kept(folder: Path, key: str) -> dict[str, Any] | None:
+    """What the finished step in `folder` returned; None, and no folder, where there is none or it is damaged."""
+    if not folder.exists():
+        return None
+    try:
+        record = read_json(folder / VALUE)
+        damage = "" if record["key"] == key else "its key is another"
+        damage = damage or next(_differences(folder, record["files"]), "")
+        value = dict(record["value"])
+    except (BadFile, KeyError, TypeError, ValueError) as error:
+        damage = f"its {VALUE} is torn ({error})"
+    if not damage:
+        return value
+    log.warning("The kept step %s is damaged (%s) and is made again.", folder.name, damage)
+    remove(folder)
+    return None
+
+
+def _differences(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, want in files.items():
+        path = folder / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif path.stat().st_size != want["bytes"]:
+            yield f"{name} has {path.stat().st_size} bytes of {want['bytes']}"
+        elif sha256(path) != want["sha256"]:
+            yield f"{name} has another checksum"
+
+
+def _seal(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}

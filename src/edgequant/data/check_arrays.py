@@ -1,0 +1,51 @@
+"""What arrays of images and labels must be. A wrong guess here is a false accuracy later, so nothing is converted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.errors import BadData
+from ..core.interfaces import Array
+
+CHANNELS = (1, 2, 3, 4)
+
+
+def checked_images(images: Array, where: str) -> Array:
+    """`images` as (N, H, W, C); a grey set without its last axis gets one. Raises BadData saying what to type."""
+    if images.dtype not in (np.uint8, np.float32):
+        raise BadData(f"{where} are {images.dtype}. Expected uint8, or float32 in 0..255: type images.astype('uint8').")
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise BadData(f"{where} have the shape {images.shape}. Expected (N, height, width, channels), none of them 0.")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.shape[3] not in CHANNELS:
+        raise BadData(
+            f"{where} have {images.shape[3]} channels, from their shape {images.shape}. Expected channels last,"
+            " at most 4: for channels first type images.transpose(0, 2, 3, 1)."
+        )
+    if images.dtype == np.float32:
+        _check_range(images, where)
+    return images
+
+
+def _check_range(images: Array, where: str) -> None:
+    low, high = float(images.min()), float(images.max())  # either is NaN where one value is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise BadData(f"{where} have values that are NaN or infinite. Expected 0..255: look at numpy.isfinite(images).")
+    if low < 0 or high > 255:
+        raise BadData(f"{where} have values in {low:g}..{high:g}. Expected pixels in 0..255: undo the normalisation.")
+    if high <= 1 and high > 0:
+        raise BadData(f"{where} have values in {low:g}..{high:g}. Expected pixels in 0..255: type images * 255.")
+
+
+def checked_labels(labels: Array, images: int, where: str) -> Array:
+    """`labels` as (N,) int64; (N, 1), as Keras ships them, is flattened. Raises BadData saying what to type."""
+    flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if flat.dtype.kind not in "iu" or flat.ndim != 1:
+        raise BadData(
+            f"{where.capitalize()} are {labels.dtype} of shape {labels.shape}. Expected whole numbers of shape (N,):"
+            " for one-hot rows type labels.argmax(1)."
+        )
+    if len(flat) != images:
+        raise BadData(f"There are {images} images and {len(flat)} {where}. Expected as many of one as of the other.")
+    return flat.astype(np.int64)

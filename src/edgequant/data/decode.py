@@ -1,0 +1,83 @@
+"""One image file to the pixels a network takes, with Pillow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import BadData
+from ..core.interfaces import Array
+from ..core.records import InputSpec
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 89_000_000  # of one image, about Pillow's own limit: a file of a few bytes can unpack to gigabytes
+MODES = {1: "L", 3: "RGB"}  # by number of channels
+DEEP = ("I", "F")  # the modes of 16 and 32 bits a pixel begin so; converted to 8 bits they would be clipped
+
+
+def check_channels(inputs: InputSpec) -> None:
+    """Raises BadData where the network takes what no image file gives."""
+    if inputs.channels not in MODES:
+        raise BadData(
+            f"The network takes {inputs.channels} channels, and image files give 1 (grey) or 3 (RGB)."
+            " Put such images in an .npz file and name it with arrays:FILE."
+        )
+
+
+def decode(path: Path, inputs: InputSpec) -> Array:
+    """(H, W, C) uint8 pixels of `inputs.shape`, upright (EXIF), converted, resized with antialiasing, and cropped.
+
+    Transparency is dropped, and of an animation the first frame is read. Raises BadData naming the file where it
+    is cut, no image, too large to be safe, or of more than 8 bits a channel.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            refusal = _refusal(image)
+            if not refusal:
+                upright = ImageOps.exif_transpose(image).convert(MODES[inputs.channels])
+    except Exception as error:  # a damaged or hostile file can raise anything at all
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadData(f"{path} is not a whole image: {reason}. Replace it, or take it out of the folder.") from error
+    if refusal:
+        raise BadData(f"{path} {refusal}")
+    fitted = fit(upright, inputs, path)
+    return np.asarray(fitted, np.uint8).reshape(inputs.height, inputs.width, inputs.channels)
+
+
+def _refusal(image: Image) -> str:
+    if image.width * image.height > MAX_PIXELS:
+        return (
+            f"has {image.width}x{image.height} pixels. Expected at most {MAX_PIXELS:,}: scale it down,"
+            " or take it out of the folder."
+        )
+    if image.mode.startswith(DEEP):
+        return f"has more than 8 bits a channel (mode {image.mode}). Expected 8: convert it first."
+    return ""
+
+
+def fit(image: Image, inputs: InputSpec, path: Path) -> Image:
+    """`image` at (height, width): resized straight, or by its shorter side and then cropped at the centre.
+
+    The sizes are those of torchvision's Resize and CenterCrop, which published accuracies rest on.
+    """
+    from PIL.Image import Resampling
+
+    kernel = Resampling.BICUBIC if inputs.interpolation == "bicubic" else Resampling.BILINEAR
+    if inputs.resize is None:
+        return image.resize((inputs.width, inputs.height), kernel)
+    short = min(image.size)
+    scaled = tuple(int(inputs.resize * side / short) for side in image.size)
+    left, top = round((scaled[0] - inputs.width) / 2), round((scaled[1] - inputs.height) / 2)
+    if left < 0 or top < 0:
+        raise BadData(
+            f"{path} is {scaled[0]}x{scaled[1]} once its shorter side is {inputs.resize}. Expected at least"
+            f" {inputs.width}x{inputs.height}: give the network's input a larger resize, or none."
+        )
+    resized = image.resize((scaled[0], scaled[1]), kernel)
+    return resized.crop((left, top, left + inputs.width, top + inputs.height))

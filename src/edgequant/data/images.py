@@ -1,0 +1,52 @@
+"""A flat folder of images without labels: enough to calibrate on, and to compare a file with its float twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from ..core.errors import BadData, BadOption
+from ..core.interfaces import AbstractDataset
+from ..core.records import InputSpec, Splits
+from .decode import check_channels
+from .folder import FolderSplit, check_size, find_folder, list_images
+from .splits import fingerprint
+
+
+@final
+@dataclass(frozen=True)
+class Images(AbstractDataset):
+    """Unlabelled image files: one pool that serves calibration and validation. There is no test split and no class.
+
+    `size` and `channels` say what a network without an input size of its own is to take. Sub-folders are not read.
+    """
+
+    path: str = ""
+    size: int = 0
+    channels: int = 3
+    root: str = ""
+
+    def __post_init__(self) -> None:
+        if self.size < 0 or self.channels not in (1, 3):
+            raise BadOption(
+                "images takes a size of at least 0 and channels of 1 or 3."
+                f" Got size={self.size}, channels={self.channels}."
+            )
+
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """(channels, size, size) where a size was asked for; the files themselves have one each."""
+        return (self.channels, self.size, self.size) if self.size else None
+
+    def load(self, inputs: InputSpec) -> Splits:
+        """Raises BadData for a missing or empty folder; `take` does so for a damaged image."""
+        check_channels(inputs)
+        check_size(self.size, inputs)
+        base = find_folder(self.path, self.root, "images")
+        files = list_images(base)
+        if not files.names:
+            raise BadData(f"{base} has no image. Expected some; for one sub-folder a class type imagefolder:{base}.")
+        pool = FolderSplit(base, files.names, None, np.arange(len(files.names)), inputs)
+        note = "No labels: accuracy cannot be measured. The same images serve calibration and validation."
+        return Splits((), pool, pool, None, fingerprint(*files.described()), f"{note} {files.note}".strip())

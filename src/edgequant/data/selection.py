@@ -1,0 +1,106 @@
+"""Which images calibrate: a class-balanced subset of the training split, and the checks it must pass."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.errors import BadData
+from ..core.interfaces import AbstractSplit, Array
+from .splits import Subset
+
+FEWEST = 100  # below this, `allow_few` has to say so
+ADVISED = 300  # below this, a warning: ranges still move with the choice of images
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report's table on the calibration images."""
+
+    name: str
+    seen: str
+    wanted: str
+    met: bool
+
+
+def calibration_subset(split: AbstractSplit, n: int, seed: int, allow_few: bool = False) -> Subset:
+    """`n` images of `split`, the same for the same seed: as many of each class as of the next, where there are enough.
+
+    Without labels they are drawn uniformly. Their order is random too. Raises BadData where the split has fewer,
+    and below 100 images unless `allow_few`.
+    """
+    if n > len(split):
+        raise BadData(
+            f"{n} calibration images were asked for, and the split they are drawn from has {len(split)}."
+            f" Ask for at most {len(split)}."
+        )
+    if n < 1 or (n < FEWEST and not allow_few):
+        raise BadData(
+            f"{n} calibration images are too few to trust the ranges they give. Ask for at least {FEWEST}"
+            f" ({ADVISED} are advised), or type --allow-few, which marks every figure."
+        )
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(split))
+    if split.labels is not None:
+        order = order[np.argsort(_turn(split.labels[order]), kind="stable")]
+    # Shuffled again: a moving average over images in rounds of classes would remember the last classes best.
+    return Subset(split, rng.permutation(order[:n]))
+
+
+def _turn(labels: Array) -> Array:
+    """For each label, how many equal ones come before it. Taking the lowest turns first deals the classes evenly."""
+    by_class = np.argsort(labels, kind="stable")
+    _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
+    turn = np.empty(len(labels), np.int64)
+    turn[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
+    return turn
+
+
+def check_calibration(subset: AbstractSplit, split: AbstractSplit) -> list[Check]:
+    """Count, class coverage and balance, duplicates and constant images of a calibration subset of `split`."""
+    few = Check("images", f"{len(subset):,}", f"at least {ADVISED}", len(subset) >= ADVISED)
+    return [few, *_check_classes(subset, split), *_check_content(subset)]
+
+
+def warnings(checks: list[Check]) -> list[str]:
+    """One line for each check that was not met."""
+    return [f"Calibration images, {c.name}: {c.seen}; wanted: {c.wanted}." for c in checks if not c.met]
+
+
+def _check_classes(subset: AbstractSplit, split: AbstractSplit) -> list[Check]:
+    if subset.labels is None or split.labels is None:
+        return [Check(name, "no labels", "nothing to check", True) for name in ("classes covered", "class balance")]
+    classes, there = np.unique(split.labels, return_counts=True)
+    taken = np.array([np.count_nonzero(subset.labels == c) for c in classes])
+    covered, reachable = int(np.count_nonzero(taken)), min(len(classes), len(subset))
+    open_classes = taken[taken < there]  # a class that gave all it has may stay behind the others
+    spread = int(taken.max() - open_classes.min()) if len(open_classes) else 0
+    return [
+        Check(
+            "classes covered", f"{covered} of {len(classes)}", f"{reachable} of {len(classes)}", covered >= reachable
+        ),
+        Check(
+            "class balance",
+            f"{taken.min()} to {taken.max()} images a class",
+            "at most 1 apart, save where a class has no more",
+            spread <= 1,
+        ),
+    ]
+
+
+def _check_content(subset: AbstractSplit) -> list[Check]:
+    """In batches, so that memory does not grow with the subset."""
+    seen: set[bytes] = set()
+    constant = 0
+    for images, _ in subset.batches(BATCH):
+        for image in images:
+            seen.add(hashlib.sha256(np.ascontiguousarray(image).data).digest())
+            constant += int(image.min() == image.max())
+    duplicates = len(subset) - len(seen)
+    return [
+        Check("duplicates", str(duplicates), "0", duplicates == 0),
+        Check("constant images", str(constant), "0", constant == 0),
+    ]

@@ -1,0 +1,136 @@
+"""Splits held in memory, and the one way a training set is cut into train and validation."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from ..core.errors import BadData
+from ..core.interfaces import AbstractSplit, Array
+from ..core.records import InputSpec, Splits
+
+VALIDATION_SEED = 2718  # of the cut itself; it never changes, so that two studies share their splits
+
+
+@final
+@dataclass(frozen=True)
+class ArraySplit(AbstractSplit):
+    """Some rows of an array of images `(M, H, W, C)` and of its labels `(M,)`."""
+
+    source: Array
+    source_labels: Array | None
+    rows: Array
+
+    @property
+    def labels(self) -> Array | None:
+        return None if self.source_labels is None else self.source_labels[self.rows]
+
+    @property
+    def indices(self) -> Array:
+        return self.rows
+
+    def take(self, positions: Array) -> Array:
+        return self.source[self.rows[positions]]
+
+
+@final
+@dataclass(frozen=True)
+class Subset(AbstractSplit):
+    """Some positions of another split."""
+
+    parent: AbstractSplit
+    positions: Array
+
+    @property
+    def labels(self) -> Array | None:
+        return None if self.parent.labels is None else self.parent.labels[self.positions]
+
+    @property
+    def indices(self) -> Array:
+        return self.parent.indices[self.positions]
+
+    def take(self, positions: Array) -> Array:
+        return self.parent.take(self.positions[positions])
+
+
+def stratified(labels: Array, held_out: int, seed: int = VALIDATION_SEED) -> tuple[Array, Array]:
+    """Row numbers (kept, held out), disjoint, sorted; every class gives its share of `held_out` (largest remainder)."""
+    rng = np.random.default_rng(seed)
+    classes, counts = np.unique(labels, return_counts=True)
+    quota = held_out * counts / counts.sum()
+    give = np.floor(quota).astype(int)
+    give[np.argsort(give - quota, kind="stable")[: held_out - give.sum()]] += 1
+    chosen = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, give)]
+    out = np.sort(np.concatenate(chosen))
+    return np.setdiff1d(np.arange(len(labels)), out), out
+
+
+def check_labels(labels: Array, classes: int, where: str) -> Array:
+    """`labels` as int64. Raises BadData where one is outside 0..classes-1."""
+    wide = labels.astype(np.int64)
+    if len(wide) and (wide.min() < 0 or wide.max() >= classes):
+        raise BadData(
+            f"{where} has a label {wide.max() if wide.max() >= classes else wide.min()}, outside 0..{classes - 1}."
+            " Check that the labels are class indices, starting at 0."
+        )
+    return wide
+
+
+def check_shape(shape: tuple[int, int, int], inputs: InputSpec, where: str) -> None:
+    """Raises BadData where stored images, (C, H, W), are not what the network takes: nothing is resized in silence."""
+    if shape != inputs.shape:
+        has, wants = ("x".join(map(str, one)) for one in (shape, inputs.shape))
+        raise BadData(
+            f"{where} has {has} images (channels x height x width) and the network takes {wants}."
+            f" Name a network that takes {has}, such as micro_cnn, or a data set of {wants} images."
+        )
+
+
+def with_test_set(
+    classes: tuple[str, ...], train: tuple[Array, Array], test: tuple[Array, Array], held_out: int, note: str = ""
+) -> Splits:
+    """Splits of a set that comes with a test set of its own: `held_out` training images become validation.
+
+    `train` and `test` are (images (N, H, W, C), labels (N,) int64). The indices of the test split count within
+    the test set. Raises BadData where there is too little to cut.
+    """
+    if not 0 < held_out < len(train[1]) or not len(test[1]):
+        raise BadData(
+            f"There are {len(train[1])} training images, {held_out} of them for validation, and {len(test[1])} test"
+            " images. Expected some of each: name a larger data set."
+        )
+    kept, held = stratified(train[1], held_out)
+    return Splits(
+        classes=classes,
+        train=ArraySplit(*train, kept),
+        validation=ArraySplit(*train, held),
+        test=ArraySplit(*test, np.arange(len(test[1]))),
+        fingerprint=fingerprint(*classes, *train, *test, kept, held),
+        note=note,
+    )
+
+
+def count_note(train: int, test: int, official: tuple[int, int]) -> str:
+    """A line for the report where a well-known set has not its official number of images; else empty."""
+    if (train, test) == official:
+        return ""
+    return (
+        f"Not the official set: it has {train:,} training and {test:,} test images;"
+        f" the official one has {official[0]:,} and {official[1]:,}."
+    )
+
+
+def fingerprint(*parts: Array | str) -> str:
+    """sha256 over the content, type and shape of arrays and over texts, each told apart from its neighbour."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            text = part.encode()
+            digest.update(b"text %d " % len(text) + text)
+        else:
+            digest.update(f"array {part.dtype.str} {part.shape} ".encode())
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""Does the file compute what was promised? One dict of figures per mode, with the same keys.
+
+*integer*: a static integer file against the bit-exact executor, in steps of the output's grid (LSB).
+*float*: float32, float16 and weight-only files against PyTorch. *dynamic*: only the answers can agree,
+since the activations' scales are made from each image by the runtime.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, final
+
+import numpy as np
+
+from ..core.errors import BadModel
+from ..core.interfaces import Array
+
+Mode = Literal["integer", "float", "dynamic"]
+OFF_GRID = 0.25  # of a step. Dequantizing to float32 errs by less than 0.01 even for int16; a real difference is 1
+
+
+@final
+@dataclass(frozen=True)
+class Gate:
+    """What must hold for a file to pass; None is not asked."""
+
+    agreement: float | None = None  # least fraction of images with the same top-1
+    exact: float | None = None  # least fraction of equal output integers
+    max_lsb: int | None = None  # most steps apart
+    max_relative: float | None = None  # most `max_abs`, as a fraction of the reference's largest magnitude
+
+
+INTEGER = Gate(agreement=0.999, exact=0.99, max_lsb=1)
+INTEGER_LITERT = replace(INTEGER, agreement=1.0)  # the executor mirrors these kernels
+FLOAT = Gate(max_relative=1e-3)
+FLOAT16 = Gate(max_relative=2e-2)
+DYNAMIC = Gate(agreement=0.995)
+
+
+def integer_parity(file_outputs: Array, executor_outputs: Array, step: float, gate: Gate = INTEGER) -> dict[str, Any]:
+    """Compare (N, classes) float scores that lie on one grid of `step` (integers: pass a step of 1).
+
+    A score that is off the grid counts as different and is rounded up to whole steps. Raises BadModel.
+    """
+    if not step > 0:
+        raise BadModel(
+            f"Integer parity needs the step of the file's output. Got {step}: the output is float."
+            " Use a recipe that quantizes the classifier's output, or compare with mode 'float'."
+        )
+    _check(file_outputs, executor_outputs)
+    steps = np.abs(file_outputs.astype(np.float64) - executor_outputs) / step
+    figures = _figures(file_outputs, executor_outputs)
+    figures["exact_fraction"] = float((steps <= OFF_GRID).mean())
+    figures["max_lsb"] = int(np.ceil(steps.max() - OFF_GRID))
+    return _judged("integer", figures, gate, executor_outputs)
+
+
+def float_parity(file_outputs: Array, reference_outputs: Array, gate: Gate = FLOAT) -> dict[str, Any]:
+    """Compare (N, classes) float scores with PyTorch's. Raises BadModel."""
+    _check(file_outputs, reference_outputs)
+    return _judged("float", _figures(file_outputs, reference_outputs), gate, reference_outputs)
+
+
+def dynamic_parity(file_outputs: Array, reference_outputs: Array, gate: Gate = DYNAMIC) -> dict[str, Any]:
+    """Compare the answers of a dynamically quantized file with PyTorch's, from (N, classes) scores. Raises BadModel."""
+    _check(file_outputs, reference_outputs)
+    return _judged("dynamic", _figures(file_outputs, reference_outputs), gate, reference_outputs)
+
+
+def _check(ours: Array, theirs: Array) -> None:
+    if ours.shape != theirs.shape or ours.ndim != 2 or not ours.size:
+        raise BadModel(
+            f"Parity needs two sets of scores (N, classes) on the same images. Got {ours.shape} and {theirs.shape}."
+            " Check that both sides are the same network."
+        )
+    bad = int((~np.isfinite(ours)).sum()), int((~np.isfinite(theirs)).sum())
+    if any(bad):
+        raise BadModel(
+            f"Parity needs finite scores. {bad[0]} of the file's and {bad[1]} of the reference's {ours.size} are not."
+            " Check the model's weights and the calibration ranges."
+        )
+
+
+def _figures(ours: Array, theirs: Array) -> dict[str, Any]:
+    return {
+        "top1_agreement": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        "exact_fraction": None,
+        "max_lsb": None,
+        "max_abs": float(np.abs(ours.astype(np.float64) - theirs).max()),
+    }
+
+
+def _judged(mode: Mode, figures: dict[str, Any], gate: Gate, reference: Array) -> dict[str, Any]:
+    """The figures with their verdict: `gate` is passed or failed, `reason` says by what."""
+    missed = list(_missed(figures, gate, float(np.abs(reference).max())))
+    return {"mode": mode, **figures, "gate": "failed" if missed else "passed", "reason": "; ".join(missed)}
+
+
+def _missed(figures: dict[str, Any], gate: Gate, largest: float) -> list[str]:
+    missed = []
+    if gate.agreement is not None and figures["top1_agreement"] < gate.agreement:
+        missed.append(f"top-1 agreement {figures['top1_agreement']:.4%}, at least {gate.agreement:.4%} expected")
+    if gate.exact is not None and figures["exact_fraction"] < gate.exact:
+        missed.append(f"{figures['exact_fraction']:.4%} of the integers equal, at least {gate.exact:.4%} expected")
+    if gate.max_lsb is not None and figures["max_lsb"] > gate.max_lsb:
+        missed.append(f"{figures['max_lsb']} steps apart, at most {gate.max_lsb} expected")
+    if gate.max_relative is not None and figures["max_abs"] > gate.max_relative * largest:
+        missed.append(
+            f"{figures['max_abs']:.3g} apart, at most {gate.max_relative:g} of the largest score {largest:.3g} expected"
+        )
+    return missed

@@ -1,0 +1,209 @@
+"""A network of the user's own: a function, or a class, in a Python file of theirs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.machinery
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, final
+
+import torch
+from torch import nn
+
+from ..core.errors import BadModel, BadOption
+from ..core.interfaces import AbstractModel
+from ..core.records import InputSpec
+
+CLASSES = ("classes", "num_classes", "n_classes")  # parameters of a factory that are told the number of classes
+EXAMPLE = "path/to/file.py:factory"
+
+
+@final
+@dataclass(frozen=True)
+class File(AbstractModel):
+    """`factory` in the file at `path`; `path` may hold both, as `net.py:make`.
+
+    The factory is called with the number of classes where it has one parameter without a default,
+    or one named `classes` or `num_classes`; else without arguments. What the network takes is said by,
+    in this order: the options here; an `input_spec` (an InputSpec, or a dict of its fields) of the
+    file, of the factory, or of the network where the factory needs no arguments; the data set.
+    `mean` and `std` are one number, or one a channel: `0.485:0.456:0.406`. `pretrained=false` says
+    that the weights which the factory gives are fresh.
+    """
+
+    path: str = ""
+    factory: str = ""
+    size: int | None = None  # pixels, both sides
+    channels: int | None = None
+    mean: str = ""
+    std: str = ""
+    pretrained: bool = True
+
+    @property
+    def has_weights(self) -> bool:
+        return self.pretrained
+
+    def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:
+        found = self._declared()
+        if found is None and image_shape is None and self.size is None:
+            raise BadModel(
+                f"Nothing says what {self.path} takes. Give size=224, or write in the file"
+                " input_spec = {'channels': 3, 'height': 224, 'width': 224}."
+            )
+        spec = found or InputSpec(*(image_shape or (3, 0, 0)))
+        if self.size is not None:
+            spec = replace(spec, height=self.size, width=self.size)
+        if self.channels is not None:
+            spec = replace(spec, channels=self.channels)
+        mean = _numbers("mean", self.mean) if self.mean else spec.mean
+        std = _numbers("std", self.std) if self.std else spec.std
+        return _checked(replace(spec, mean=mean, std=std), self.path)
+
+    def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
+        file, _ = self._where()
+        factory = self._factory(self._load())
+        with _blaming(file):
+            network = factory(**_arguments(factory, classes, file))
+        if not isinstance(network, nn.Module):
+            raise BadModel(
+                f"{self._spec()} returned {type(network).__name__}, not a torch.nn.Module. Return the network itself."
+            )
+        return network
+
+    def _where(self) -> tuple[Path, str]:
+        """(file, factory's name); the name may stand in `path`, after a colon."""
+        head, _, tail = self.path.rpartition(":")
+        path, factory = (head, tail) if not self.factory and head and tail.isidentifier() else (self.path, self.factory)
+        if not path or not factory:
+            raise BadModel(
+                f"A model from a file needs the file and a factory in it. Got {self.path!r}. Write {EXAMPLE}."
+            )
+        return Path(path).expanduser(), factory
+
+    def _spec(self) -> str:
+        return ":".join(str(part) for part in self._where())
+
+    def _load(self) -> ModuleType:
+        """The user's file as a module. It runs once for each content, however often it is asked for."""
+        file, _ = self._where()
+        if not file.is_file():
+            raise BadModel(f"There is no file {file}. Write {EXAMPLE}.")
+        file = file.resolve()
+        digest = hashlib.sha256(str(file).encode() + b"\0" + file.read_bytes()).hexdigest()
+        name = f"_edgequant_model_{digest[:16]}"
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(file)))
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickle look a class's module up here
+        try:
+            with _blaming(file):
+                spec.loader.exec_module(module)
+        except BadModel:
+            del sys.modules[name]
+            raise
+        return module
+
+    def _factory(self, module: ModuleType) -> Callable[..., Any]:
+        file, name = self._where()
+        factory = getattr(module, name, None)
+        if callable(factory):
+            return factory  # type: ignore[no-any-return]
+        own = [k for k, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
+        raise BadModel(
+            f"{file} has no function or class {name!r}. It has: {', '.join(own) or 'none'}. Write {EXAMPLE}."
+        )
+
+    def _declared(self) -> InputSpec | None:
+        """The `input_spec` of the file, the factory or the network."""
+        module = self._load()
+        factory = self._factory(module)
+        found = getattr(module, "input_spec", None) or getattr(factory, "input_spec", None)
+        if found is None and not _arguments(factory, 0, self._where()[0]):
+            with torch.random.fork_rng(devices=[]):  # a look; the weights of the real build must not depend on it
+                found = getattr(self.build(InputSpec(1, 1, 1), 0), "input_spec", None)
+        return _as_spec(found, self.path)
+
+
+def _arguments(factory: Callable[..., Any], classes: int, file: Path) -> dict[str, int]:
+    """How to call the factory: with nothing, or with the number of classes by name."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):  # made in C: it has no signature to read
+        return {}
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    required = [p.name for p in parameters if p.name in named and p.default is p.empty]
+    wanted = required or [n for n in named if n in CLASSES][:1]
+    if len(wanted) > 1:
+        raise BadModel(
+            f"The factory in {file} wants {', '.join(wanted)}; only the number of classes is known here."
+            " Give the others defaults, or write a function that takes none."
+        )
+    return dict.fromkeys(wanted, classes)
+
+
+@contextlib.contextmanager
+def _blaming(file: Path) -> Iterator[None]:
+    """Let files beside the user's be imported, and turn what their code raises into one line with its place."""
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise BadModel(
+            f"{file}, line {_line(error, file)}: {type(error).__name__}: {' '.join(str(error).split())}."
+            " Expected the file to import and the factory to return a network."
+        ) from error
+    finally:
+        with contextlib.suppress(ValueError):  # the user's code may have taken it out itself
+            sys.path.remove(folder)
+
+
+def _line(error: BaseException, file: Path) -> int | str:
+    """The last line of the user's file that was running."""
+    if isinstance(error, SyntaxError) and error.filename == str(file.resolve()):
+        return error.lineno or "?"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file.resolve())]
+    return (frames[-1].lineno if frames else None) or "?"
+
+
+def _as_spec(found: Any, path: str) -> InputSpec | None:
+    if found is None or isinstance(found, InputSpec):
+        return found
+    try:
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(found).items()}
+        return InputSpec(**fields)
+    except (TypeError, ValueError) as error:
+        raise BadModel(
+            f"The input_spec of {path} is {found!r}. Expected an InputSpec or a dict such as"
+            " {'channels': 3, 'height': 224, 'width': 224, 'mean': (0.5,), 'std': (0.5,)}."
+        ) from error
+
+
+def _checked(spec: InputSpec, path: str) -> InputSpec:
+    """Raises BadModel for what no image can be."""
+    fits = all(len(v) in (1, spec.channels) for v in (spec.mean, spec.std))
+    if min(spec.shape) < 1 or not fits or min(spec.std) <= 0:
+        raise BadModel(
+            f"{path} cannot take {spec.channels}x{spec.height}x{spec.width} with mean {spec.mean} and std {spec.std}."
+            " Expected sizes above 0, and one mean and one std above 0 for all channels or for each."
+        )
+    return spec
+
+
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(":"))
+    except ValueError as error:
+        raise BadOption(
+            f"The model's {name} is numbers, one or one a channel. Got {text!r}. Write {name}=0.5:0.5:0.5."
+        ) from error

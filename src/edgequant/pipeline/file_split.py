@@ -1,0 +1,32 @@
+"""The images that a finished file is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..catalog import DATASETS
+from ..core.errors import BadData
+from ..core.interfaces import AbstractDataset, AbstractSplit
+from ..core.records import InputSpec
+from ..data.splits import Subset
+
+
+@dataclass(frozen=True)
+class Images:
+    split: AbstractSplit
+    name: str  # "test", or "validation" where there is no test split
+    classes: tuple[str, ...]
+
+
+def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
+    """All of them, or the first `count`. Raises BadData, UnknownName, BadOption."""
+    dataset: AbstractDataset = DATASETS.build(data_spec)
+    splits = dataset.load(inputs)
+    whole, name = (splits.validation, "validation") if splits.test is None else (splits.test, "test")
+    if count < 0 or not len(whole):
+        raise BadData(
+            f"Expected at least one image. Got {len(whole)} in the {name} split of {data_spec}, and a count of {count}."
+        )
+    return Images(Subset(whole, np.arange(min(count, len(whole)))) if count else whole, name, splits.classes)

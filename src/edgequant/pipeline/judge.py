@@ -1,0 +1,117 @@
+"""What a finished file does in its runtime: answers, kernels, latency, memory. Each is a cached step."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..catalog import BACKENDS
+from ..core.interfaces import AbstractSplit, Array
+from ..core.preprocess import normalise
+from ..core.progress import AbstractProgress
+from ..core.rundir import RunFolder, Step
+from ..measure.accuracy import Answers, cores, evaluate, judge
+from ..measure.latency import benchmark, eager_latency
+from ..measure.memory import peak_memory
+from ..measure.parity import DYNAMIC, FLOAT, FLOAT16, INTEGER, INTEGER_LITERT, dynamic_parity, float_parity, integer_parity
+from ..recipe.recipe import parse_recipe
+from .network import Prepared
+from .variant import Variant, head
+
+
+def evaluation_split(network: Prepared, quick: int) -> AbstractSplit:
+    """The test split, or what stands in for it where the set is unlabelled."""
+    return head(network.splits.test if network.splits.test is not None else network.splits.validation, quick)
+
+
+def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
+    """The file's scores on the test split, in its runtime, on all cores."""
+
+    def work(folder: Path) -> dict[str, Any]:
+        backend, path = BACKENDS.build(variant.target), made.folder / made.value["file"]
+        start = time.perf_counter()
+        with progress.task(f"{variant.id}: evaluating in {variant.target}") as tick:
+            split = evaluation_split(variant.network, quick)
+            found = evaluate(lambda: backend.open(path), split, variant.network.captured.inputs, tick=tick)
+        np.save(folder / "outputs.npy", found.outputs)
+        session = backend.open(path)
+        return {
+            "output_scale": session.output_scale,
+            "kernels": session.kernels(),
+            "seconds": time.perf_counter() - start,
+        }
+
+    return run.step("evaluate", {"variant": made.key, "quick": quick}, work)
+
+
+def answers(variant: Variant, answered: Step, quick: int) -> Answers:
+    outputs = np.load(answered.folder / "outputs.npy")
+    return judge(outputs, evaluation_split(variant.network, quick).labels)
+
+
+def parity(variant: Variant, answered: Step, promised: Array | None) -> dict[str, Any] | None:
+    """The file against the simulation, on the split that was evaluated."""
+    if promised is None:
+        return None
+    outputs = np.load(answered.folder / "outputs.npy")
+    kind, step = parse_recipe(variant.base).kind, float(answered.value["output_scale"])
+    if kind == "static" and step:
+        gate = INTEGER_LITERT if variant.target.startswith("litert") else INTEGER
+        return integer_parity(outputs, promised, step, gate)
+    if kind == "dynamic":
+        return dynamic_parity(outputs, promised, DYNAMIC)
+    return float_parity(outputs, promised, FLOAT16 if kind == "float16" else FLOAT)
+
+
+def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: AbstractProgress) -> Step:
+    """All files of one network, interleaved, at one thread and at all; and the framework's own float32."""
+    network = next(iter(group.values()))[0].network
+    image = normalise(evaluation_split(network, 1).take(np.arange(1)), network.captured.inputs)
+
+    def work(_: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, threads in (("one", 1), ("all", cores())):
+            sessions = {
+                name: BACKENDS.build(variant.target).open(made.folder / made.value["file"], threads)
+                for name, (variant, made) in group.items()
+            }
+            with progress.task(f"{network.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
+                result[key] = benchmark(sessions, image, threads=threads, tick=tick)
+        network.module.eval()
+        result["eager"] = eager_latency(network.module, image, 1)
+        return result
+
+    return run.step("latency", {"files": {name: made.value["sha256"] for name, (_, made) in group.items()}}, work)
+
+
+def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
+    """Peak memory of opening and running the file once, in a process of its own."""
+
+    def work(_: Path) -> dict[str, Any]:
+        name = variant.target.partition(":")[0]
+        found = peak_memory(BACKENDS.path(name), made.folder / made.value["file"], variant.network.captured.inputs.shape)
+        return {"bytes": found.bytes, "reason": found.reason}
+
+    return run.step("memory", {"file": made.value["sha256"], "target": variant.target}, work)
+
+
+def validation_top1(variant: Variant, scores: Array | None, quick: int) -> float | None:
+    """Simulated accuracy on the validation split: what the recommendation is chosen by."""
+    labels = head(variant.network.splits.validation, quick).labels
+    if scores is None or labels is None:
+        return None
+    return float((scores.argmax(1) == labels).mean())
+
+
+def seconds_per_image(network: Prepared) -> float:
+    """One image through the float network, for an estimate of what is to come."""
+    x = torch.zeros(32, *network.captured.inputs.shape)
+    with torch.inference_mode():
+        network.captured.network(x)
+        start = time.perf_counter()
+        network.captured.network(x)
+    return (time.perf_counter() - start) / len(x)

@@ -1,0 +1,167 @@
+"""From the names in a study to a trained, captured network and its data."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..catalog import DATASETS, MODELS
+from ..core.disk import sha256
+from ..core.errors import BadModel
+from ..core.interfaces import AbstractDataset, AbstractModel
+from ..core.progress import AbstractProgress
+from ..core.records import InputSpec, Splits
+from ..core.rundir import RunFolder, step_key
+from ..graph.capture import capture, check_finite
+from ..graph.program import Captured
+from ..models.weights import load_weights, save_weights
+from ..models.wrap import Wrapped
+from ..study import NetworkSpec
+from ..train.loop import fit
+from ..train.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network ready to be quantized, with its data. `key` names it by content: architecture, weights, data."""
+
+    key: str
+    name: str
+    data: str
+    module: nn.Module  # eager, as the framework runs it
+    captured: Captured
+    splits: Splits
+    provenance: str  # where the weights came from
+
+
+def prepare(spec: NetworkSpec, seed: int, run: RunFolder, progress: AbstractProgress, fresh: bool = False) -> Prepared:
+    """Load the data, build the network, give it its weights (a file's, the kept ones, or trained here), capture it.
+
+    Raises BadData, BadModel, UnknownName and BadOption.
+    """
+    model, dataset = build_model(spec.model), DATASETS.build(spec.data)
+    return prepare_objects(model, dataset, spec, seed, run, progress, fresh)
+
+
+def prepare_objects(
+    model: AbstractModel,
+    dataset: AbstractDataset,
+    spec: NetworkSpec,
+    seed: int,
+    run: RunFolder,
+    progress: AbstractProgress,
+    fresh: bool = False,
+) -> Prepared:
+    """The same, from objects instead of names."""
+    inputs, splits = load_data(model, dataset)
+    torch.manual_seed(seed)
+    module = model.build(inputs, len(splits.classes))
+    provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
+    check_finite(module)
+    captured = capture(module.eval(), inputs, splits.classes)
+    state = {"weights": _state_hash(module), "data": splits.fingerprint, "model": repr(spec.model), "inputs": repr(inputs)}
+    name = spec.name or spec.model.partition(":")[0] or "model"
+    return Prepared(step_key("network", state), name, spec.data, module, captured, splits, provenance)
+
+
+def load_data(model: AbstractModel, dataset: AbstractDataset) -> tuple[InputSpec, Splits]:
+    """What the network takes, and the images in that size."""
+    inputs = model.inputs(dataset.image_shape())
+    return inputs, dataset.load(inputs)
+
+
+def build_model(spec: str) -> AbstractModel:
+    """A model by name, or `path/to/file.py:factory`."""
+    if ".py:" in spec or spec.endswith(".py"):
+        return MODELS.build(f"file:{spec}")
+    return MODELS.build(spec)
+
+
+def _give_weights(
+    module: nn.Module,
+    model: AbstractModel,
+    spec: NetworkSpec,
+    inputs: InputSpec,
+    splits: Splits,
+    run: RunFolder,
+    progress: AbstractProgress,
+    fresh: bool,
+) -> str:
+    if isinstance(model, Wrapped):
+        return "in memory"
+    if spec.weights == "random":
+        return "random: no accuracy of this network means anything"
+    if spec.weights:
+        load_weights(module, spec.weights)
+        return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
+    if getattr(model, "weights", ""):
+        return str(getattr(model, "weights"))  # noqa: B009 - the model loaded its own file
+    if spec.train is None:
+        raise BadModel(
+            f"{spec.model} has no weights of its own. Give --weights FILE, or a [network.train] table in a study,"
+            " or say --weights random."
+        )
+    return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh)
+
+
+def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits) -> str:
+    """What decides the weights: architecture, data, settings and seed. Not the code: a kept state outlives a refactoring."""
+    what = {"model": spec.model, "data": splits.fingerprint, "train": dataclasses.asdict(settings)}
+    return step_key("train", what)
+
+
+def kept_weights(key: str) -> Path | None:
+    """The state that the project ships for this training, if it does."""
+    path = Path(str(resources.files("edgequant.models"))) / "kept" / f"{key[:16]}.safetensors"
+    return path if path.is_file() else None
+
+
+def _kept_or_trained(
+    module: nn.Module,
+    spec: NetworkSpec,
+    settings: TrainSettings,
+    inputs: InputSpec,
+    splits: Splits,
+    run: RunFolder,
+    progress: AbstractProgress,
+    fresh: bool,
+) -> str:
+    key = training_key(spec, settings, splits)
+    kept = None if fresh else kept_weights(key)
+    if kept is not None:
+        load_weights(module, kept)
+        return f"kept by the project ({kept.name}), trained by this study; --fresh trains again"
+    step = run.step("train", {"key": key}, lambda folder: _train(module, splits, inputs, settings, folder, progress), scratch=True)
+    load_weights(module, step.folder / "weights.safetensors")
+    return f"trained here: {settings.epochs} epochs, seed {settings.seed}, validation {step.value['validation_accuracy']:.2%}"
+
+
+def _train(
+    module: nn.Module, splits: Splits, inputs: InputSpec, settings: TrainSettings, folder: Path, progress: AbstractProgress
+) -> dict[str, Any]:
+    def report(figures: dict[str, float]) -> None:
+        progress.say(
+            f"  epoch {figures['epoch']:.0f}/{settings.epochs}: loss {figures['loss']:.3f}, train {figures['accuracy']:.2%},"
+            f" validation {figures['validation_accuracy']:.2%} ({figures['seconds']:.0f} s)"
+        )
+
+    with progress.task("training") as tick:
+        log = fit(module, splits, inputs, settings, folder, report=report, tick=tick)
+    save_weights(module, folder / "weights.safetensors")
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    return {"epochs": log["epochs"], "validation_accuracy": log["epochs"][-1]["validation_accuracy"]}
+
+
+def _state_hash(module: nn.Module) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

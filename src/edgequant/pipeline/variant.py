@@ -1,0 +1,229 @@
+"""One variant: a network, a recipe, a calibration and a target become a file and the promise of what it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..calibrate.collect import collect
+from ..catalog import BACKENDS, CALIBRATORS, REFINERS
+from ..core.interfaces import AbstractBackend, AbstractSplit, Array
+from ..core.progress import AbstractProgress
+from ..core.records import LayerFate
+from ..core.rundir import RunFolder, Step
+from ..data.selection import calibration_subset, check_calibration, warnings
+from ..quantize.build import build, observed_tensors
+from ..quantize.reference import Reference
+from ..quantize.simulate import simulate
+from ..recipe.recipe import Recipe, parse_recipe
+from ..recipe.resolve import Plan, resolve
+from ..study import Calibration, Study
+from .network import Prepared
+
+CALIBRATION_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is asked for. `recipe` may name refiners: `w4a8+adaround`."""
+
+    id: str
+    network: Prepared
+    recipe: str
+    target: str
+    calibration: Calibration
+
+    @property
+    def base(self) -> str:
+        return self.recipe.split("+")[0]
+
+    @property
+    def refine(self) -> list[str]:
+        return self.recipe.split("+")[1:]
+
+    @property
+    def name(self) -> str:
+        plain = Path(self.base).stem if self.base.endswith(".toml") else self.base
+        return "-".join([plain, *(r.partition(":")[0] for r in self.refine)])
+
+
+def plan_variants(study: Study, networks: list[tuple[Any, Prepared]]) -> list[Variant]:
+    """Every variant of a study, each network's float32 first."""
+    variants = []
+    for spec, network in networks:
+        prefix = f"{_slug(network)}-" if len(networks) > 1 else ""
+        recipes = spec.recipes or study.recipes
+        recipes = recipes if "float32" in recipes else ("float32", *recipes)
+        for target in spec.targets or study.targets:
+            short = target.partition(":")[0]
+            for recipe in recipes:
+                static = parse_recipe(recipe.split("+")[0]).kind == "static"
+                for number, calibration in enumerate(study.calibration if static else study.calibration[:1]):
+                    one = Variant("", network, recipe, target, calibration)
+                    suffix = "" if number == 0 else f"-{calibration.method.replace(':', '-')}-n{calibration.n}-s{calibration.seed}"
+                    variants.append(dataclasses.replace(one, id=f"{prefix}{short}-{one.name}{suffix}"))
+    return variants
+
+
+def _slug(network: Prepared) -> str:
+    text = f"{network.name}-{network.data.partition(':')[0]}" if network.data else network.name
+    return "".join(c if c.isalnum() or c in "_.-" else "_" for c in text)
+
+
+def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:
+    """The file, and what simulation promises on validation and test. Cached by content. Raises Unsupported."""
+    backend = BACKENDS.build(variant.target)
+    recipe = parse_recipe(variant.base)
+    plan = resolve(variant.network.captured.program, recipe, variant.target, backend.capability)
+    inputs = {
+        "network": variant.network.key,
+        "recipe": dataclasses.asdict(recipe),
+        "refine": variant.refine,
+        "target": repr(backend),
+        "calibration": dataclasses.asdict(variant.calibration) if recipe.kind == "static" or variant.refine else None,
+        "quick": study.quick,
+        "code": source_hash(),
+    }
+    return run.step("variant", inputs, lambda folder: _make(variant, recipe, plan, backend, study, folder, progress))
+
+
+def _make(
+    variant: Variant,
+    recipe: Recipe,
+    plan: Plan,
+    backend: AbstractBackend,
+    study: Study,
+    folder: Path,
+    progress: AbstractProgress,
+) -> dict[str, Any]:
+    seconds: dict[str, float] = {}
+    reference, checks = reference_of(variant, recipe, plan, study.allow_few, seconds, progress)
+    start = time.perf_counter()
+    artifact = backend.lower(reference, folder / f"{variant.id}{backend.capability.suffix}")
+    seconds["lower"] = time.perf_counter() - start
+    _promise(variant, reference, backend, study, folder, progress)
+    return {
+        "file": artifact.path.name,
+        "sha256": artifact.sha256,
+        "bytes": artifact.bytes,
+        "layers": [fate_record(f) for f in reference.layers],
+        "compression": compression(reference),
+        "calibration_checks": checks,
+        "seconds": seconds,
+    }
+
+
+def reference_of(
+    variant: Variant,
+    recipe: Recipe,
+    plan: Plan,
+    allow_few: bool,
+    seconds: dict[str, float],
+    progress: AbstractProgress,
+) -> tuple[Reference, list[dict[str, Any]]]:
+    """Calibrate, build, refine. Fills `seconds` with what each took."""
+    captured, checks = variant.network.captured, []
+    refiners = [REFINERS.build(name) for name in variant.refine]
+    for refiner in refiners:
+        captured = refiner.network(captured)
+    start, observers, images = time.perf_counter(), {}, None
+    if recipe.kind == "static" or refiners:
+        subset = calibration_subset(variant.network.splits.train, variant.calibration.n, variant.calibration.seed, allow_few)
+        found = check_calibration(subset, variant.network.splits.train)
+        for line in warnings(found):
+            progress.say(f"  note: {line}")
+        checks = [dataclasses.asdict(c) for c in found]
+        images = subset
+    if recipe.kind == "static" and images is not None:
+        with progress.task(f"{variant.id}: calibrating") as tick:
+            observers = _observe(captured, plan, variant, images, tick)
+    reference = build(captured, plan, observers)
+    seconds["calibrate"] = time.perf_counter() - start
+    start = time.perf_counter()
+    for name, refiner in zip(variant.refine, refiners):
+        assert images is not None
+        with progress.task(f"{variant.id}: {name}") as tick:
+            reference = refiner.reference(reference, images.take(np.arange(len(images))), tick)
+    seconds["refine"] = time.perf_counter() - start
+    return reference, checks
+
+
+def _observe(captured: Any, plan: Plan, variant: Variant, subset: AbstractSplit, tick: Any) -> dict[str, Any]:
+    done = 0
+
+    def count(n: int) -> None:
+        nonlocal done
+        done += n
+        tick(done, len(subset))
+
+    calibrator = CALIBRATORS.build(variant.calibration.method)
+    batches = (images for images, _ in subset.batches(CALIBRATION_BATCH))
+    return collect(captured, batches, calibrator, observed_tensors(captured, plan), count)
+
+
+def _promise(
+    variant: Variant, reference: Reference, backend: AbstractBackend, study: Study, folder: Path, progress: AbstractProgress
+) -> None:
+    """Simulated scores: on validation (every choice is made there) and on test (what parity compares the file with)."""
+    splits = variant.network.splits
+    arithmetic = backend.arithmetic(reference, folder / f"{variant.id}{backend.capability.suffix}")
+    for name, split in (("validation", splits.validation), ("test", splits.test)):
+        if split is not None:
+            with progress.task(f"{variant.id}: simulating {name}") as tick:
+                scores = simulate(reference, arithmetic, head(split, study.quick), tick)
+            np.save(folder / f"{name}.npy", scores)
+
+
+def head(split: AbstractSplit, count: int) -> AbstractSplit:
+    """The first `count` images of a split under --quick; all of them for 0."""
+    from ..data.splits import Subset
+
+    return Subset(split, np.arange(min(count, len(split)))) if count else split
+
+
+def fate_record(fate: LayerFate) -> dict[str, Any]:
+    return dataclasses.asdict(fate)
+
+
+def compression(reference: Reference) -> dict[str, float]:
+    """32·Σn / Σ(bits·n): of weights with their scales, and of activation tensors at batch 1."""
+    program, network = reference.captured.program, reference.captured.network
+    count = stored = 0.0
+    for step in program.layers:
+        n = network.layer(step.layer).weight.numel()
+        q = reference.weights.get(step.layer)
+        count += n
+        stored += n * (16 if reference.kind == "float16" else 32) if q is None else n * q.bits + 32 * len(q.scale)
+    values = bits = 0.0
+    for tensor in program.tensors:
+        n = int(torch.tensor(program.shape(tensor)).prod())
+        values += n
+        bits += n * (reference.activations[tensor].bits if tensor in reference.activations else 32)
+    return {"weights": 32 * count / stored, "activations": 32 * values / bits}
+
+
+@cache
+def source_hash() -> str:
+    """sha256 of the package's own code: a step made by other code is not taken for this one's."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parents[1]
+    for path in sorted(root.rglob("*.py")):
+        if "report" not in path.relative_to(root).parts:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def scores(step: Step, split: str) -> Array | None:
+    """The simulated scores of a finished variant."""
+    path = step.folder / f"{split}.npy"
+    return np.load(path) if path.exists() else None
+
+

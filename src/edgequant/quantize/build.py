@@ -1,0 +1,84 @@
+"""A plan and the observed ranges become a reference: the last place where a parameter is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..calibrate.weights import weight_scales
+from ..core.affine import choose_qparams, quantize_bias, quantize_weight
+from ..core.errors import Unsupported
+from ..core.interfaces import AbstractObserver
+from ..core.preprocess import input_range
+from ..core.records import LayerFate, QParams, Scheme, WeightQ
+from ..graph.ops import OPS
+from ..graph.program import Captured, Step
+from ..recipe.resolve import Plan, fates
+from .reference import Reference
+
+Ranges = Mapping[str, AbstractObserver]
+
+
+def observed_tensors(captured: Captured, plan: Plan) -> tuple[str, ...]:
+    """The tensors whose range has to be seen: the input's is known, a fixed one's too."""
+    fixed = {s.name for s in captured.program.steps if OPS[s.kind].rule == "fixed"}
+    return tuple(t for t in plan.tensors if t != captured.program.input and t not in fixed)
+
+
+def build(captured: Captured, plan: Plan, observers: Ranges, weight_method: str = "minmax") -> Reference:
+    """The reference graph of `plan`. `observers` must have seen every tensor of `observed_tensors`."""
+    activations = _activations(captured, plan, observers)
+    reference = Reference(captured, plan.recipe.name, plan.recipe.kind, activations, {}, fates(captured.program, plan))
+    for step in captured.program.layers:
+        scheme = plan.schemes[step.name]
+        if scheme.weight_bits is not None:
+            reference = _with_weight(reference, step, scheme, weight_method)
+    return reference
+
+
+def _activations(captured: Captured, plan: Plan, observers: Ranges) -> dict[str, QParams]:
+    ranges: dict[str, tuple[float, float]] = {}
+    for tensor, bits in plan.tensors.items():
+        low, high = _range(captured, plan, observers, tensor, bits)
+        group = plan.groups[tensor]
+        seen = ranges.get(group, (0.0, 0.0))
+        ranges[group] = (min(seen[0], low), max(seen[1], high))
+    return {t: _qparams(captured, plan, t, bits, ranges[plan.groups[t]]) for t, bits in plan.tensors.items()}
+
+
+def _range(captured: Captured, plan: Plan, observers: Ranges, tensor: str, bits: int) -> tuple[float, float]:
+    if tensor == captured.program.input:
+        return input_range(captured.inputs)
+    if tensor in observers:
+        return observers[tensor].range(bits, tensor in plan.symmetric)
+    return (0.0, 0.0)
+
+
+def _qparams(captured: Captured, plan: Plan, tensor: str, bits: int, seen: tuple[float, float]) -> QParams:
+    maker = next((s for s in captured.program.steps if s.name == tensor), None)
+    fixed = OPS[maker.kind].fixed if maker else None
+    if fixed and bits > 8:
+        return QParams(2.0 ** -(bits - 1), 0, bits)  # the LiteRT 16x8 rule for LOGISTIC and SOFTMAX
+    return choose_qparams(*(fixed or seen), bits, tensor in plan.symmetric)
+
+
+def _with_weight(reference: Reference, step: Step, scheme: Scheme, method: str) -> Reference:
+    """The reference with this layer's integers, or with the reason why it stays in float."""
+    assert scheme.weight_bits is not None
+    layer = reference.captured.network.layer(step.layer)
+    scale = weight_scales(layer.weight.detach(), scheme.weight_bits, scheme.per_channel, method)
+    weight = WeightQ(quantize_weight(layer.weight, scale, scheme.weight_bits), scale, scheme.weight_bits)
+    source = reference.activations.get(step.inputs[0])
+    if layer.bias is not None and source is not None and step.name in reference.activations:
+        try:
+            quantize_bias(layer.bias, source.scale, scale, 64 if source.bits > 8 else 32)
+        except Unsupported as error:
+            return _left_in_float(reference, step, str(error))
+    return replace(reference, weights={**reference.weights, step.layer: weight})
+
+
+def _left_in_float(reference: Reference, step: Step, reason: str) -> Reference:
+    def fate(old: LayerFate) -> LayerFate:
+        return replace(old, weight_bits=None, granularity="", fate="float", reason=reason)
+
+    return replace(reference, layers=tuple(fate(f) if f.name == step.layer else f for f in reference.layers))

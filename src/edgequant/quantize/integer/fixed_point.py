@@ -1,0 +1,85 @@
+"""Fixed-point rescaling as TensorFlow Lite's builtin kernels do it (tensorflow/lite/kernels/internal/common.cc).
+
+Everything is int64 here, where no intermediate result can overflow; the kernels hold int32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...core.interfaces import Array
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """`real = q * 2^(shift - 31)`; int64 tensors of equal shape."""
+
+    q: torch.Tensor
+    shift: torch.Tensor
+
+    def shaped(self, shape: tuple[int, ...]) -> Multiplier:
+        return Multiplier(self.q.view(shape), self.shift.view(shape))
+
+
+Rescale = Callable[[torch.Tensor, Multiplier], torch.Tensor]
+
+
+def quantize_multiplier(real: Array) -> Multiplier:
+    """QuantizeMultiplier: `real = q * 2^(shift - 31)`, q in [2^30, 2^31); float64 in, any shape."""
+    fraction, exponent = np.frexp(np.asarray(real, np.float64))
+    q = np.floor(fraction * 2.0**31 + 0.5).astype(np.int64)
+    carried = q == 1 << 31
+    q, shift = np.where(carried, q >> 1, q), exponent.astype(np.int64) + carried
+    lost = shift < -31
+    return Multiplier(torch.from_numpy(np.where(lost, 0, q)), torch.from_numpy(np.where(lost, 0, shift)))
+
+
+def double_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
+    """MultiplyByQuantizedMultiplier for int32: SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT."""
+    zero = torch.zeros_like(m.shift)
+    high = _doubling_high_mul(x << torch.maximum(m.shift, zero), m.q)
+    return _divide_by_power_of_two(high, torch.maximum(-m.shift, zero))
+
+
+def ruy_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
+    """ruy's x86 kernels (ruy/kernel_avx512.cc): rounds twice too, but ties go upwards."""
+    zero = torch.zeros_like(m.shift)
+    high = ((x << torch.maximum(m.shift, zero)) * m.q + (1 << 30)) >> 31
+    right = torch.maximum(-m.shift, zero)
+    return (high + ((1 << right) >> 1)) >> right
+
+
+def single_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
+    """The 31-bit multiplier applied to an int64 accumulator: one rounding, ties upwards."""
+    total = 31 - m.shift
+    return (x * m.q + (1 << (total - 1))) >> total
+
+
+def reduced_multiplier(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
+    """MultiplyByQuantizedMultiplier for int64 accumulators: a 15-bit multiplier, one rounding, ties upwards."""
+    reduced = torch.where(m.q < 0x7FFF0000, (m.q + (1 << 15)) >> 16, 0x7FFF)
+    total = 15 - m.shift
+    return (x * reduced + (1 << (total - 1))) >> total
+
+
+def _doubling_high_mul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """SaturatingRoundingDoublingHighMul: `a * b / 2^31`, ties away from zero."""
+    product = a * b
+    nudged = product + torch.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    return torch.div(nudged, 1 << 31, rounding_mode="trunc")
+
+
+def _divide_by_power_of_two(x: torch.Tensor, exponent: torch.Tensor) -> torch.Tensor:
+    """RoundingDivideByPOT: ties away from zero."""
+    mask = (1 << exponent) - 1
+    threshold = (mask >> 1) + (x < 0)
+    return (x >> exponent) + ((x & mask) > threshold)
+
+
+def round_away(real: torch.Tensor) -> torch.Tensor:
+    """TfLiteRound, which is std::round: ties away from zero. float64, where adding a half to a float32 is exact."""
+    return torch.trunc(real.double() + torch.sign(real.double()) * 0.5)

@@ -1,0 +1,106 @@
+"""XNNPACK's 8-bit arithmetic, LiteRT's default path on CPUs: float32 requantization.
+
+Each function names the kernel that it mirrors (XNNPACK, src/, at the version that LiteRT carries).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ...core.records import QParams
+from . import builtin
+from .arithmetic import Arithmetic, Operands, Product, limits
+from .builtin_tables import expf, look_up
+
+f32 = np.float32
+
+
+def requantize(accumulator: torch.Tensor, product: Product, out: QParams) -> torch.Tensor:
+    """qs8-qc8w-gemm/igemm/dwconv, `fp32` requantization: `rint(clamp(float32(acc) * m[c]))`.
+
+    m[c] = float32(float32(s_in * s_w[c]) / s_out).
+    """
+    multiplier = (torch.tensor(f32(product.source.scale)) * product.scale / f32(out.scale)).float()
+    shaped = multiplier.view(1, -1, *[1] * (accumulator.dim() - 2))
+    low, high = limits(product.step, out)
+    return accumulator.float().mul_(shaped).clamp_(low, high).round_()
+
+
+def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
+    """f32-qs8-vcvt: multiplication by the reciprocal, ties to even."""
+    return torch.round(value * float(f32(1) / f32(out.scale)))
+
+
+def add(o: Operands) -> torch.Tensor:
+    """qs8-vadd-minmax: 20-bit fixed-point multipliers, `(a*ma + b*mb + rounding) >> shift`."""
+    ratios = [f32(p.scale) / f32(o.out.scale) for p in o.params]
+    shift = 20 - (math.frexp(max(ratios))[1] - 1)
+    ma, mb = (int(np.rint(float(r) * 2.0**shift)) for r in ratios)
+    a, b = (v.to(torch.int32) for v in o.values)
+    total = (a * ma + b * mb + (1 << (shift - 1))) >> shift
+    return total.to(torch.float32).clamp_(*limits(o.step, o.out))
+
+
+def mul(o: Operands) -> torch.Tensor:
+    """qs8-vmul-minmax-fp32: `rint(a * b * float32(sa * sb / s_out))`."""
+    multiplier = f32(f32(o.params[0].scale) * f32(o.params[1].scale)) / f32(o.out.scale)
+    return (o.values[0] * o.values[1]).mul_(float(multiplier)).clamp_(*limits(o.step, o.out)).round_()
+
+
+def mean(o: Operands) -> torch.Tensor:
+    """qs8-rdsum/gavgpool-minmax-fp32 over the whole image: `rint(float32(sum) * s_in / (s_out * n))`."""
+    n = o.values[0].shape[2] * o.values[0].shape[3]
+    multiplier = f32(f32(o.params[0].scale) / (f32(o.out.scale) * f32(n)))
+    total = o.values[0].sum((2, 3), keepdim=o.step.attrs["keepdim"])
+    return total.mul_(float(multiplier)).clamp_(*limits(o.step, o.out)).round_()
+
+
+def max_pool2d(o: Operands) -> torch.Tensor:
+    """s8-maxpool-minmax; padding never wins."""
+    a = o.step.attrs
+    return F.max_pool2d(o.values[0], a["kernel"], a["stride"], a["padding"])
+
+
+def pad(o: Operands) -> torch.Tensor:
+    return F.pad(o.values[0], o.step.attrs["padding"])
+
+
+def reshape(o: Operands) -> torch.Tensor:
+    return o.values[0].reshape(o.values[0].shape[0], *o.step.attrs["shape"])
+
+
+def cat(o: Operands) -> torch.Tensor:
+    return torch.cat(o.values, 1)
+
+
+def sigmoid(o: Operands) -> torch.Tensor:
+    """xnn_create_sigmoid_nc_qs8: a table of 256 entries, ties to even."""
+    return look_up(o, _sigmoid_entry)
+
+
+def _sigmoid_entry(x: float, scale: float) -> float:
+    """calculate_sigmoid (operators/unary-elementwise-nc.c), float32 throughout."""
+    tail = f32(1) / (f32(1) + expf(abs(x)))
+    return float(np.rint((tail if x < 0 else f32(1) - tail) / f32(scale)))
+
+
+# XNNPACK takes no 8-bit average pooling, softmax or rescaling ReLU; LiteRT runs its builtin kernels there.
+XNNPACK_OPS = {
+    "add": add,
+    "avg_pool2d": builtin.avg_pool2d,
+    "cat": cat,
+    "max_pool2d": max_pool2d,
+    "mean": mean,
+    "mul": mul,
+    "pad": pad,
+    "relu": builtin.relu,
+    "relu6": builtin.relu,
+    "reshape": reshape,
+    "sigmoid": sigmoid,
+    "softmax": builtin.softmax,
+}
+XNNPACK = Arithmetic("xnnpack", requantize, to_grid, XNNPACK_OPS)

@@ -1,0 +1,111 @@
+"""What to do to which layer, as plain data.
+
+A recipe's name decodes: `w8a8` is 8-bit weights and 8-bit integer activations, `w8` weights only,
+`dynamic-w8` weights with activations quantized on the fly, `float16`, `float32`. Below 8 bits the
+first convolution and the classifier keep 8 bits; `w4a4-all` spares nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, fields, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import BadOption
+from ..core.records import RecipeKind, Scheme
+from ..core.registry import unknown
+
+NAMES = ("float32", "float16", "dynamic-w8", "w8", "w8a8", "w8a16", "w4", "w4a8", "w4a16")
+WEIGHT_BITS, ACTIVATION_BITS = range(2, 9), range(2, 17)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The layers that match `where` take `scheme`; None leaves them in float.
+
+    `where`: a glob over module paths (`features.1.*`), `op:conv2d`, `depthwise`, `first` or `last`
+    (of the layers with weights).
+    """
+
+    where: str
+    scheme: Scheme | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Rules in order; the last one that matches a layer decides."""
+
+    name: str
+    kind: RecipeKind
+    rules: tuple[Rule, ...] = ()
+
+    def scheme_for(self, names: frozenset[str]) -> Scheme | None:
+        """The scheme of a layer that answers to `names` (its path, and the words a rule may use)."""
+        chosen: Scheme | None = None
+        for rule in self.rules:
+            if any(fnmatchcase(name, rule.where) for name in names):
+                chosen = rule.scheme
+        return chosen
+
+
+def parse_recipe(text: str) -> Recipe:
+    """A recipe by name (`w4a8`, `w5a7-all`) or from a `.toml` file. Raises BadOption."""
+    if text.endswith(".toml"):
+        return load_recipe(Path(text))
+    if text in ("float32", "float16"):
+        return Recipe(text, text)  # type: ignore[arg-type]
+    if text == "dynamic-w8":
+        return Recipe(text, "dynamic", (Rule("*", Scheme(8, None)),))
+    match = re.fullmatch(r"w(\d+)(?:a(\d+))?(-all)?", text)
+    if not match:
+        raise BadOption(unknown("recipe", text, NAMES) + " Any wXaY works (X 2..8, Y 2..16), or give a .toml file.")
+    weight, activation = int(match[1]), int(match[2]) if match[2] else None
+    _check_bits(text, weight, activation)
+    return Recipe(text, "static" if activation else "weight-only", _rules(weight, activation, bool(match[3])))
+
+
+def _rules(weight: int, activation: int | None, spare_nothing: bool) -> tuple[Rule, ...]:
+    body = Rule("*", Scheme(weight, activation))
+    if spare_nothing or (weight >= 8 and (activation or 8) >= 8):
+        return (body,)
+    ends = Scheme(8, None if activation is None else max(activation, 8))
+    return (body, Rule("first", ends), Rule("last", ends))
+
+
+def _check_bits(where: str, weight: int | None, activation: int | None) -> None:
+    if weight is not None and weight not in WEIGHT_BITS:
+        raise BadOption(f"{where!r} asks for {weight}-bit weights; 2 to 8 bits are possible. Write for example w4a8.")
+    if activation is not None and activation not in ACTIVATION_BITS:
+        raise BadOption(f"{where!r} asks for {activation}-bit activations; 2 to 16 are possible. Write for example w8a16.")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """A recipe file: `base = "w8a8"` and `[[rules]]` with `where`, and bits or `float = true`."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadOption(f"The recipe file {path} cannot be read: {error}.") from error
+    extra = set(table) - {"base", "rules", "name"}
+    if extra:
+        raise BadOption(f"The recipe file {path} has no use for {sorted(extra)}. It takes name, base and [[rules]].")
+    base = parse_recipe(str(table.get("base", "w8a8")))
+    rules = table.get("rules", [])
+    if not isinstance(rules, list):
+        raise BadOption(f"'rules' in {path} is a list of tables. Write [[rules]].")
+    return replace(base, name=str(table.get("name", path.stem)), rules=(*base.rules, *(_rule(r, path) for r in rules)))
+
+
+def _rule(table: Any, path: Path) -> Rule:
+    known = {f.name for f in fields(Scheme)}
+    if not isinstance(table, dict) or "where" not in table:
+        raise BadOption(f"A rule in {path} has no 'where'. Write where = \"features.1.*\".")
+    options = {k: v for k, v in table.items() if k not in ("where", "float")}
+    if set(options) - known:
+        raise BadOption(f"A rule in {path} has unknown keys {sorted(set(options) - known)}. Known: {sorted(known)}, float.")
+    if table.get("float"):
+        return Rule(table["where"], Scheme(None, None, reason=options.get("reason") or "the recipe leaves it in float"))
+    _check_bits(str(path), options.get("weight_bits"), options.get("activation_bits"))
+    return Rule(table["where"], Scheme(**options))

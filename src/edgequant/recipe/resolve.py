@@ -1,0 +1,141 @@
+"""A recipe against a network and a target: what each layer and each tensor will be, before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..core.errors import Unsupported
+from ..core.records import Capability, LayerFate, Scheme
+from ..graph.ops import OPS
+from ..graph.program import Program, Step
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Bits of every tensor that becomes integers, and the scheme of every layer.
+
+    `groups` maps a tensor to the name of the group whose parameters it shares; all tensors of a
+    group have the same bits.
+    """
+
+    recipe: Recipe
+    schemes: Mapping[str, Scheme]  # step name -> scheme, for every step
+    tensors: Mapping[str, int]  # tensor -> bits; a tensor that is missing stays float
+    groups: Mapping[str, str]
+    symmetric: frozenset[str]  # tensors with zero point 0
+
+
+def resolve(program: Program, recipe: Recipe, target: str, can: Capability) -> Plan:
+    """Raises Unsupported where the target has no kernel for what the recipe asks."""
+    if recipe.kind not in can.kinds:
+        raise Unsupported(f"{target} cannot run {recipe.name}: {can.notes.get(recipe.kind, f'no {recipe.kind} kernels')}.")
+    schemes = {step.name: recipe.scheme_for(names(program, step)) or Scheme(None, None) for step in program.steps}
+    _check(recipe, schemes, program, target, can)
+    if recipe.kind != "static":
+        return Plan(recipe, schemes, {}, {}, frozenset())
+    groups = _groups(program)
+    bits = _bits(program, schemes, groups)
+    return Plan(recipe, schemes, bits, groups, _symmetric(program, schemes, groups, bits))
+
+
+def names(program: Program, step: Step) -> frozenset[str]:
+    """What a rule may call this step."""
+    words = {step.layer or step.name, f"op:{step.kind}"}
+    if step.weighted:
+        words |= {"first"} if step is program.layers[0] else set()
+        words |= {"last"} if step is program.layers[-1] else set()
+        if step.attrs.get("depthwise"):
+            words.add("depthwise")
+    return frozenset(words)
+
+
+def _check(recipe: Recipe, schemes: Mapping[str, Scheme], program: Program, target: str, can: Capability) -> None:
+    for step in program.layers:
+        scheme = schemes[step.name]
+        if scheme.weight_bits is None:
+            continue
+        if scheme.weight_bits not in can.weight_bits:
+            raise Unsupported(
+                f"{target} has no {scheme.weight_bits}-bit weights, which {recipe.name} asks of {step.layer}."
+                f" It has {_list(can.weight_bits)}. Use target `simulation`, or another recipe."
+            )
+        if recipe.kind == "static" and scheme.activation_bits is not None:
+            _check_pair(recipe, (scheme.weight_bits, scheme.activation_bits), step, target, can)
+
+
+def _check_pair(recipe: Recipe, pair: tuple[int, int], step: Step, target: str, can: Capability) -> None:
+    if pair[1] not in can.activation_bits or (can.weight_activation is not None and pair not in can.weight_activation):
+        raise Unsupported(
+            f"{target} has no kernel for {pair[0]}-bit weights with {pair[1]}-bit activations, which {recipe.name}"
+            f" asks of {step.layer}. It has activations of {_list(can.activation_bits)}. Use target `simulation`."
+        )
+
+
+def _list(bits: frozenset[int]) -> str:
+    return ", ".join(str(b) for b in sorted(bits)) + " bits"
+
+
+def _groups(program: Program) -> dict[str, str]:
+    """Tensors that must have one set of parameters, named after the first of them."""
+    parent = {t: t for t in program.tensors}
+
+    def root(t: str) -> str:
+        while parent[t] != t:
+            t = parent[t]
+        return t
+
+    order = {t: i for i, t in enumerate(program.tensors)}
+    for step in program.steps:
+        if OPS[step.kind].rule in ("same", "unified"):
+            for other in step.inputs:
+                a, b = sorted((root(step.name), root(other)), key=order.__getitem__)
+                parent[b] = a
+    return {t: root(t) for t in program.tensors}
+
+
+def _bits(program: Program, schemes: Mapping[str, Scheme], groups: Mapping[str, str]) -> dict[str, int]:
+    """The widest grid that the readers of a tensor ask for; where none asks, what its maker does."""
+    asked: dict[str, int] = {}
+    for step in program.steps:
+        for tensor in step.inputs:
+            _ask(asked, groups[tensor], schemes[step.name].activation_bits)
+    for step in program.steps:
+        if groups[step.name] not in asked:
+            _ask(asked, groups[step.name], schemes[step.name].activation_bits)
+    return {t: asked[g] for t, g in groups.items() if g in asked}
+
+
+def _ask(asked: dict[str, int], group: str, bits: int | None) -> None:
+    if bits is not None:
+        asked[group] = max(bits, asked.get(group, 0))
+
+
+def _symmetric(
+    program: Program, schemes: Mapping[str, Scheme], groups: Mapping[str, str], bits: Mapping[str, int]
+) -> frozenset[str]:
+    asked = {
+        groups[t]
+        for step in program.steps
+        for t in (*step.inputs, step.name)
+        if schemes[step.name].symmetric_activations
+    }
+    return frozenset(t for t in program.tensors if groups[t] in asked or bits.get(t, 0) > 8)
+
+
+def fates(program: Program, plan: Plan) -> tuple[LayerFate, ...]:
+    """The record of every layer with weights."""
+    return tuple(_fate(step, plan) for step in program.layers)
+
+
+def _fate(step: Step, plan: Plan) -> LayerFate:
+    scheme, kind = plan.schemes[step.name], plan.recipe.kind
+    if kind in ("float32", "float16"):
+        return LayerFate(step.layer, step.kind, 16 if kind == "float16" else 32, None, "", "float", f"the recipe is {kind}")
+    if scheme.weight_bits is None:
+        reason = scheme.reason or "no rule of the recipe matches it"
+        return LayerFate(step.layer, step.kind, None, plan.tensors.get(step.name), "", "float", reason)
+    granularity = "per channel" if scheme.per_channel else "per tensor"
+    fate = {"static": "quantized", "dynamic": "quantized on the fly"}.get(kind, "weights only")
+    return LayerFate(step.layer, step.kind, scheme.weight_bits, scheme.activation_bits, granularity, fate)

@@ -1,0 +1,129 @@
+"""AdaRound: learned rounding (Nagel et al., 2020, arXiv:2004.10568)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+
+from ..calibrate.weights import weight_scales
+from ..core.affine import quantize_bias
+from ..core.errors import BadData, BadOption, Unsupported
+from ..core.interfaces import AbstractRefiner, Array, Tick
+from ..core.records import WeightQ
+from ..graph.program import Captured, Step
+from ..quantize.reference import Reference
+from .notes import noted
+from .rounding import Problem, Schedule, learn_rounding, output_error
+from .samples import draw
+from .walk import Walk, dequantized
+
+FEWEST = 8  # images: an eighth of them judges the result
+SCALES = ("mse", "keep")
+
+
+@final
+@dataclass(frozen=True)
+class AdaRound(AbstractRefiner):
+    """Chooses for each weight whether to round it down or up, so that the layer's output errs least.
+
+    Layer by layer, in order: the rounding is learned on what the quantized network feeds the layer, against what
+    the float network computes there, fused activation included. It needs no labels. Activations keep their
+    parameters, and layers of `bits_below` bits or more their integers: at 8 bits there is little to gain.
+
+    An eighth of the images is not learned from; where the learned integers are no better than the given ones on
+    those, the layer keeps what it had, and its reason says so.
+    """
+
+    iterations: int = 1000  # of Adam, a layer
+    batch: int = 256  # output positions an iteration, of any images (not whole images: see samples.py)
+    lr: float = 1e-2
+    beta_start: float = 20.0  # the regularizer's exponent is annealed between these
+    beta_end: float = 2.0
+    regularization: float = 0.01  # its weight, the paper's lambda
+    images: int = 512  # of the calibration images, at most
+    positions: int = 8192  # output positions drawn for a layer, over all images
+    bits_below: int = 8  # layers of fewer bits are rounded anew
+    scale: str = "mse"  # the weights' scale: of least squared error, or `keep` the given one
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch", "positions"):
+            if getattr(self, name) < 1:
+                raise BadOption(f"adaround: {name} is at least 1. Got {getattr(self, name)}.")
+        for name in ("lr", "beta_start", "beta_end", "regularization"):
+            if not getattr(self, name) > 0:
+                raise BadOption(f"adaround: {name} is above 0. Got {getattr(self, name)}.")
+        if self.images < FEWEST:
+            raise BadOption(f"adaround: images is at least {FEWEST}. Got {self.images}.")
+        if self.scale not in SCALES:
+            raise BadOption(f"adaround: scale is one of {', '.join(SCALES)}. Got {self.scale!r}.")
+
+    def network(self, captured: Captured) -> Captured:
+        return captured
+
+    def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
+        """Raises BadData below 8 images."""
+        wanted = [s.layer for s in reference.captured.program.layers if self._concerns(reference, s)]
+        if not wanted:
+            return reference
+        if len(images) < FEWEST:
+            raise BadData(f"adaround learns from at least {FEWEST} images. Got {len(images)}: calibrate on more.")
+        walk = Walk(reference, images[: self.images])
+        generator = torch.Generator().manual_seed(self.seed)
+        done = 0
+        for step in reference.captured.program.steps:
+            walk.run_float(step)
+            if step.weighted and step.layer in wanted:
+                walk.update(self._round(walk, step, generator), step)
+                done += 1
+                tick(done, len(wanted))
+            walk.run_quantized(step)
+        return walk.reference
+
+    def _concerns(self, reference: Reference, step: Step) -> bool:
+        weight = reference.weights.get(step.layer)
+        return weight is not None and weight.bits < self.bits_below
+
+    def _round(self, walk: Walk, step: Step, generator: torch.Generator) -> Reference:
+        """The walk's reference with the layer's new integers, or with the note that the old ones were better."""
+        reference, old = walk.reference, walk.reference.weights[step.layer]
+        samples = draw(walk, step, self.positions, generator)
+        images = sum(len(lane.real[step.name]) for lane in walk.lanes)
+        held_out = images // FEWEST * (len(samples) // images)
+        learn, judge = samples.rows(slice(0, len(samples) - held_out)), samples.rows(slice(-held_out, None))
+        problem, remark = self._problem(reference, step, old)
+        with torch.enable_grad():
+            q = learn_rounding(problem, learn, self._schedule(), generator)
+        new = WeightQ(q, problem.scale, old.bits)
+        before, after = (output_error(problem, judge, dequantized(w)) for w in (old, new))
+        note = f"adaround: output error {before:.3g} -> {after:.3g}{remark}"
+        if not after < before:
+            return noted(reference, {step.layer: f"{note}, not better: given rounding kept"})
+        return noted(replace(reference, weights={**reference.weights, step.layer: new}), {step.layer: note})
+
+    def _problem(self, reference: Reference, step: Step, old: WeightQ) -> tuple[Problem, str]:
+        layer = reference.captured.network.layer(step.layer)
+        weight = layer.weight.detach().float()
+        bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach().float()
+        scale, remark = self._scale(reference, step, old, weight, bias)
+        return Problem(weight, bias, scale, old.bits, step.activation), remark
+
+    def _scale(
+        self, reference: Reference, step: Step, old: WeightQ, weight: torch.Tensor, bias: torch.Tensor
+    ) -> tuple[torch.Tensor, str]:
+        """The scale to round on, and a remark where the finer one cannot be had."""
+        if self.scale == "keep":
+            return old.scale, ""
+        scale = weight_scales(weight, old.bits, per_channel=old.scale.numel() == len(weight), method="mse")
+        source = reference.activations.get(step.inputs[0])
+        if source is not None:
+            try:
+                quantize_bias(bias, source.scale, scale, 64 if source.bits > 8 else 32)
+            except Unsupported:
+                return old.scale, " (on the given scale: a finer one leaves the bias no room)"
+        return scale, ""
+
+    def _schedule(self) -> Schedule:
+        return Schedule(self.iterations, self.batch, self.lr, self.beta_start, self.beta_end, self.regularization)

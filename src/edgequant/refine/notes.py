@@ -1,0 +1,18 @@
+"""What a refiner did to a layer, written where the report reads it: the reason of the layer's fate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..core.records import LayerFate
+from ..quantize.reference import Reference
+
+
+def noted(reference: Reference, notes: Mapping[str, str]) -> Reference:
+    """The reference with `notes` (layer -> a line) behind what its layers' reasons already say."""
+    return replace(reference, layers=tuple(_extend(fate, notes.get(fate.name, "")) for fate in reference.layers))
+
+
+def _extend(fate: LayerFate, note: str) -> LayerFate:
+    return replace(fate, reason="; ".join(filter(None, (fate.reason, note)))) if note else fate

@@ -1,0 +1,100 @@
+"""The report before it has a format: what the sections said, and the charts drawn once for all formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..core.interfaces import AbstractSection
+from ..core.records import Run
+from . import format as fmt
+from . import headline
+from . import lookup as look
+from . import markup as md
+
+if TYPE_CHECKING:
+    import altair
+
+PNG_SCALE = 2
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart in every form. `spec` is its Vega-Lite definition, `alt` says in words what it shows."""
+
+    stem: str
+    spec: dict[str, Any]
+    svg: str
+    png: bytes
+    alt: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one section said: Markdown, a table (header first) and charts."""
+
+    key: str
+    title: str
+    text: str
+    rows: list[tuple[str, ...]]
+    charts: list[Chart]
+
+
+@dataclass(frozen=True)
+class Document:
+    title: str
+    subtitle: str
+    answer: str
+    figures: list[headline.Figure]
+    notes: list[str]  # what a reader must know of every figure: a quick run, few calibration images
+    parts: list[Part]
+
+    @property
+    def charts(self) -> list[Chart]:
+        return [chart for part in self.parts for chart in part.charts]
+
+
+def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
+    """Ask each section once, on results whose text every format can hold."""
+    run = Run(md.clean(run.results), run.folder)
+    notes = run.results.get("notes")
+    return Document(
+        title=md.line(headline.title(run)),
+        subtitle=_subtitle(run),
+        answer=md.line(headline.answer(run)),
+        figures=headline.figures(run),
+        notes=[md.line(note) for note in notes] if isinstance(notes, list) else [],
+        parts=[_part(run, section) for section in sections],
+    )
+
+
+def _part(run: Run, section: AbstractSection) -> Part:
+    rows = [tuple(md.line(cell) for cell in row) for row in section.rows(run)]
+    charts = [_drawn(stem, chart) for stem, chart in section.charts(run).items()]
+    return Part(type(section).__name__.lower(), section.title, section.text(run), rows, charts)
+
+
+def _drawn(stem: str, chart: altair.TopLevelMixin) -> Chart:
+    import vl_convert
+
+    spec: dict[str, Any] = json.loads(chart.to_json())
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=vega_lite())
+    png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
+    return Chart(stem, spec, svg, png, str(spec.get("description", stem)))
+
+
+def vega_lite() -> str:
+    """The version of Vega-Lite that altair writes for, as vl-convert names it: `6.1`."""
+    import altair
+
+    return ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+
+
+def _subtitle(run: Run) -> str:
+    """When, on what, and how much was measured."""
+    environment = look.mapping(run.results.get("environment"))
+    ran, every = len(look.measured(run)), len(look.variants(run))
+    parts = [fmt.plain(environment.get("time")), fmt.plain(environment.get("cpu")), f"{ran} of {every} variants ran"]
+    return " · ".join(md.line(part) for part in parts if part != fmt.ABSENT)

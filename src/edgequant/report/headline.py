@@ -1,0 +1,86 @@
+"""The answer in one line and four figures: what a reader sees first, in every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..core.records import Run
+from . import format as fmt
+from . import lookup as look
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One big number. `tone` is good, bad or plain."""
+
+    label: str
+    value: str
+    note: str
+    tone: str = "plain"
+
+
+def title(run: Run) -> str:
+    """The name of the study."""
+    return str(look.mapping(run.results.get("study")).get("name") or "edgequant run")
+
+
+def answer(run: Run) -> str:
+    """Which file to ship, as plain text."""
+    best = look.recommended(run)
+    if best is None:
+        return "No file to ship" if not look.measured(run) else "No file is recommended"
+    return f"Ship {look.file_name(best) or look.identity(best)}"
+
+
+def figures(run: Run) -> list[Figure]:
+    """Accuracy, size, latency and parity of the recommended variant; none where there is no recommendation."""
+    best = look.recommended(run)
+    if best is None:
+        return []
+    made = (_accuracy(best), _size(run, best), _latency(run, best), _parity(best))
+    return [figure for figure in made if figure.value != fmt.ABSENT]
+
+
+def _accuracy(best: look.Variant) -> Figure:
+    drop = fmt.number(best.get("drop"))
+    note = f"of {fmt.count(best.get('n'))} test images" if best.get("n") else "of the test images"
+    if drop is not None:
+        spread = fmt.interval(best.get("drop_ci95"))
+        note = f"drop from float32: {fmt.points(drop)}" + (f" (95% CI {spread})" if spread else "")
+    return Figure("Top-1 accuracy", fmt.percent(best.get("top1")), note)
+
+
+def _size(run: Run, best: look.Variant) -> Figure:
+    times = look.size_ratio(run, best)
+    note = "" if times is None else f"{fmt.smaller(times)} float32 in the same format"
+    return Figure("File size", fmt.size_short(best.get("bytes")), note, _grown(times))
+
+
+def _latency(run: Run, best: look.Variant) -> Figure:
+    ms, base = look.latency(best), look.baseline(run, best)
+    reference = None if base is None else look.latency(base)
+    threads = fmt.number(look.mapping(best.get("latency_ms")).get("threads"))
+    label = "Latency, p50" + ("" if threads is None else f", {threads:.0f} thread{'s' if threads != 1 else ''}")
+    if ms is None or reference is None:
+        return Figure(label, fmt.milliseconds(ms), f"in {look.runtime(best)}")
+    words = fmt.speed(ms, reference)
+    return Figure(label, fmt.milliseconds(ms), f"{words} float32 in {look.runtime(best)}", _tone(words))
+
+
+def _tone(words: str) -> str:
+    return "bad" if "slower" in words else "good" if "faster" in words else "plain"
+
+
+def _parity(best: look.Variant) -> Figure:
+    parity = look.mapping(best.get("parity"))
+    gate = str(parity.get("gate") or "not run")
+    tone = {"passed": "good", "failed": "bad"}.get(gate, "plain")
+    exact = fmt.percent(parity.get("exact_fraction"))
+    if exact != fmt.ABSENT:
+        return Figure("Integers equal to the simulation", exact, f"parity gate {gate}", tone)
+    agreement = fmt.percent(parity.get("top1_agreement"))
+    return Figure("Top-1 agreement with the simulation", agreement, f"parity gate {gate}", tone)
+
+
+def _grown(times: float | None) -> str:
+    return "plain" if times is None else "bad" if times < 1 else "good"

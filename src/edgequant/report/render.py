@@ -1,0 +1,53 @@
+"""report.md, report.html, report.pdf and the charts, all from one reading of the results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..core.errors import RunFolderError
+from ..core.interfaces import AbstractSection
+from ..core.records import Run
+from .document import Document, build
+from .render_html import html
+from .render_markdown import markdown
+from .render_pdf import pdf
+
+
+def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
+    """Write the report of `run` into its folder, and say which files that made.
+
+    The sections come in the order of the report. A file that is there is replaced only by a
+    whole one. The same results give the same bytes. Raises RunFolderError.
+    """
+    made = _contents(build(run, sections))
+    for name, content in made.items():
+        _replace(run.folder / name, content)
+    return [run.folder / name for name in made]
+
+
+def _contents(document: Document) -> dict[str, bytes]:
+    """File name -> content."""
+    files = {"report.md": markdown(document).encode(), "report.html": html(document).encode()}
+    files["report.pdf"] = pdf(document)
+    for chart in document.charts:
+        files[f"{chart.stem}.png"] = chart.png
+        files[f"{chart.stem}.svg"] = chart.svg.encode()
+    return files
+
+
+def _replace(path: Path, content: bytes) -> None:
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(content)
+        scratch.replace(path)
+    except OSError as error:
+        raise RunFolderError(
+            f"{path} could not be written: {error.strerror or error}."
+            " Check the folder's permissions and free space, or name another with --out."
+        ) from error
+    finally:
+        if scratch.parent.is_dir():
+            scratch.unlink(missing_ok=True)

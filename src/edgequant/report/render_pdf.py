@@ -1,0 +1,80 @@
+"""The report as a PDF: typst lays out the same text and tables, and the charts go in as vectors."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from . import format as fmt
+from .document import Chart, Document, Part
+from .headline import Figure
+from .prose import literal, typst
+
+MAX_ROWS = 120  # of one table; longer ones (a layer table of a large network) are cut, and say so
+
+
+def pdf(document: Document) -> bytes:
+    """The whole report. The same document gives the same bytes: no date and no random id goes in."""
+    import typst as compiler
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for chart in document.charts:
+            (folder / f"{chart.stem}.pdf").write_bytes(_vector(chart))
+        main = folder / "main.typ"
+        main.write_text(_preamble() + "\n".join(_blocks(document)), "utf-8")
+        return compiler.compile(main, root=folder, timestamp=0)
+
+
+def _preamble() -> str:
+    return (files("edgequant.report") / "templates" / "report.typ").read_text("utf-8")
+
+
+def _vector(chart: Chart) -> bytes:
+    """With its fonts inside, so that it looks the same on every machine."""
+    import vl_convert
+
+    content: bytes = vl_convert.svg_to_pdf(chart.svg)
+    return content
+
+
+def _blocks(document: Document) -> Iterator[str]:
+    yield f"#show: report.with({literal(document.title)}, {literal(document.answer)}, {literal(document.subtitle)})"
+    yield from (f"#note({literal(note)})" for note in document.notes)
+    if document.figures:
+        yield f"#figures({', '.join(_figure(figure) for figure in document.figures)})"
+    for part in document.parts:
+        yield from _part(part)
+
+
+def _figure(figure: Figure) -> str:
+    return f"({', '.join(literal(text) for text in (figure.label, figure.value, figure.note, figure.tone))})"
+
+
+def _part(part: Part) -> Iterator[str]:
+    yield f"= #{literal(part.title)};"
+    yield typst(part.text)
+    if part.charts:
+        yield f"#charts({', '.join(_image(chart) for chart in part.charts)},)"
+    if part.rows:
+        yield _table(part.rows)
+
+
+def _image(chart: Chart) -> str:
+    return f"image({literal(chart.stem + '.pdf')}, alt: {literal(chart.alt)})"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    aligns = ", ".join("right" if numeric else "left" for numeric in fmt.numeric_columns(rows))
+    head, *body = (f"({', '.join(literal(breakable(cell)) for cell in row)},)" for row in rows[: MAX_ROWS + 1])
+    rest = len(rows) - 1 - MAX_ROWS
+    more = f"#note({literal(f'{rest} more rows are in report.html and report.md.')})" if rest > 0 else ""
+    return f"#data(({aligns},), {head}, {', '.join(body)})\n{more}"
+
+
+def breakable(cell: str) -> str:
+    """A long name may break after its separators: a zero-width space stands there."""
+    return re.sub(r"(?<=[-_./:])(?=\w)", "\u200b", cell) if re.search(r"[^\s]{16}", cell) else cell

@@ -1,0 +1,216 @@
+"""A study: which networks, recipes and targets are compared, and what is asked of them. Plain data from a .toml."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar, final
+
+from .core.errors import BadOption
+from .core.registry import unknown
+from .train.settings import TrainSettings
+
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True)
+class Calibration:
+    """Which images set the ranges, and how. `method` is a calibrator's spec."""
+
+    method: str = "minmax"
+    n: int = 500
+    seed: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class NetworkSpec:
+    """One trained network of a study. Empty lists take the study's."""
+
+    model: str = ""
+    data: str = ""
+    name: str = ""  # in tables and charts; default: the model's
+    weights: str = ""  # a file; "random"; or empty: the kept ones, else trained by [network.train]
+    train: TrainSettings | None = None
+    recipes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Criterion:
+    """`metric` of `variant` is at most, or at least, a number. `variant` is an id, `recommended`, or a glob over ids."""
+
+    name: str = ""
+    variant: str = "recommended"
+    metric: str = "drop"
+    at_most: float | None = None
+    at_least: float | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Study:
+    """A whole study, as resolved."""
+
+    name: str = ""
+    title: str = ""
+    seed: int = 0
+    recipes: tuple[str, ...] = ("float32", "w8a8")  # "w4a8+adaround" refines w4a8
+    targets: tuple[str, ...] = ("litert",)
+    calibration: tuple[Calibration, ...] = (Calibration(),)
+    network: tuple[NetworkSpec, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    max_drop: float = 1.0  # points: what the recommendation may lose
+    quick: int = 0  # test images, 0: all; every figure is marked where this is set
+    allow_few: bool = False  # fewer than 100 calibration images
+
+
+def shipped() -> list[str]:
+    """The names of the studies inside the package."""
+    folder = resources.files("edgequant.studies")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_study(name: str, overrides: tuple[str, ...] = ()) -> Study:
+    """A shipped study by name, or a .toml file; `overrides` are `key=value` with dots. Raises BadOption."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise BadOption(f"There is no study file {name}. Give the path of a .toml, or one of: {', '.join(shipped())}.")
+        text = path.read_text(encoding="utf-8", errors="replace")
+    elif name in shipped():
+        text = (resources.files("edgequant.studies") / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise BadOption(unknown("study", name, shipped()))
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadOption(f"The study {name} is not valid TOML: {error}.") from error
+    for override in overrides:
+        _override(table, override)
+    study = from_table(Study, table, f"the study {name}")
+    return check(dataclasses.replace(study, name=study.name or Path(name).stem))
+
+
+def check(study: Study) -> Study:
+    """Raises BadOption where a study cannot be run at all."""
+    if not study.network:
+        raise BadOption(f"The study {study.name} names no network. Write [[network]] with model and data.")
+    for network in study.network:
+        if not network.model or not network.data:
+            raise BadOption(f"A [[network]] of the study {study.name} lacks 'model' or 'data'.")
+    for calibration in study.calibration:
+        if calibration.n < 1:
+            raise BadOption(f"calibration.n must be at least 1. Got {calibration.n}.")
+    return study
+
+
+def from_table(cls: type[T], table: Any, where: str) -> T:
+    """A frozen dataclass from a TOML table: unknown keys, wrong types and wrong shapes are refused. Raises BadOption."""
+    if not isinstance(table, dict):
+        raise BadOption(f"{where} must be a table. Got {table!r}.")
+    hints = typing.get_type_hints(cls)
+    for key in table:
+        if key not in hints:
+            raise BadOption(f"In {where}: " + unknown("option", key, hints))
+    return cls(**{key: _value(hints[key], value, f"{where}, {key}") for key, value in table.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    arguments = typing.get_args(kind)
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _value(next(a for a in arguments if a is not type(None)), value, where)
+    if dataclasses.is_dataclass(kind):
+        return from_table(typing.cast("type[Any]", kind), value, where)
+    if typing.get_origin(kind) is tuple:
+        items = value if isinstance(value, list) else [value]
+        inner = arguments[0]
+        return tuple(_value(inner, item, where) for item in items)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise BadOption(f"Expected {kind.__name__} for {where}. Got {value!r}.")
+    return value
+
+
+def _override(table: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise BadOption(f"--set takes key=value. Got {text!r}. Example: --set calibration.n=200")
+    *path, last = key.strip().split(".")
+    place: Any = table
+    for part in path:
+        if isinstance(place, list):
+            place = _item(place, part, text)
+        else:
+            place = place.setdefault(part, {})
+        if isinstance(place, list) and len(place) == 1:
+            place = place[0]
+        if not isinstance(place, dict | list):
+            raise BadOption(f"--set {text}: {part!r} holds a value, not a table.")
+    if isinstance(place, list):
+        raise BadOption(f"--set {text}: there are {len(place)} of them; write the number, as in network.0.{last}=…")
+    place[last] = _literal(value)
+
+
+def _item(items: list[Any], part: str, text: str) -> Any:
+    if not part.isdigit() or int(part) >= len(items):
+        raise BadOption(f"--set {text}: {part!r} is not one of 0..{len(items) - 1}.")
+    return items[int(part)]
+
+
+def _literal(text: str) -> Any:
+    """A TOML value where it reads as one, else the text itself."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def to_dict(value: Any) -> Any:
+    """A study as JSON."""
+    return dataclasses.asdict(value)
+
+
+def to_toml(study: Study) -> str:
+    """The study as resolved, in the form `edgequant run` reads."""
+    lines, tables = [], []
+    for f in dataclasses.fields(study):
+        value = getattr(study, f.name)
+        if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            tables += [line for item in value for line in _table(f.name, item)]
+        elif value != ():
+            lines.append(f"{f.name} = {_toml(value)}")
+    return "\n".join(lines + tables) + "\n"
+
+
+def _table(name: str, item: Any) -> list[str]:
+    inner, lines = [], ["", f"[[{name}]]"]
+    for f in dataclasses.fields(item):
+        value = getattr(item, f.name)
+        if dataclasses.is_dataclass(value):
+            fields_ = {g.name: getattr(value, g.name) for g in dataclasses.fields(value)}
+            inner += [f"[{name}.{f.name}]", *(f"{k} = {_toml(v)}" for k, v in fields_.items())]
+        elif value is not None:
+            lines.append(f"{f.name} = {_toml(value)}")
+    return lines + inner
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
+
+
+__all__ = ["Calibration", "Criterion", "NetworkSpec", "Study", "check", "load_study", "shipped", "to_dict", "to_toml"]

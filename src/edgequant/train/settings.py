@@ -1,0 +1,71 @@
+"""How a network is trained: plain data, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from ..core.errors import BadOption
+
+CHOICES = {
+    "optimizer": ("sgd", "adam", "adamw"),
+    "schedule": ("cosine", "one-cycle", "constant"),
+    "precision": ("float32", "bf16"),
+}
+AUGMENTATIONS = ("flip", "crop", "rotate", "zoom", "cutout")
+FRACTIONS = ("ema", "momentum", "label_smoothing", "zoom")
+AT_LEAST_0 = ("weight_decay", "warmup_epochs", "crop_padding", "cutout", "rotate", "seed")
+
+
+@final
+@dataclass(frozen=True)
+class TrainSettings:
+    """The options of a `[train]` table."""
+
+    epochs: int = 30
+    batch: int = 128
+    optimizer: str = "sgd"
+    lr: float = 0.1  # the peak
+    momentum: float = 0.9  # SGD: with Nesterov; Adam: beta1
+    weight_decay: float = 5e-4  # on weights of two or more dimensions only
+    schedule: str = "cosine"
+    warmup_epochs: float = 1.0  # linear, for `cosine` and `constant`
+    label_smoothing: float = 0.1
+    ema: float = 0.0  # decay per step of the averaged weights; 0: none
+    augment: tuple[str, ...] = ("flip", "crop")
+    crop_padding: int = 4
+    cutout: int = 8  # side of the square, in pixels
+    rotate: float = 10.0  # degrees, either way
+    zoom: float = 0.1  # fraction, either way
+    resolutions: tuple[tuple[int, int], ...] = ()  # (first epoch, side in pixels): progressive resizing
+    precision: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise BadOption(f"train.{name} is one of {', '.join(known)}. Got {getattr(self, name)!r}.")
+        for name in self.augment:
+            if name not in AUGMENTATIONS:
+                raise BadOption(f"train.augment knows {', '.join(AUGMENTATIONS)}. Got {name!r}.")
+        if self.epochs < 1 or self.batch < 1 or self.lr <= 0:
+            raise BadOption(
+                f"train.epochs, train.batch and train.lr must be above 0. Got {self.epochs}, {self.batch}, {self.lr}."
+            )
+        for name in FRACTIONS:
+            if not 0 <= getattr(self, name) < 1:
+                raise BadOption(f"train.{name} is at least 0 and below 1. Got {getattr(self, name)}.")
+        for name in AT_LEAST_0:
+            if not getattr(self, name) >= 0:
+                raise BadOption(f"train.{name} is at least 0. Got {getattr(self, name)}.")
+        firsts, sides = [first for first, _ in self.resolutions], [side for _, side in self.resolutions]
+        if firsts != sorted(set(firsts)) or any(side < 1 for side in sides):
+            raise BadOption(
+                "train.resolutions are pairs (first epoch, side in pixels), epochs ascending and sides above 0, as"
+                f" [[0, 24], [8, 32]]. Got {[list(pair) for pair in self.resolutions]}."
+            )
+
+    def side(self, epoch: int, full: int) -> int:
+        """The side in pixels at which `epoch` trains; `full` where progressive resizing is off or over."""
+        reached = [side for first, side in self.resolutions if epoch >= first]
+        return reached[-1] if reached else full

@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from edgequant.core.errors import BadModel
+from edgequant.core.records import InputSpec
+from edgequant.graph.capture import capture
+from edgequant.graph.ops import OPS
+from edgequant.graph.program import Captured
+
+SPEC = InputSpec(4, 8, 8)
+Body = Callable[[Any, torch.Tensor], torch.Tensor]
+
+
+class Net(nn.Module):
+    """`body` between the image and a classifier, which gives any network its (N, 3) scores."""
+
+    def __init__(self, body: Body | None = None, **parts: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.conv, self.conv2 = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+        self.bn = statistics(nn.BatchNorm2d(4))
+        self.fc, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.body(self, x) if self.body else self.conv(x)
+        return self.head(x.mean((2, 3)) if x.dim() == 4 else x)
+
+
+def statistics(norm: nn.BatchNorm2d | nn.BatchNorm1d) -> Any:
+    generator = torch.Generator().manual_seed(1)
+    for tensor in (norm.running_mean, norm.weight.data, norm.bias.data):
+        tensor.normal_(0, 1, generator=generator)
+    norm.running_var.uniform_(0.5, 2, generator=generator)
+    return norm
+
+
+def caught(module: nn.Module, classes: tuple[str, ...] = ()) -> Captured:
+    """Captured, and compared with the module on a batch of another size than it was traced with."""
+    result = capture(module, SPEC, classes)
+    x = torch.randn(5, *SPEC.shape, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(result.network(x), module.eval()(x), rtol=1e-4, atol=1e-5)
+    return result
+
+
+def kinds(result: Captured) -> list[tuple[str, str]]:
+    return [(step.kind, step.activation) for step in result.program.steps]
+
+
+BODIES: dict[str, tuple[Body, list[tuple[str, str]]]] = {
+    "conv then batch norm": (lambda m, x: m.bn(m.conv(x)), [("conv2d", "")]),
+    "conv, batch norm, relu6": (lambda m, x: F.relu6(m.bn(m.conv(x))), [("conv2d", "relu6")]),
+    "hardtanh(0, 6)": (lambda m, x: F.hardtanh(m.conv(x), 0, 6), [("conv2d", "relu6")]),
+    "clamp(0, 6)": (lambda m, x: m.conv(x).clamp(0, 6), [("conv2d", "relu6")]),
+    "clamp(min=0)": (lambda m, x: m.conv(x).clamp(min=0), [("conv2d", "relu")]),
+    "clamp_min(0)": (lambda m, x: torch.clamp_min(m.conv(x), 0), [("conv2d", "relu")]),
+    "relu in place": (lambda m, x: m.conv(x).relu_(), [("conv2d", "relu")]),
+    "dropout between": (lambda m, x: F.relu(F.dropout(m.conv(x), 0.5, m.training)), [("conv2d", "relu")]),
+    "same padding": (lambda m, x: F.conv2d(x, m.conv.weight, None, padding="same"), [("conv2d", "")]),
+    "strides, groups and dilation": (
+        lambda m, x: F.conv2d(x, m.part.weight, None, 2, (2, 1), (2, 1), 4),
+        [("conv2d", "")],
+    ),
+    "batch norm alone": (lambda m, x: m.bn(x), [("conv2d", "")]),
+    "batch norm behind an activation": (lambda m, x: m.bn(F.relu(m.conv(x))), [("conv2d", "relu"), ("conv2d", "")]),
+    "relu twice": (lambda m, x: F.relu6(F.relu(m.conv(x))), [("conv2d", "relu"), ("relu6", "")]),
+    "relu alone": (lambda _, x: F.relu(x), [("relu", "")]),
+    "a module called twice": (lambda m, x: m.conv(m.conv(x)), [("conv2d", "")] * 2),
+    "add with relu": (lambda m, x: F.relu(x + m.conv(x)), [("conv2d", ""), ("add", "relu")]),
+    "mul with sigmoid": (
+        lambda m, x: x * torch.sigmoid(m.conv(F.adaptive_avg_pool2d(x, 1))),
+        [("mean", ""), ("conv2d", ""), ("sigmoid", ""), ("mul", "")],
+    ),
+    "max pool": (lambda _, x: F.max_pool2d(x, 3, 2, 1), [("max_pool2d", "")]),
+    "average pool": (lambda _, x: F.avg_pool2d(x, (2, 1)), [("avg_pool2d", "")]),
+    "average pool, padding not counted": (
+        lambda _, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+        [("avg_pool2d", "")],
+    ),
+    "average over all": (lambda _, x: F.avg_pool2d(x, 8), [("mean", "")]),
+    "adaptive pool to 2x4": (lambda _, x: F.adaptive_avg_pool2d(x, (2, 4)), [("avg_pool2d", "")]),
+    "zero padding": (lambda _, x: F.pad(x, (1, 0, 2, 3)), [("pad", "")]),
+    "zero padding, columns only": (lambda _, x: F.pad(x, (1, 2), value=0.0), [("pad", "")]),
+    "zero padding by a module": (lambda _, x: nn.ZeroPad2d(1)(x), [("pad", "")]),
+    "concatenation": (
+        lambda m, x: m.part(torch.cat([x, m.conv(x)], -3)),
+        [("conv2d", ""), ("cat", ""), ("conv2d", "")],
+    ),
+    "flatten": (
+        lambda m, x: m.fc(F.relu(m.part(torch.flatten(x, 1)))),
+        [("reshape", ""), ("linear", "relu"), ("linear", "")],
+    ),
+    "linear, batch norm on a vector": (
+        lambda m, x: m.part(m.fc(x.mean((-2, -1)))),
+        [("mean", ""), ("linear", "")],
+    ),
+    "softmax": (lambda m, x: torch.softmax(m.conv(x), -3), [("conv2d", ""), ("softmax", "")]),
+    "softmax of a vector": (
+        lambda m, x: torch.softmax(m.fc(x.mean((2, 3))), -1),
+        [("mean", ""), ("linear", ""), ("softmax", "")],
+    ),
+    "what changes nothing": (lambda m, x: m.conv(x.contiguous().clone().view(-1, 4, 8, 8).float()), [("conv2d", "")]),
+}
+PARTS: dict[str, Callable[[], nn.Module]] = {
+    "strides, groups and dilation": lambda: nn.Conv2d(4, 4, 3, groups=4),
+    "concatenation": lambda: nn.Conv2d(8, 4, 1),
+    "flatten": lambda: nn.Linear(256, 4),
+    "linear, batch norm on a vector": lambda: statistics(nn.BatchNorm1d(4)),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_captured_network_computes_what_the_module_computes(name: str) -> None:
+    body, expected = BODIES[name]
+    module = Net(body, **{"part": PARTS[name]()} if name in PARTS else {})
+    found = kinds(caught(module))
+    ending = [("mean", ""), ("linear", "")]
+    assert found in (expected + ending, expected + ending[1:])
+
+
+def test_every_row_of_the_op_table_is_among_these() -> None:
+    assert {kind for _, steps in BODIES.values() for kind, _ in steps} | {"mean", "linear"} == set(OPS)
+
+
+def test_batch_norm_is_folded_into_the_layers_weights() -> None:
+    """Equation 14 of Jacob et al., 2018, written out."""
+    module = Net(lambda m, x: m.bn(m.conv(x)))
+    gain = module.bn.weight / torch.sqrt(module.bn.running_var + module.bn.eps)
+    layer = caught(module).network.layer("conv")
+    torch.testing.assert_close(layer.weight.data, (module.conv.weight * gain.view(-1, 1, 1, 1)).data)
+    torch.testing.assert_close(
+        layer.bias.data, ((module.conv.bias - module.bn.running_mean) * gain + module.bn.bias).data
+    )
+
+
+def test_batch_norm_is_not_folded_into_a_layer_that_others_read() -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x)
+        return m.bn(F.dropout(y, 0.1, m.training)) + y
+
+    assert kinds(caught(Net(body)))[:3] == [("conv2d", ""), ("conv2d", ""), ("add", "")]
+
+
+def test_an_activation_is_not_fused_into_a_result_that_others_read() -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x)
+        return F.relu(y) + y
+
+    assert kinds(caught(Net(body)))[:3] == [("conv2d", ""), ("relu", ""), ("add", "")]
+
+
+def test_after_an_activation_in_place_the_old_name_means_the_new_values() -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x)
+        z = m.conv2(F.relu_(y))
+        return z + y
+
+    result = caught(Net(body))
+    assert kinds(result)[:3] == [("conv2d", "relu"), ("conv2d", ""), ("add", "")]
+    assert result.program.steps[0].name in result.program.steps[2].inputs
+
+
+def test_values_read_before_an_activation_in_place_stay_what_they_were() -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x)
+        z = m.conv2(y)
+        return z + F.relu_(y)
+
+    assert kinds(caught(Net(body)))[:4] == [("conv2d", ""), ("conv2d", ""), ("relu", ""), ("add", "")]
+
+
+def test_addition_in_place() -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x)
+        z = y
+        y += x
+        y *= m.conv2(x)
+        return y + z
+
+    assert [kind for kind, _ in kinds(caught(Net(body)))[:5]] == ["conv2d", "add", "conv2d", "mul", "add"]
+
+
+def test_layers_keep_the_users_own_paths() -> None:
+    module = nn.Sequential(nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()), nn.Flatten(), nn.Linear(256, 3))
+    assert [step.layer for step in caught(module).program.layers] == ["0.0", "2"]
+
+
+def test_the_module_is_left_as_it_was() -> None:
+    module = Net(lambda m, x: m.bn(m.conv(x)))
+    module.train()
+    module.bn.eval()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    capture(module, SPEC, ("a", "b", "c"))
+    assert module.training and module.conv.training and not module.bn.training
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_capturing_draws_no_random_numbers_of_the_user() -> None:
+    module = Net()
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    capture(module, SPEC, ())
+    assert torch.equal(torch.rand(1), expected)
+
+
+class TwoInputs(Net):
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:  # type: ignore[override]
+        return super().forward(x if y is None else x + y)
+
+
+class TwoOutputs(Net):
+    def forward(self, x: torch.Tensor) -> Any:
+        return super().forward(x), x
+
+
+class Constant(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        return self.head.weight
+
+
+class DataDependent(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum() > 0:  # the line that the message must name
+            x = -x
+        return super().forward(x)
+
+
+def test_a_second_input_is_refused() -> None:
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return x + y
+
+    with pytest.raises(BadModel, match="could not capture the model"):
+        capture(Two(), SPEC, ())
+
+
+def test_several_traced_inputs_are_refused() -> None:
+    from edgequant.graph.capture import _Builder
+
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return x + y
+
+    exported = torch.export.export(Two(), (torch.zeros(2, 4), torch.zeros(2, 4))).module(check_guards=False)
+    with pytest.raises(BadModel, match="several inputs"):
+        _Builder(exported)
+
+
+def test_an_optional_second_input_is_no_obstacle() -> None:
+    assert kinds(caught(TwoInputs()))[0] == ("conv2d", "")
+
+
+def test_two_outputs_are_refused() -> None:
+    with pytest.raises(BadModel, match="returns 2 results"):
+        capture(TwoOutputs(), SPEC, ())
+
+
+def test_a_constant_output_is_refused() -> None:
+    with pytest.raises(BadModel, match="constant"):
+        capture(Constant(), SPEC, ())
+
+
+def test_control_flow_that_depends_on_values_is_refused_and_its_line_named() -> None:
+    line = DataDependent.forward.__code__.co_firstlineno + 1
+    with pytest.raises(BadModel, match=rf"could not capture.*test_capture\.py\"?, line {line}") as caught_error:
+        capture(DataDependent(), SPEC, ())
+    assert "\n" not in str(caught_error.value)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers_are_refused(bad: float) -> None:
+    module = Net()
+    module.conv.weight.data[0, 0, 0] = bad
+    with pytest.raises(BadModel, match=r"'conv\.weight' has 3 values that are NaN or infinite"):
+        capture(module, SPEC, ())
+
+
+def test_the_number_of_classes_must_fit() -> None:
+    with pytest.raises(BadModel, match="scores 3 classes and the data set has 2"):
+        capture(Net(), SPEC, ("a", "b"))
+
+
+def test_an_output_that_is_an_image_is_refused() -> None:
+    with pytest.raises(BadModel, match=r"shape \(N, 4, 8, 8\); class scores"):
+        capture(nn.Conv2d(4, 4, 1), SPEC, ())
+
+
+REFUSED: dict[str, tuple[Body, str]] = {
+    "unknown operation": (lambda m, x: torch.tanh(m.conv(x)), r"aten\.tanh\.default .*known are add, avg_pool2d"),
+    "clamp to something else": (lambda m, x: m.conv(x).clamp(-1, 1), r"aten\.clamp"),
+    "clamp from above": (lambda m, x: m.conv(x).clamp(max=6), r"aten\.clamp"),
+    "a scalar": (lambda _, x: x * 0.5, "mul.* with a constant"),
+    "a scaled sum": (lambda _, x: torch.add(x, x, alpha=2), "add.* with a constant"),
+    "a computed constant": (lambda m, x: x + m.head.bias.sum(), "on the constant sum_1"),
+    "a stored tensor": (lambda m, x: x + m.part.weight, "on the constant"),
+    "a mean over channels": (lambda _, x: x + x.mean(1, keepdim=True), r"mean over dimensions \[1\]"),
+    "a mean over everything": (lambda _, x: x + x.mean(), r"mean over dimensions None"),
+    "adaptive pooling, unequal": (lambda _, x: F.adaptive_avg_pool2d(x, 3), "from 8x8 to 3x3, with unequal windows"),
+    "dilated max pooling": (lambda _, x: F.max_pool2d(x, 2, dilation=2), "max_pool2d with dilation"),
+    "ceil_mode": (lambda _, x: F.max_pool2d(x, 3, 2, ceil_mode=True), "max_pool2d with dilation or ceil_mode"),
+    "counted padding": (lambda _, x: F.avg_pool2d(x, 3, 2, 1), "counted padding"),
+    "a divisor": (lambda _, x: F.avg_pool2d(x, 2, divisor_override=3), "a divisor"),
+    "reflected padding": (lambda _, x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "mode reflect"),
+    "padding with ones": (lambda _, x: F.pad(x, (1, 1), value=1.0), "value 1.0"),
+    "cropping": (lambda _, x: F.pad(x, (-1, 0)), r"Padding \[-1, 0\]"),
+    "padded channels": (lambda m, x: m.part(F.pad(x, (0, 0, 0, 0, 0, 1))), r"Padding \[0, 0, 0, 0, 0, 1\]"),
+    "a padded vector": (lambda m, x: m.part(F.pad(m.fc(x.mean((2, 3))), (1, 0))), r"Padding \[1, 0\]"),
+    "concatenated rows": (lambda _, x: torch.cat([x, x], 2), "along dimension 2"),
+    "softmax over columns": (lambda _, x: torch.softmax(x, -1), "Softmax along dimension -1"),
+    "a reshape across images": (lambda _, x: x.mean((2, 3)).view(-1, 2).view(-1, 4), "across images"),
+    "a linear layer on an image": (lambda m, x: F.linear(x, m.part.weight), "linear layer on 3 dimensions"),
+    "computed weights": (lambda m, x: F.conv2d(x, m.conv.weight * 2), "weights are computed by the model"),
+    "batch norm without statistics": (lambda m, x: m.part(x), "without running statistics"),
+    "batch norm alone on a vector": (lambda m, x: m.part(x.mean((2, 3))), "BatchNorm that stands alone on a vector"),
+    "a split": (lambda _, x: torch.cat(torch.split(x, 2, 1)[::-1], 1), r"aten\.split"),
+    "an index": (lambda _, x: x[:, :, ::2], "not in the op table"),
+}
+REFUSED_PARTS: dict[str, Callable[[], nn.Module]] = {
+    "a stored tensor": lambda: nn.Linear(8, 8),
+    "padded channels": lambda: nn.Conv2d(5, 4, 1),
+    "a padded vector": lambda: nn.Linear(5, 4),
+    "a linear layer on an image": lambda: nn.Linear(8, 4),
+    "batch norm without statistics": lambda: nn.BatchNorm2d(4, track_running_stats=False),
+    "batch norm alone on a vector": lambda: statistics(nn.BatchNorm1d(4)),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_op_table_cannot_say_is_refused(name: str) -> None:
+    body, message = REFUSED[name]
+    module = Net(body, **{"part": REFUSED_PARTS[name]()} if name in REFUSED_PARTS else {})
+    with pytest.raises(BadModel, match=message) as error:
+        capture(module, SPEC, ())
+    assert "\n" not in str(error.value)
+
+
+def test_the_refused_layer_is_named() -> None:
+    module = nn.Sequential(nn.Sequential(nn.Conv2d(4, 3, 8), nn.Tanh()), nn.Flatten())
+    with pytest.raises(BadModel, match=r"layer '0\.1'"):
+        capture(module, SPEC, ())
+
+
+def test_scores_that_the_captured_network_does_not_reproduce_are_refused() -> None:
+    """A view shares its tensor's memory, which the op table does not model."""
+
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x)
+        flat = torch.flatten(y, 1)
+        flat.relu_()
+        return y
+
+    with pytest.raises(BadModel, match="scores differ from the model's by up to"):
+        capture(Net(body), SPEC, ())

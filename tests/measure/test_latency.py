@@ -1,0 +1,195 @@
+"""The stopwatch, on callables whose time is known."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgequant.core.errors import BadOption
+from edgequant.core.interfaces import AbstractSession, Array
+from edgequant.measure.latency import Budget, benchmark, describe, eager_latency, median_interval, sample
+
+QUICK = Budget(warmup_s=0.01, min_runs=12, max_runs=30, budget_s=0.1)
+
+
+def spin(milliseconds: float) -> Callable[[], None]:
+    """Busy for so long: a sleep would be as coarse as the scheduler."""
+
+    def run() -> None:
+        end = time.perf_counter() + milliseconds / 1e3
+        while time.perf_counter() < end:
+            pass
+
+    return run
+
+
+@final
+@dataclass(frozen=True)
+class Spinning(AbstractSession):
+    milliseconds: float
+    log: list[str] = field(default_factory=list)
+
+    output_scale = 0.0
+
+    def run(self, inputs: Array) -> Array:
+        return np.zeros((len(inputs), 2), np.float32)
+
+    def run_quantized(self, inputs: Array) -> Array:
+        return self.run(inputs)
+
+    def prepare(self, inputs: Array) -> None:
+        self.log.append(f"prepare {inputs.shape}")
+
+    def invoke(self) -> None:
+        self.log.append("invoke")
+        spin(self.milliseconds)()
+
+    def kernels(self) -> dict[str, Any]:
+        return {"delegated": 0, "total": 1, "by": {}}
+
+
+def test_benchmark_gives_milliseconds_by_name() -> None:
+    sessions = {"fast": Spinning(0.2), "slow": Spinning(2.0)}
+    found = benchmark(sessions, np.zeros((1, 3, 4, 4), np.float32), threads=2, warmup_s=0.01, budget_s=0.2)
+    assert list(found["fast"]) == ["p50", "p90", "p99", "mean", "runs", "threads", "p50_ci95"]
+    for name, least in [("fast", 0.2), ("slow", 2.0)]:
+        assert least <= found[name]["p50"] < 50 * least  # milliseconds; a busy machine stretches them
+        assert found[name]["p50"] <= found[name]["p90"] <= found[name]["p99"]
+        assert found[name]["runs"] >= 10 and found[name]["threads"] == 2
+    assert found["fast"]["p50"] < found["slow"]["p50"]
+    assert sessions["fast"].log.count("prepare (1, 3, 4, 4)") == 1
+    assert sessions["fast"].log[0].startswith("prepare")
+
+
+def test_sessions_take_turns_in_changing_order() -> None:
+    log: list[str] = []
+    busy = spin(1.0)
+
+    def named(name: str) -> Callable[[], None]:
+        def run() -> None:
+            log.append(name)
+            busy()
+
+        return run
+
+    sample({"a": named("a"), "b": named("b"), "c": named("c")}, Budget(0.0, 150, 150, 5.0), seed=1)
+    turns = [name for before, name in zip(["", *log], log) if name != before]
+    assert len(turns) > 12
+    orders = {tuple(turns[at : at + 3]) for at in range(3, len(turns) - 2, 3)}
+    assert len(orders) > 1
+
+
+STEADY = [1.0, 1.001] * 100
+UNEVEN = [1.0, 2.0] * 100
+
+
+@pytest.mark.parametrize(
+    ("samples", "spent", "met"),
+    [
+        (UNEVEN[:49], 9.9, False),  # min_runs are guaranteed beyond the budget of 2 s
+        (UNEVEN[:49], 10.0, True),  # but not beyond five
+        (UNEVEN[:9], 99.0, False),  # where ten runs still are
+        (UNEVEN[:10], 99.0, True),
+        (UNEVEN[:50], 1.9, False),  # not known to 2% yet
+        (UNEVEN[:50], 2.0, True),
+        (STEADY[:49], 0.1, False),
+        (STEADY[:50], 0.1, True),
+        (UNEVEN, 0.1, False),
+        (UNEVEN * 10, 0.1, True),  # max_runs
+    ],
+)
+def test_when_a_session_is_done(samples: list[float], spent: float, met: bool) -> None:
+    assert Budget().met(samples, spent) is met
+
+
+def test_slow_ones_stop_after_five_budgets_with_ten_runs() -> None:
+    budget = Budget(warmup_s=0.0, min_runs=50, max_runs=2000, budget_s=0.01)
+    assert 10 <= len(sample({"slow": spin(20)}, budget)["slow"]) < 50
+
+
+def test_max_runs_are_never_exceeded() -> None:
+    calls = iter(spin(0.05 * (1 + n % 7)) for n in range(10**9))  # too uneven to be known to 2%
+    assert len(sample({"uneven": lambda: next(calls)()}, Budget(0.0, 10, 33, 5.0))["uneven"]) == 33
+
+
+def test_very_short_runs_are_timed_in_blocks() -> None:
+    calls = [0]
+
+    def tiny() -> None:
+        calls[0] += 1
+
+    ms = sample({"tiny": tiny}, Budget(0.01, 12, 30, 0.1))["tiny"]
+    assert calls[0] > 20 * len(ms)
+    assert np.median(ms) < 0.005
+
+
+def test_garbage_is_not_collected_meanwhile() -> None:
+    seen: list[bool] = []
+    sample({"a": lambda: seen.append(gc.isenabled())}, QUICK)
+    assert seen and not any(seen)
+    assert gc.isenabled()
+
+
+def test_garbage_collection_comes_back_after_an_error() -> None:
+    with pytest.raises(ZeroDivisionError):
+        sample({"a": lambda: 1 / 0}, QUICK)
+    assert gc.isenabled()
+
+
+def test_progress_counts_sessions() -> None:
+    seen: list[tuple[int, int]] = []
+    sample({"a": spin(0.1), "b": spin(0.1)}, QUICK, tick=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (2, 2)
+
+
+def test_no_sessions_take_no_time() -> None:
+    assert benchmark({}, np.zeros((1, 1, 1, 1)), threads=1) == {}
+
+
+def test_eager_runs_with_the_threads_asked_for_and_restores_them() -> None:
+    seen: set[int] = set()
+
+    class Net(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.add(torch.get_num_threads())
+            assert torch.is_inference_mode_enabled() and x.shape == (1, 3, 4, 4)
+            return x.sum()
+
+    before = torch.get_num_threads()
+    found = eager_latency(Net().eval(), np.zeros((1, 3, 4, 4), np.float32), 1, QUICK)
+    assert seen == {1} and torch.get_num_threads() == before
+    assert found["p50"] > 0 and found["threads"] == 1
+
+
+@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=300))
+def test_the_interval_holds_the_median(values: list[float]) -> None:
+    low, high = median_interval(values)
+    assert min(values) <= low <= np.median(values) <= high <= max(values)
+
+
+def test_the_interval_covers_the_true_median_19_times_in_20() -> None:
+    rng = np.random.default_rng(0)
+    intervals = [median_interval(rng.lognormal(0, 1, 101)) for _ in range(2000)]
+    assert 0.94 <= np.mean([low <= 1 <= high for low, high in intervals]) <= 0.98
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=50))
+def test_describe_is_in_the_units_given(values: list[float]) -> None:
+    found = describe(np.array(values), 4)
+    assert found["runs"] == len(values) and found["mean"] == pytest.approx(np.mean(values))
+
+
+@pytest.mark.parametrize("wrong", [{"min_runs": 0}, {"max_runs": 3}, {"budget_s": 0.0}, {"warmup_s": -1.0}])
+def test_a_budget_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadOption, match="Expected 1 <= min_runs"):
+        Budget(**wrong)
