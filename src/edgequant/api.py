@@ -70,10 +70,16 @@ def _run(study: Study, out: Path, prepare_one: Prepare, fresh: bool, progress: A
 
 
 def _command() -> str:
-    return " ".join(["edgequant", *sys.argv[1:]]) if Path(sys.argv[0]).name in ("edgequant", "__main__.py") else "edgequant (Python)"
+    return (
+        " ".join(["edgequant", *sys.argv[1:]])
+        if Path(sys.argv[0]).name in ("edgequant", "__main__.py")
+        else "edgequant (Python)"
+    )
 
 
-def _announce(study: Study, networks: list[tuple[NetworkSpec, Prepared]], variants: list[Variant], progress: AbstractProgress) -> None:
+def _announce(
+    study: Study, networks: list[tuple[NetworkSpec, Prepared]], variants: list[Variant], progress: AbstractProgress
+) -> None:
     """What is to come, and about how long it takes: each variant is simulated once and run once."""
     total = 0.0
     for _, network in networks:
@@ -86,7 +92,7 @@ def _announce(study: Study, networks: list[tuple[NetworkSpec, Prepared]], varian
 
 @dataclass
 class _Finished:
-    """A variant that has a file."""
+    """A variant that was made and answered."""
 
     variant: Variant
     record: dict[str, Any]
@@ -106,11 +112,14 @@ def _measure(study: Study, variants: list[Variant], run: RunFolder, progress: Ab
     for done in finished.values():
         _compare(done, _baseline(done, finished), study)
     for network in dict.fromkeys(v.network.key for v in variants):
-        _time({k: d for k, d in finished.items() if d.variant.network.key == network}, run, progress)
+        of_it = {k: d for k, d in finished.items() if d.variant.network.key == network and d.record["file"]}
+        _time(of_it, run, progress)
     return records
 
 
-def _one(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> tuple[dict[str, Any], _Finished | None]:
+def _one(
+    variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress
+) -> tuple[dict[str, Any], _Finished | None]:
     """Make and evaluate one variant; what goes wrong is in its record."""
     progress.say(f"{variant.id}")
     try:
@@ -123,15 +132,11 @@ def _one(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
     except EdgequantError as error:
         return results.blank(variant, "failed", str(error)), None
     record = results.blank(variant, "ok")
-    source = made.folder / made.value["file"]
-    shipped = run.path / "artifacts" / source.name
-    shipped.parent.mkdir(exist_ok=True)
-    for path in source.parent.glob(f"{source.stem}.*"):
-        shutil.copyfile(path, shipped.parent / path.name)
     record |= {
-        "file": f"artifacts/{source.name}",
+        "file": _ship(made, run),
         "sha256": made.value["sha256"],
         "bytes": made.value["bytes"],
+        "bytes_estimated": made.value["bytes_estimated"],
         "layers": made.value["layers"],
         "kernels": answered.value["kernels"],
         "seconds": {**made.value["seconds"], "evaluate": answered.value["seconds"]},
@@ -139,6 +144,17 @@ def _one(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
         "peak_memory_bytes": judge.memory(variant, made, run).value["bytes"],
     }
     return record, _Finished(variant, record, made, answered, judge.answers(variant, answered, study.quick))
+
+
+def _ship(made: Step, run: RunFolder) -> str | None:
+    """Copy the file, and what lies beside it, to the artifacts. Its path in the run folder; None for a simulation."""
+    if made.value["file"] is None:
+        return None
+    source, artifacts = made.folder / made.value["file"], run.path / "artifacts"
+    artifacts.mkdir(exist_ok=True)
+    for path in source.parent.glob(f"{source.stem}.*"):
+        shutil.copyfile(path, artifacts / path.name)
+    return f"artifacts/{source.name}"
 
 
 def _baseline(done: _Finished, finished: dict[str, _Finished]) -> _Finished | None:
@@ -155,20 +171,25 @@ def _compare(done: _Finished, base: _Finished | None, study: Study) -> None:
     from .measure.accuracy import summary
 
     record = done.record
-    split = "test" if done.variant.network.splits.test is not None else "validation"
     itself = base is done
     record |= summary(done.answers, base.answers if base else None, study.seed)
     record["validation_top1"] = judge.validation_top1(done.variant, scores(done.made, "validation"), study.quick)
-    record["parity"] = judge.parity(done.variant, done.answered, scores(done.made, split))
+    record["parity"] = judge.parity(done.variant, done.answered, scores(done.made, judge.evaluated(done.variant.network)))
     record["compression"] = done.made.value["compression"]
     if record["top1"] is None:
         record["reason"] = "unlabelled"
     if base:
         record["baseline_id"] = base.record["id"]
-        record["size_ratio"] = base.record["bytes"] / record["bytes"]
+        record["size_ratio"] = _weight(base.record) / _weight(record)
         record["compression"] = {"model": record["size_ratio"], **done.made.value["compression"]}
     if itself:
         record["p_value"] = 1.0
+
+
+def _weight(record: dict[str, Any]) -> int:
+    """Bytes of the file, or the estimate where there is none: a variant and its float32 have the same target."""
+    size: int = record["bytes_estimated"] if record["bytes"] is None else record["bytes"]
+    return size
 
 
 def _time(group: dict[str, _Finished], run: RunFolder, progress: AbstractProgress) -> None:
@@ -184,9 +205,9 @@ def _time(group: dict[str, _Finished], run: RunFolder, progress: AbstractProgres
 
 @dataclass(frozen=True)
 class Result:
-    """What `quantize` returns: the file, its measurements, and the run it came from."""
+    """What `quantize` returns: the file (None for target simulation), its measurements, and the run it came from."""
 
-    file: Path
+    file: Path | None
     measurements: dict[str, Any]
     run: Run
 
@@ -247,7 +268,7 @@ def quantize(
     record = finished.results["variants"][-1]
     if record["status"] != "ok":
         raise Unsupported(record["reason"])
-    return Result(finished.folder / record["file"], record, finished)
+    return Result(finished.folder / record["file"] if record["file"] else None, record, finished)
 
 
 def _dataset(data: Any) -> AbstractDataset:
@@ -273,7 +294,9 @@ def _model(model: str | nn.Module | AbstractModel, dataset: AbstractDataset) -> 
         return model
     shape = dataset.image_shape()
     if shape is None:
-        raise BadModel("The data set's images have no one size. Wrap the module: Wrapped(module, InputSpec(3, 224, 224)).")
+        raise BadModel(
+            "The data set's images have no one size. Wrap the module: Wrapped(module, InputSpec(3, 224, 224))."
+        )
     return Wrapped(model, InputSpec(*shape))
 
 
@@ -284,11 +307,15 @@ def report(folder: Path) -> list[Path]:
     return render(Run(read_json(folder / "results.json"), folder), [SECTIONS.build(name) for name in SECTIONS])
 
 
-def train(study: str, out: Path | None = None, overrides: Sequence[str] = (), progress: AbstractProgress | None = None) -> list[str]:
+def train(
+    study: str, out: Path | None = None, overrides: Sequence[str] = (), progress: AbstractProgress | None = None
+) -> list[str]:
     """Only the float networks of a study. Returns a line for each: where its weights came from."""
     resolved = load_study(study, tuple(overrides))
     with RunFolder(Path(out or Path("runs") / resolved.name)) as folder:
-        return [prepare(spec, resolved.seed, folder, progress or Silent(), True).provenance for spec in resolved.network]
+        return [
+            prepare(spec, resolved.seed, folder, progress or Silent(), True).provenance for spec in resolved.network
+        ]
 
 
 def backend_for(path: Path) -> str:

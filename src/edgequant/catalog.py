@@ -6,9 +6,14 @@ the report; every other table is in alphabetical order.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .core.registry import Registry
 
-DATASETS = Registry(
+if TYPE_CHECKING:
+    from .core import interfaces as i
+
+DATASETS: Registry[i.AbstractDataset] = Registry(
     "AbstractDataset",
     "dataset",
     {
@@ -23,7 +28,7 @@ DATASETS = Registry(
     },
 )
 
-MODELS = Registry(
+MODELS: Registry[i.AbstractModel] = Registry(
     "AbstractModel",
     "model",
     {
@@ -35,7 +40,7 @@ MODELS = Registry(
     },
 )
 
-CALIBRATORS = Registry(
+CALIBRATORS: Registry[i.AbstractCalibrator] = Registry(
     "AbstractCalibrator",
     "calibrator",
     {
@@ -47,26 +52,33 @@ CALIBRATORS = Registry(
     },
 )
 
-REFINERS = Registry(
+REFINERS: Registry[i.AbstractRefiner] = Registry(
     "AbstractRefiner",
     "refiner",
     {
         "adaround": ("edgequant.refine.adaround:AdaRound", "learned rounding of weights, layer by layer, label-free"),
-        "bias_correct": ("edgequant.refine.bias_correct:BiasCorrect", "takes the mean quantization error out of biases"),
+        "bias_correct": (
+            "edgequant.refine.bias_correct:BiasCorrect",
+            "takes the mean quantization error out of biases",
+        ),
         "equalize": ("edgequant.refine.equalize:Equalize", "evens out weight ranges across consecutive layers"),
     },
 )
 
-BACKENDS = Registry(
+BACKENDS: Registry[i.AbstractBackend] = Registry(
     "AbstractBackend",
     "target",
     {
         "litert": ("edgequant.backends.litert:LiteRT", ".tflite, run by LiteRT (TensorFlow Lite) with XNNPACK"),
         "onnxruntime": ("edgequant.backends.onnxruntime:OnnxRuntime", ".onnx with Q/DQ, run by ONNX Runtime"),
+        "simulation": (
+            "edgequant.backends.simulation:Simulation",
+            "no file: any bit width, in the integer executor's arithmetic",
+        ),
     },
 )
 
-SECTIONS = Registry(
+SECTIONS: Registry[i.AbstractSection] = Registry(
     "AbstractSection",
     "report section",
     {
@@ -81,5 +93,12 @@ SECTIONS = Registry(
     },
 )
 
-ALL = (DATASETS, MODELS, CALIBRATORS, REFINERS, BACKENDS, SECTIONS)
-KINDS = {"data": DATASETS, "models": MODELS, "calibrators": CALIBRATORS, "refiners": REFINERS, "targets": BACKENDS, "sections": SECTIONS}
+ALL: tuple[Registry[Any], ...] = (DATASETS, MODELS, CALIBRATORS, REFINERS, BACKENDS, SECTIONS)
+KINDS: dict[str, Registry[Any]] = {
+    "data": DATASETS,
+    "models": MODELS,
+    "calibrators": CALIBRATORS,
+    "refiners": REFINERS,
+    "targets": BACKENDS,
+    "sections": SECTIONS,
+}

@@ -28,14 +28,27 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path | None, typer.Option("--out", help="The run folder. Default: runs/NAME.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the study, as calibration.n=200 or network.train.epochs=5.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override the study, as calibration.n=200 or network.train.epochs=5."
+    ),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: nothing cached, kept weights trained again.")]
-Data = Annotated[str, typer.Option("--data", help="A data set: cifar10, imagefolder:PATH, arrays:FILE.npz … (edgequant list data).")]
-Quick = Annotated[int, typer.Option("--quick", metavar="N", help="Only the first N images of each split; every figure is marked.")]
+Data = Annotated[
+    str, typer.Option("--data", help="A data set: cifar10, imagefolder:PATH, arrays:FILE.npz … (edgequant list data).")
+]
+Quick = Annotated[
+    int, typer.Option("--quick", metavar="N", help="Only the first N images of each split; every figure is marked.")
+]
 
 
 @app.command("list")
-def list_(kind: Annotated[str, typer.Argument(help="data, models, calibrators, refiners, targets, sections, recipes or studies.")] = "") -> None:
+def list_(
+    kind: Annotated[
+        str, typer.Argument(help="data, models, calibrators, refiners, targets, sections, recipes or studies.")
+    ] = "",
+) -> None:
     """Everything in the catalog, one line each."""
     tables: dict[str, dict[str, str]] = {k: {n: r.summary(n) for n in r} for k, r in KINDS.items()}
     tables |= {"recipes": RECIPES, "studies": _studies()}
@@ -90,7 +103,11 @@ def run(
 
 
 @app.command()
-def train(study: Annotated[str, typer.Argument(help="A study with a [network.train] table.")], out: Out = None, set_: Set = None) -> None:
+def train(
+    study: Annotated[str, typer.Argument(help="A study with a [network.train] table.")],
+    out: Out = None,
+    set_: Set = None,
+) -> None:
     """Train only the float networks of a study, resuming where it stopped."""
     from . import api
 
@@ -103,14 +120,22 @@ def train(study: Annotated[str, typer.Argument(help="A study with a [network.tra
 def quantize(
     model: Annotated[str, typer.Argument(help="A model's name (edgequant list models) or path/to/file.py:factory.")],
     data: Data,
-    recipe: Annotated[str, typer.Option("--recipe", help="w8a8, w4a8+adaround, dynamic-w8 … (edgequant list recipes), or a .toml.")] = "w8a8",
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="w8a8, w4a8+adaround, dynamic-w8 … (edgequant list recipes), or a .toml.")
+    ] = "w8a8",
     target: Annotated[str, typer.Option("--target", help="Where the file runs (edgequant list targets).")] = "litert",
     out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("runs/quantize"),
     weights: Annotated[str, typer.Option("--weights", help="A .safetensors or .pt file, or 'random'.")] = "",
-    calibrate: Annotated[str, typer.Option("--calibrate", help="The range method: minmax, percentile:q=99.9, mse, entropy …")] = "minmax",
-    samples: Annotated[int, typer.Option("--samples", help="Calibration images, drawn class-balanced from train.")] = 500,
+    calibrate: Annotated[
+        str, typer.Option("--calibrate", help="The range method: minmax, percentile:q=99.9, mse, entropy …")
+    ] = "minmax",
+    samples: Annotated[
+        int, typer.Option("--samples", help="Calibration images, drawn class-balanced from train.")
+    ] = 500,
     seed: Annotated[int, typer.Option("--seed", help="Of the calibration draw.")] = 0,
-    allow_few: Annotated[bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images, marked.")] = False,
+    allow_few: Annotated[
+        bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images, marked.")
+    ] = False,
     fresh: Fresh = False,
     quick: Quick = 0,
 ) -> None:

@@ -35,7 +35,9 @@ class Bars(AbstractProgress):
         self.bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bars.stop()
 
     @contextmanager
@@ -53,22 +55,37 @@ class Bars(AbstractProgress):
         self.console.print(text, highlight=False, markup=False)
 
 
+def _console() -> Console:
+    """As wide as the terminal; wide enough for the table where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 140))
+
+
 def show(finished: Run) -> None:
     """The variants, the recommendation and the criteria."""
-    console, results = Console(), finished.results
+    console, results = _console(), finished.results
     table = Table(title=results["study"]["title"] or results["study"]["name"], title_justify="left")
     for name in ("variant", "top-1", "drop", "bytes", "smaller", "ms (1 thread)", "parity", "status"):
-        table.add_column(name, justify="left" if name in ("variant", "status") else "right", overflow="fold")
+        table.add_column(
+            name,
+            justify="left" if name in ("variant", "status") else "right",
+            overflow="fold",
+            no_wrap=name == "variant",
+        )
     for variant in results["variants"]:
         table.add_row(*_row(variant, results["recommended"]))
     console.print(table)
     best = next((v for v in results["variants"] if v["id"] == results["recommended"]), None)
     if best:
-        console.print(f"Ship [bold]{best['file']}[/bold] ({best['id']}). {results['recommendation_reason']}", soft_wrap=True)
+        console.print(
+            f"Ship [bold]{best['file']}[/bold] ({best['id']}). {results['recommendation_reason']}", soft_wrap=True
+        )
     for criterion in results["criteria"]:
         mark = "[green]met[/green]  " if criterion["met"] else "[red]UNMET[/red]"
-        got = criterion["got"] or "nothing"
-        console.print(f"{mark} {criterion['name']}: {criterion['want']}, got {got} ({criterion['variant']})", soft_wrap=True)
+        got = "nothing" if criterion["got"] is None else f"{criterion['got']:.4g}"
+        console.print(
+            f"{mark} {criterion['name']}: {criterion['want']}, got {got} ({criterion['variant']})", soft_wrap=True
+        )
     console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
 
 

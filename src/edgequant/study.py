@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -45,7 +45,7 @@ class NetworkSpec:
 @final
 @dataclass(frozen=True)
 class Criterion:
-    """`metric` of `variant` is at most, or at least, a number. `variant` is an id, `recommended`, or a glob over ids."""
+    """`metric` of `variant` is at most, or at least, a number. `variant`: an id, `recommended`, or a glob over ids."""
 
     name: str = ""
     variant: str = "recommended"
@@ -83,7 +83,9 @@ def load_study(name: str, overrides: tuple[str, ...] = ()) -> Study:
     if name.endswith(".toml"):
         path = Path(name)
         if not path.is_file():
-            raise BadOption(f"There is no study file {name}. Give the path of a .toml, or one of: {', '.join(shipped())}.")
+            raise BadOption(
+                f"There is no study file {name}. Give the path of a .toml, or one of: {', '.join(shipped())}."
+            )
         text = path.read_text(encoding="utf-8", errors="replace")
     elif name in shipped():
         text = (resources.files("edgequant.studies") / f"{name}.toml").read_text(encoding="utf-8")
@@ -113,7 +115,7 @@ def check(study: Study) -> Study:
 
 
 def from_table(cls: type[T], table: Any, where: str) -> T:
-    """A frozen dataclass from a TOML table: unknown keys, wrong types and wrong shapes are refused. Raises BadOption."""
+    """A frozen dataclass from a TOML table: unknown keys and wrong types are refused. Raises BadOption."""
     if not isinstance(table, dict):
         raise BadOption(f"{where} must be a table. Got {table!r}.")
     hints = typing.get_type_hints(cls)
@@ -147,10 +149,7 @@ def _override(table: dict[str, Any], text: str) -> None:
     *path, last = key.strip().split(".")
     place: Any = table
     for part in path:
-        if isinstance(place, list):
-            place = _item(place, part, text)
-        else:
-            place = place.setdefault(part, {})
+        place = _item(place, part, text) if isinstance(place, list) else place.setdefault(part, {})
         if isinstance(place, list) and len(place) == 1:
             place = place[0]
         if not isinstance(place, dict | list):

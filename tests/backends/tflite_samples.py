@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -58,6 +60,7 @@ class Plain(nn.Module):
         return self.head(F.relu(self.conv(x)).mean((2, 3)))
 
 
+@cache
 def captured(module: type[nn.Module] = EveryOp) -> Captured:
     torch.manual_seed(4)
     return capture(module(), SPEC, CLASSES)

@@ -85,4 +85,6 @@ def _check_integer(writer: Any) -> None:
 
     floats = [t.name or "(unnamed)" for t in writer.tensors if t.type in (TensorType.FLOAT32, TensorType.FLOAT16)]
     if floats:
-        raise Unsupported(f"The full-integer file would hold float tensors: {', '.join(floats[:5])}. Use a mixed recipe.")
+        raise Unsupported(
+            f"The full-integer file would hold float tensors: {', '.join(floats[:5])}. Use a mixed recipe."
+        )

@@ -54,7 +54,7 @@ def quantize_bias(bias: torch.Tensor, input_scale: float, weight_scale: torch.Te
 
     Raises Unsupported where one does not fit (tiny scales): the layer needs a wider scheme.
     """
-    q = torch.round(bias.detach().double() / (weight_scale.double() * np.float32(input_scale)))
+    q = torch.round(bias.detach().double() / (weight_scale.double() * float(np.float32(input_scale))))
     limit = float(2 ** (bits - 1) - 1)
     if bool((q.abs() > limit).any()):
         raise Unsupported(

@@ -19,7 +19,9 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise RunFolderError(f"{path} cannot be written: {error.strerror}. Free some space or give another --out.") from error
+        raise RunFolderError(
+            f"{path} cannot be written: {error.strerror}. Free some space or give another --out."
+        ) from error
 
 
 def write_artifact(path: Path, data: bytes) -> Artifact:

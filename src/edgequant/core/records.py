@@ -80,6 +80,11 @@ class Capability:
     notes: dict[str, str] = field(default_factory=dict)  # kind -> why it is not there
     suffix: str = ""  # of the file; "" where there is none
 
+    @property
+    def ships(self) -> bool:
+        """Whether the target makes files that a runtime runs; a simulation does not."""
+        return self.suffix != ""
+
 
 @dataclass(frozen=True)
 class QParams:

@@ -68,8 +68,10 @@ class Registry(Generic[T]):
         except (ImportError, AttributeError, ValueError) as error:
             raise UnknownName(f"The {self.noun} {name!r} could not be imported: {error}.") from error
         if not (isinstance(found, type) and issubclass(found, self.kind) and dataclasses.is_dataclass(found)):
-            raise UnknownName(f"{name!r} is no {self.noun}: a dataclass that implements {self._interface} was expected.")
-        return found
+            raise UnknownName(
+                f"{name!r} is no {self.noun}: a dataclass that implements {self._interface} was expected."
+            )
+        return typing.cast("type[T]", found)
 
     def build(self, spec: str | T) -> T:
         """Make the component that a spec describes; a component comes back as it is.

@@ -37,7 +37,9 @@ class InvertedResidual(nn.Module):
         hidden = inputs * expansion
         expand = [ConvNormActivation(inputs, hidden, 1)] if expansion != 1 else []
         depthwise = ConvNormActivation(hidden, hidden, 3, stride, hidden)
-        self.conv = nn.Sequential(*expand, depthwise, nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+        self.conv = nn.Sequential(
+            *expand, depthwise, nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        )
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -45,7 +47,9 @@ class InvertedResidual(nn.Module):
 
 
 class Network(nn.Module):
-    def __init__(self, channels: int, classes: int, width: float, stem_strides: tuple[int, int], dropout: float) -> None:
+    def __init__(
+        self, channels: int, classes: int, width: float, stem_strides: tuple[int, int], dropout: float
+    ) -> None:
         super().__init__()
         last = round_channels(1280 * max(1.0, width))
         current = round_channels(32 * width)

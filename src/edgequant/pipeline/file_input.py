@@ -80,9 +80,7 @@ def spec_for(file: OpenFile, mean: Pixels = None, std: Pixels = None) -> InputSp
     """
     if file.inputs is not None:
         if mean is not None or std is not None:
-            raise BadOption(
-                f"{file.path} states its own mean {file.inputs.mean} and std {file.inputs.std}. Leave --mean and --std out."
-            )
+            raise BadOption(f"{file.path} states its own mean and std. Leave --mean and --std out.")
         return file.inputs
     found = entry(file)
     if mean is None and std is None and found.type in ("int8", "uint8") and found.scale:

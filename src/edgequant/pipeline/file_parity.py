@@ -36,7 +36,7 @@ def parity_file(
     std: Pixels = None,
     progress: AbstractProgress | None = None,
 ) -> dict[str, Any]:
-    """The keys of `measure.parity`, and {"file", "target", "recipe", "kind", "data", "n", "tensors", "first_difference"}.
+    """What `measure.parity` gives, {"file", "target", "recipe", "kind", "data", "n", "tensors", "first_difference"}.
 
     On the first `n` images of the data set's test split; without one, on seeded random bytes, as "data" says.
     "tensors" compares every integer tensor in order, on a run that keeps them all, which splits the delegate:
@@ -107,7 +107,7 @@ def _in_chunks(run: Any, x: Array, tick: Any = lambda _done, _total: None) -> Ar
 
 
 def _tensors(imported: Imported, twin: Twin, x: Array) -> list[dict[str, Any]]:
-    """{"tensor", "layer", "op", "exact_fraction", "max_lsb"} of every integer tensor, on as many images as memory allows."""
+    """{"tensor", "layer", "op", "exact_fraction", "max_lsb"} of every integer tensor, on few images."""
     from ..backends.tflite.twin import open_named
     from ..measure.trace import trace
 

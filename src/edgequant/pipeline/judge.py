@@ -17,7 +17,16 @@ from ..core.rundir import RunFolder, Step
 from ..measure.accuracy import Answers, cores, evaluate, judge
 from ..measure.latency import benchmark, eager_latency
 from ..measure.memory import peak_memory
-from ..measure.parity import DYNAMIC, FLOAT, FLOAT16, INTEGER, INTEGER_LITERT, dynamic_parity, float_parity, integer_parity
+from ..measure.parity import (
+    DYNAMIC,
+    FLOAT,
+    FLOAT16,
+    INTEGER,
+    INTEGER_LITERT,
+    dynamic_parity,
+    float_parity,
+    integer_parity,
+)
 from ..recipe.recipe import parse_recipe
 from .network import Prepared
 from .variant import Variant, head
@@ -28,10 +37,18 @@ def evaluation_split(network: Prepared, quick: int) -> AbstractSplit:
     return head(network.splits.test if network.splits.test is not None else network.splits.validation, quick)
 
 
+def evaluated(network: Prepared) -> str:
+    """The name of that split."""
+    return "validation" if network.splits.test is None else "test"
+
+
 def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
-    """The file's scores on the test split, in its runtime, on all cores."""
+    """The file's scores on the test split, in its runtime, on all cores; without a file, those of the simulation."""
 
     def work(folder: Path) -> dict[str, Any]:
+        if made.value["file"] is None:
+            np.save(folder / "outputs.npy", np.load(made.folder / f"{evaluated(variant.network)}.npy"))
+            return {"output_scale": 0.0, "kernels": None, "seconds": None}
         backend, path = BACKENDS.build(variant.target), made.folder / made.value["file"]
         start = time.perf_counter()
         with progress.task(f"{variant.id}: evaluating in {variant.target}") as tick:
@@ -54,8 +71,8 @@ def answers(variant: Variant, answered: Step, quick: int) -> Answers:
 
 
 def parity(variant: Variant, answered: Step, promised: Array | None) -> dict[str, Any] | None:
-    """The file against the simulation, on the split that was evaluated."""
-    if promised is None:
+    """The file against the simulation, on the split that was evaluated; None where there is no file."""
+    if promised is None or not BACKENDS.build(variant.target).capability.ships:
         return None
     outputs = np.load(answered.folder / "outputs.npy")
     kind, step = parse_recipe(variant.base).kind, float(answered.value["output_scale"])
@@ -92,8 +109,12 @@ def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
     """Peak memory of opening and running the file once, in a process of its own."""
 
     def work(_: Path) -> dict[str, Any]:
+        if made.value["file"] is None:
+            return {"bytes": None, "reason": "simulated: there is no file"}
         name = variant.target.partition(":")[0]
-        found = peak_memory(BACKENDS.path(name), made.folder / made.value["file"], variant.network.captured.inputs.shape)
+        found = peak_memory(
+            BACKENDS.path(name), made.folder / made.value["file"], variant.network.captured.inputs.shape
+        )
         return {"bytes": found.bytes, "reason": found.reason}
 
     return run.step("memory", {"file": made.value["sha256"], "target": variant.target}, work)

@@ -65,7 +65,12 @@ def prepare_objects(
     provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
     check_finite(module)
     captured = capture(module.eval(), inputs, splits.classes)
-    state = {"weights": _state_hash(module), "data": splits.fingerprint, "model": repr(spec.model), "inputs": repr(inputs)}
+    state = {
+        "weights": _state_hash(module),
+        "data": splits.fingerprint,
+        "model": repr(spec.model),
+        "inputs": repr(inputs),
+    }
     name = spec.name or spec.model.partition(":")[0] or "model"
     return Prepared(step_key("network", state), name, spec.data, module, captured, splits, provenance)
 
@@ -137,13 +142,20 @@ def _kept_or_trained(
     if kept is not None:
         load_weights(module, kept)
         return f"kept by the project ({kept.name}), trained by this study; --fresh trains again"
-    step = run.step("train", {"key": key}, lambda folder: _train(module, splits, inputs, settings, folder, progress), scratch=True)
+    step = run.step(
+        "train", {"key": key}, lambda folder: _train(module, splits, inputs, settings, folder, progress), scratch=True
+    )
     load_weights(module, step.folder / "weights.safetensors")
     return f"trained here: {settings.epochs} epochs, seed {settings.seed}, validation {step.value['validation_accuracy']:.2%}"
 
 
 def _train(
-    module: nn.Module, splits: Splits, inputs: InputSpec, settings: TrainSettings, folder: Path, progress: AbstractProgress
+    module: nn.Module,
+    splits: Splits,
+    inputs: InputSpec,
+    settings: TrainSettings,
+    folder: Path,
+    progress: AbstractProgress,
 ) -> dict[str, Any]:
     def report(figures: dict[str, float]) -> None:
         progress.say(

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..calibrate.collect import collect
-from ..catalog import BACKENDS, CALIBRATORS, REFINERS
+from ..catalog import BACKENDS, REFINERS
 from ..core.interfaces import AbstractBackend, AbstractSplit, Array
 from ..core.progress import AbstractProgress
 from ..core.records import LayerFate
 from ..core.rundir import RunFolder, Step
 from ..data.selection import calibration_subset, check_calibration, warnings
-from ..quantize.build import build, observed_tensors
+from ..quantize.build import build
 from ..quantize.reference import Reference
 from ..quantize.simulate import simulate
+from ..quantize.size import estimated_bytes
 from ..recipe.recipe import Recipe, parse_recipe
 from ..recipe.resolve import Plan, resolve
 from ..study import Calibration, Study
+from .calibration import Observers, statistics
+from .code import source_hash
 from .network import Prepared
-
-CALIBRATION_BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,11 @@ def plan_variants(study: Study, networks: list[tuple[Any, Prepared]]) -> list[Va
                 static = parse_recipe(recipe.split("+")[0]).kind == "static"
                 for number, calibration in enumerate(study.calibration if static else study.calibration[:1]):
                     one = Variant("", network, recipe, target, calibration)
-                    suffix = "" if number == 0 else f"-{calibration.method.replace(':', '-')}-n{calibration.n}-s{calibration.seed}"
+                    suffix = (
+                        ""
+                        if number == 0
+                        else f"-{calibration.method.replace(':', '-')}-n{calibration.n}-s{calibration.seed}"
+                    )
                     variants.append(dataclasses.replace(one, id=f"{prefix}{short}-{one.name}{suffix}"))
     return variants
 
@@ -79,7 +81,10 @@ def _slug(network: Prepared) -> str:
 
 
 def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:
-    """The file, and what simulation promises on validation and test. Cached by content. Raises Unsupported."""
+    """The file, and what simulation promises on validation and test. Cached by content. Raises Unsupported.
+
+    A target that makes no file has the promise alone: `file`, `sha256` and `bytes` are None.
+    """
     backend = BACKENDS.build(variant.target)
     recipe = parse_recipe(variant.base)
     plan = resolve(variant.network.captured.program, recipe, variant.target, backend.capability)
@@ -92,7 +97,9 @@ def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
         "quick": study.quick,
         "code": source_hash(),
     }
-    return run.step("variant", inputs, lambda folder: _make(variant, recipe, plan, backend, study, folder, progress))
+    return run.step(
+        "variant", inputs, lambda folder: _make(variant, recipe, plan, backend, study, run, folder, progress)
+    )
 
 
 def _make(
@@ -101,24 +108,31 @@ def _make(
     plan: Plan,
     backend: AbstractBackend,
     study: Study,
+    run: RunFolder,
     folder: Path,
     progress: AbstractProgress,
 ) -> dict[str, Any]:
     seconds: dict[str, float] = {}
-    reference, checks = reference_of(variant, recipe, plan, study.allow_few, seconds, progress)
+    reference, checks = reference_of(variant, recipe, plan, study.allow_few, seconds, run, progress)
     start = time.perf_counter()
-    artifact = backend.lower(reference, folder / f"{variant.id}{backend.capability.suffix}")
+    size = _lower(variant, reference, backend, folder)
     seconds["lower"] = time.perf_counter() - start
     _promise(variant, reference, backend, study, folder, progress)
     return {
-        "file": artifact.path.name,
-        "sha256": artifact.sha256,
-        "bytes": artifact.bytes,
+        **size,
         "layers": [fate_record(f) for f in reference.layers],
         "compression": compression(reference),
         "calibration_checks": checks,
         "seconds": seconds,
     }
+
+
+def _lower(variant: Variant, reference: Reference, backend: AbstractBackend, folder: Path) -> dict[str, Any]:
+    """The file and its size; without a file, the size it would have."""
+    if not backend.capability.ships:
+        return {"file": None, "sha256": None, "bytes": None, "bytes_estimated": estimated_bytes(reference)}
+    made = backend.lower(reference, folder / f"{variant.id}{backend.capability.suffix}")
+    return {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes, "bytes_estimated": None}
 
 
 def reference_of(
@@ -127,16 +141,20 @@ def reference_of(
     plan: Plan,
     allow_few: bool,
     seconds: dict[str, float],
+    run: RunFolder,
     progress: AbstractProgress,
 ) -> tuple[Reference, list[dict[str, Any]]]:
-    """Calibrate, build, refine. Fills `seconds` with what each took."""
+    """Calibrate, build, refine. Fills `seconds` with what each took; of a pass that variants share, each has it all."""
     captured, checks = variant.network.captured, []
     refiners = [REFINERS.build(name) for name in variant.refine]
     for refiner in refiners:
         captured = refiner.network(captured)
-    start, observers, images = time.perf_counter(), {}, None
+    observers: Observers = {}
+    images, passed = None, 0.0
     if recipe.kind == "static" or refiners:
-        subset = calibration_subset(variant.network.splits.train, variant.calibration.n, variant.calibration.seed, allow_few)
+        subset = calibration_subset(
+            variant.network.splits.train, variant.calibration.n, variant.calibration.seed, allow_few
+        )
         found = check_calibration(subset, variant.network.splits.train)
         for line in warnings(found):
             progress.say(f"  note: {line}")
@@ -144,9 +162,11 @@ def reference_of(
         images = subset
     if recipe.kind == "static" and images is not None:
         with progress.task(f"{variant.id}: calibrating") as tick:
-            observers = _observe(captured, plan, variant, images, tick)
+            made = statistics(variant.network, captured, variant.refine, variant.calibration, images, run, tick)
+            observers, passed = made
+    start = time.perf_counter()
     reference = build(captured, plan, observers)
-    seconds["calibrate"] = time.perf_counter() - start
+    seconds["calibrate"] = passed + time.perf_counter() - start
     start = time.perf_counter()
     for name, refiner in zip(variant.refine, refiners):
         assert images is not None
@@ -156,21 +176,13 @@ def reference_of(
     return reference, checks
 
 
-def _observe(captured: Any, plan: Plan, variant: Variant, subset: AbstractSplit, tick: Any) -> dict[str, Any]:
-    done = 0
-
-    def count(n: int) -> None:
-        nonlocal done
-        done += n
-        tick(done, len(subset))
-
-    calibrator = CALIBRATORS.build(variant.calibration.method)
-    batches = (images for images, _ in subset.batches(CALIBRATION_BATCH))
-    return collect(captured, batches, calibrator, observed_tensors(captured, plan), count)
-
-
 def _promise(
-    variant: Variant, reference: Reference, backend: AbstractBackend, study: Study, folder: Path, progress: AbstractProgress
+    variant: Variant,
+    reference: Reference,
+    backend: AbstractBackend,
+    study: Study,
+    folder: Path,
+    progress: AbstractProgress,
 ) -> None:
     """Simulated scores: on validation (every choice is made there) and on test (what parity compares the file with)."""
     splits = variant.network.splits
@@ -210,20 +222,7 @@ def compression(reference: Reference) -> dict[str, float]:
     return {"weights": 32 * count / stored, "activations": 32 * values / bits}
 
 
-@cache
-def source_hash() -> str:
-    """sha256 of the package's own code: a step made by other code is not taken for this one's."""
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[1]
-    for path in sorted(root.rglob("*.py")):
-        if "report" not in path.relative_to(root).parts:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 def scores(step: Step, split: str) -> Array | None:
     """The simulated scores of a finished variant."""
     path = step.folder / f"{split}.npy"
     return np.load(path) if path.exists() else None
-
-

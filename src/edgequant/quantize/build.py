@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from ..calibrate.weights import weight_scales
 from ..core.affine import choose_qparams, quantize_bias, quantize_weight
@@ -17,6 +18,7 @@ from ..recipe.resolve import Plan, fates
 from .reference import Reference
 
 Ranges = Mapping[str, AbstractObserver]
+WeightMethod = Literal["minmax", "mse"]
 
 
 def observed_tensors(captured: Captured, plan: Plan) -> tuple[str, ...]:
@@ -25,7 +27,7 @@ def observed_tensors(captured: Captured, plan: Plan) -> tuple[str, ...]:
     return tuple(t for t in plan.tensors if t != captured.program.input and t not in fixed)
 
 
-def build(captured: Captured, plan: Plan, observers: Ranges, weight_method: str = "minmax") -> Reference:
+def build(captured: Captured, plan: Plan, observers: Ranges, weight_method: WeightMethod = "minmax") -> Reference:
     """The reference graph of `plan`. `observers` must have seen every tensor of `observed_tensors`."""
     activations = _activations(captured, plan, observers)
     reference = Reference(captured, plan.recipe.name, plan.recipe.kind, activations, {}, fates(captured.program, plan))
@@ -43,7 +45,11 @@ def _activations(captured: Captured, plan: Plan, observers: Ranges) -> dict[str,
         group = plan.groups[tensor]
         seen = ranges.get(group, (0.0, 0.0))
         ranges[group] = (min(seen[0], low), max(seen[1], high))
-    return {t: _qparams(captured, plan, t, bits, ranges[plan.groups[t]]) for t, bits in plan.tensors.items()}
+    fixed = {plan.groups[s.name]: given for s in captured.program.steps if (given := OPS[s.kind].fixed)}
+    return {
+        t: _qparams(bits, t in plan.symmetric, fixed.get(plan.groups[t]), ranges[plan.groups[t]])
+        for t, bits in plan.tensors.items()
+    }
 
 
 def _range(captured: Captured, plan: Plan, observers: Ranges, tensor: str, bits: int) -> tuple[float, float]:
@@ -54,15 +60,14 @@ def _range(captured: Captured, plan: Plan, observers: Ranges, tensor: str, bits:
     return (0.0, 0.0)
 
 
-def _qparams(captured: Captured, plan: Plan, tensor: str, bits: int, seen: tuple[float, float]) -> QParams:
-    maker = next((s for s in captured.program.steps if s.name == tensor), None)
-    fixed = OPS[maker.kind].fixed if maker else None
+def _qparams(bits: int, symmetric: bool, fixed: tuple[float, float] | None, seen: tuple[float, float]) -> QParams:
+    """`fixed`: the range that a member of the tensor's group computes into, whatever was seen."""
     if fixed and bits > 8:
         return QParams(2.0 ** -(bits - 1), 0, bits)  # the LiteRT 16x8 rule for LOGISTIC and SOFTMAX
-    return choose_qparams(*(fixed or seen), bits, tensor in plan.symmetric)
+    return choose_qparams(*(fixed or seen), bits, symmetric)
 
 
-def _with_weight(reference: Reference, step: Step, scheme: Scheme, method: str) -> Reference:
+def _with_weight(reference: Reference, step: Step, scheme: Scheme, method: WeightMethod) -> Reference:
     """The reference with this layer's integers, or with the reason why it stays in float."""
     assert scheme.weight_bits is not None
     layer = reference.captured.network.layer(step.layer)

@@ -11,14 +11,14 @@ from ..core.interfaces import AbstractSplit, Array, Tick
 from ..core.preprocess import normalise
 from ..core.records import WeightQ
 from ..graph.program import Network
-from .integer.arithmetic import Arithmetic
+from .integer.arithmetic import Arithmetic, Pick
 from .integer.executor import IntegerExecutor
 from .reference import Reference
 
 BATCH = 125
 
 
-def simulate(reference: Reference, arithmetic: Arithmetic, split: AbstractSplit, tick: Tick) -> Array:
+def simulate(reference: Reference, arithmetic: Arithmetic | Pick, split: AbstractSplit, tick: Tick) -> Array:
     """(N, classes) float32 scores on `split`: exact integers for static recipes, float32 for the others."""
     network = simulator(reference, arithmetic)
     inputs, results = reference.captured.inputs, []
@@ -29,7 +29,7 @@ def simulate(reference: Reference, arithmetic: Arithmetic, split: AbstractSplit,
     return np.concatenate(results).astype(np.float32)
 
 
-def simulator(reference: Reference, arithmetic: Arithmetic) -> torch.nn.Module:
+def simulator(reference: Reference, arithmetic: Arithmetic | Pick) -> torch.nn.Module:
     """A module from normalised images to float scores."""
     if reference.kind == "static":
         return _Scores(reference, arithmetic)
@@ -39,7 +39,7 @@ def simulator(reference: Reference, arithmetic: Arithmetic) -> torch.nn.Module:
 class _Scores(torch.nn.Module):
     """The executor's output integers as the scores an app computes from them."""
 
-    def __init__(self, reference: Reference, arithmetic: Arithmetic) -> None:
+    def __init__(self, reference: Reference, arithmetic: Arithmetic | Pick) -> None:
         super().__init__()
         self.executor = IntegerExecutor(reference, arithmetic)
         self.out = reference.activations.get(reference.captured.program.output)

@@ -79,7 +79,9 @@ def _check_bits(where: str, weight: int | None, activation: int | None) -> None:
     if weight is not None and weight not in WEIGHT_BITS:
         raise BadOption(f"{where!r} asks for {weight}-bit weights; 2 to 8 bits are possible. Write for example w4a8.")
     if activation is not None and activation not in ACTIVATION_BITS:
-        raise BadOption(f"{where!r} asks for {activation}-bit activations; 2 to 16 are possible. Write for example w8a16.")
+        raise BadOption(
+            f"{where!r} asks for {activation}-bit activations; 2 to 16 are possible. Write for example w8a16."
+        )
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -104,7 +106,9 @@ def _rule(table: Any, path: Path) -> Rule:
         raise BadOption(f"A rule in {path} has no 'where'. Write where = \"features.1.*\".")
     options = {k: v for k, v in table.items() if k not in ("where", "float")}
     if set(options) - known:
-        raise BadOption(f"A rule in {path} has unknown keys {sorted(set(options) - known)}. Known: {sorted(known)}, float.")
+        raise BadOption(
+            f"A rule in {path} has unknown keys {sorted(set(options) - known)}. Known: {sorted(known)}, float."
+        )
     if table.get("float"):
         return Rule(table["where"], Scheme(None, None, reason=options.get("reason") or "the recipe leaves it in float"))
     _check_bits(str(path), options.get("weight_bits"), options.get("activation_bits"))

@@ -30,7 +30,9 @@ class Plan:
 def resolve(program: Program, recipe: Recipe, target: str, can: Capability) -> Plan:
     """Raises Unsupported where the target has no kernel for what the recipe asks."""
     if recipe.kind not in can.kinds:
-        raise Unsupported(f"{target} cannot run {recipe.name}: {can.notes.get(recipe.kind, f'no {recipe.kind} kernels')}.")
+        raise Unsupported(
+            f"{target} cannot run {recipe.name}: {can.notes.get(recipe.kind, f'no {recipe.kind} kernels')}."
+        )
     schemes = {step.name: recipe.scheme_for(names(program, step)) or Scheme(None, None) for step in program.steps}
     _check(recipe, schemes, program, target, can)
     if recipe.kind != "static":
@@ -132,7 +134,9 @@ def fates(program: Program, plan: Plan) -> tuple[LayerFate, ...]:
 def _fate(step: Step, plan: Plan) -> LayerFate:
     scheme, kind = plan.schemes[step.name], plan.recipe.kind
     if kind in ("float32", "float16"):
-        return LayerFate(step.layer, step.kind, 16 if kind == "float16" else 32, None, "", "float", f"the recipe is {kind}")
+        return LayerFate(
+            step.layer, step.kind, 16 if kind == "float16" else 32, None, "", "float", f"the recipe is {kind}"
+        )
     if scheme.weight_bits is None:
         reason = scheme.reason or "no rule of the recipe matches it"
         return LayerFate(step.layer, step.kind, None, plan.tensors.get(step.name), "", "float", reason)

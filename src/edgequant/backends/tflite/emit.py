@@ -28,7 +28,13 @@ Op = schema.BuiltinOperator
 Options = schema.BuiltinOptions
 Type = schema.TensorType
 FUSED = {"": 0, "relu": 1, "relu6": 3}  # ActivationFunctionType
-NUMPY = {Type.FLOAT32: np.float32, Type.FLOAT16: np.float16, Type.INT8: np.int8, Type.INT32: np.int32, Type.INT64: np.int64}
+NUMPY = {
+    Type.FLOAT32: np.float32,
+    Type.FLOAT16: np.float16,
+    Type.INT8: np.int8,
+    Type.INT32: np.int32,
+    Type.INT64: np.int64,
+}
 # Operator versions: (float, int8, int16 activations), from TensorFlow's register.cc and op_version.cc.
 VERSIONS = {
     Op.CONV_2D: (1, 3, 5), Op.DEPTHWISE_CONV_2D: (1, 3, 5), Op.FULLY_CONNECTED: (1, 4, 7), Op.ADD: (1, 2, 3),
@@ -104,11 +110,22 @@ class Emitter:
     def source_name(self, name: str) -> str:
         return self.padded[name][0] if name in self.padded else name
 
-    def integers_of(self, data: torch.Tensor | np.ndarray[Any, Any], kind: int, quant: Quant | None = None, name: str = "") -> int:
+    def integers_of(
+        self, data: torch.Tensor | np.ndarray[Any, Any], kind: int, quant: Quant | None = None, name: str = ""
+    ) -> int:
         array = np.ascontiguousarray(np.asarray(data), dtype=NUMPY[kind])
         return self.writer.constant(array.tobytes(), array.shape, kind, quant, name)
 
-    def op(self, code: int, step: Step, inputs: tuple[int, ...], output: int, integer: bool, options_type: int = 0, options: Any = None) -> None:
+    def op(
+        self,
+        code: int,
+        step: Step,
+        inputs: tuple[int, ...],
+        output: int,
+        integer: bool,
+        options_type: int = 0,
+        options: Any = None,
+    ) -> None:
         wide = integer and self.reference.activations[step.name].bits > 8
         version = VERSIONS[code][2 if wide else int(integer)]
         self.writer.operator(code, inputs, (output,), options_type, options, version)
@@ -153,7 +170,9 @@ class Emitter:
         wide = p.bits > 8
         q = quantize_bias(value, p.scale, weight.scale, 64 if wide else 32)
         scales = tuple(bias_scale(p.scale, weight.scale).tolist())
-        return self.integers_of(q.numpy(), Type.INT64 if wide else Type.INT32, Quant(scales, (0,) * len(scales)), f"{step.layer}.bias")
+        return self.integers_of(
+            q.numpy(), Type.INT64 if wide else Type.INT32, Quant(scales, (0,) * len(scales)), f"{step.layer}.bias"
+        )
 
     # Layout
 
@@ -180,7 +199,9 @@ class Emitter:
         if len(before) == 3 and len(after) == 1 and before[0] > 1 and before[1] * before[2] > 1:
             readers = self.reference.captured.program.users(step.name)
             if any(r.kind != "linear" for r in readers):
-                raise Unsupported(f"A flattened image is read by {readers[0].kind}, not by a linear layer; its order would change.")
+                raise Unsupported(
+                    f"A flattened image is read by {readers[0].kind}, not by a linear layer; its order would change."
+                )
             self.flattened[step.name] = before
         elif len(before) == 3 and len(after) == 3 and before != after:
             raise Unsupported(f"A reshape of an image from {before} to {after} needs a layout that NHWC has not.")
@@ -229,12 +250,16 @@ def _padding(e: Emitter, step: Step, x: int, windows: list[Window], integer: boo
     return _pad_operator(e, step, x, (wide.before, wide.after, high.before, high.after), integer), schema.Padding.VALID
 
 
-def _pad_operator(e: Emitter, step: Step, x: int, padding: tuple[int, int, int, int], integer: bool, output: int | None = None) -> int:
+def _pad_operator(
+    e: Emitter, step: Step, x: int, padding: tuple[int, int, int, int], integer: bool, output: int | None = None
+) -> int:
     left, right, top, bottom = padding
     source = e.writer.tensors[x]
     _, h, w, c = source.shape
     if output is None:
-        output = e.writer.tensor((1, h + top + bottom, w + left + right, c), source.type, source.quant, f"{step.name}.pad")
+        output = e.writer.tensor(
+            (1, h + top + bottom, w + left + right, c), source.type, source.quant, f"{step.name}.pad"
+        )
     amounts = e.integers_of(np.array([[0, 0], [top, bottom], [left, right], [0, 0]]), Type.INT32)
     e.op(Op.PAD, step, (x, amounts), output, integer, Options.PadOptions, schema.PadOptionsT())
     return output
@@ -281,7 +306,9 @@ def _pool(code: int) -> Callable[[Emitter, Step, list[int], int, bool], None]:
         elif all(x.is_same() for x in windows):
             padding = schema.Padding.SAME
         else:
-            raise Unsupported(f"{step.kind} {kh}x{kw} with padding {ph},{pw} is neither SAME nor VALID, which LiteRT has.")
+            raise Unsupported(
+                f"{step.kind} {kh}x{kw} with padding {ph},{pw} is neither SAME nor VALID, which LiteRT has."
+            )
         options = schema.Pool2DOptionsT()
         options.padding, options.strideH, options.strideW = padding, sh, sw
         options.filterHeight, options.filterWidth = kh, kw

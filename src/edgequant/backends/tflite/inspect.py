@@ -28,7 +28,9 @@ def read_model(path: Path) -> Any:
     try:
         return schema.ModelT.InitFromPackedBuf(data, 0)
     except Exception as error:  # a torn flatbuffer can fail in any way at all
-        raise BadFile(f"{path} is a damaged .tflite: {error or type(error).__name__}. Fetch or make it again.") from error
+        raise BadFile(
+            f"{path} is a damaged .tflite: {error or type(error).__name__}. Fetch or make it again."
+        ) from error
 
 
 def inspect(path: Path) -> dict[str, Any]:

@@ -46,10 +46,7 @@ def _parameters(
     weight = read_weight(b.graph, op, stored, style, layout, axis)
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return weight, None
-    bias = read_bias(b.graph, op, b.constant(op, 2)[0], b.tensor(op, 0), weight)
-    if bias.shape != weight.value.shape[:1]:
-        b.graph.refuse(op, f"has {len(bias)} biases for {len(weight.value)} channels")
-    return weight, bias
+    return weight, read_bias(b.graph, op, b.constant(op, 2)[0], b.tensor(op, 0), weight)
 
 
 def _append_conv(

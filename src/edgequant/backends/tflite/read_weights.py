@@ -72,6 +72,8 @@ def read_bias(
 ) -> torch.Tensor:
     """(O,) float32; of integers, the floats from which `quantize_bias` makes these very integers. Raises BadFile."""
     values = values_of(graph, operator, tensor)
+    if values.shape != weight.value.shape[:1]:
+        graph.refuse(operator, f"has biases of the shape {values.shape} for {len(weight.value)} channels")
     if tensor.type in ("float32", "float16"):
         return torch.from_numpy(values.astype(np.float32))
     wide = source.type == "int16"

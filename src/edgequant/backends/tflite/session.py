@@ -39,7 +39,10 @@ class Session(AbstractSession):
     def run(self, inputs: Array) -> Array:
         scores = self.run_quantized(inputs)
         scale, zero_point = self.sink["quantization"]
-        return (scores.astype(np.float32) - zero_point) * np.float32(scale) if scale else scores.astype(np.float32)
+        real: Array = (
+            (scores.astype(np.float32) - zero_point) * np.float32(scale) if scale else scores.astype(np.float32)
+        )
+        return real
 
     def run_quantized(self, inputs: Array) -> Array:
         images = self.encode(inputs)

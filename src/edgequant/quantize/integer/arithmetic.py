@@ -41,7 +41,9 @@ class Arithmetic:
 
     name: str
     requantize: Callable[[torch.Tensor, Product, QParams], torch.Tensor]
-    to_grid: Callable[[torch.Tensor, QParams], torch.Tensor]  # real / scale, as its quantize operator divides and rounds
+    to_grid: Callable[
+        [torch.Tensor, QParams], torch.Tensor
+    ]  # real / scale, as its quantize operator divides and rounds
     ops: Mapping[str, Callable[[Operands], torch.Tensor]]
 
 

@@ -61,9 +61,14 @@ def _rescale_of(product: Product) -> Rescale:
 
 
 def _depthwise(accumulator: torch.Tensor, multiplier: Multiplier) -> torch.Tensor:
-    """DepthwiseConvGeneral (optimized/integer_ops/depthwise_conv.h): eight channels at a time, the others one by one."""
-    eights = torch.arange(accumulator.shape[1], device=accumulator.device).view(1, -1, 1, 1) < accumulator.shape[1] // 8 * 8
-    return torch.where(eights, ruy_rounding(accumulator, multiplier), double_rounding(accumulator, multiplier))
+    """DepthwiseConvGeneral (optimized/integer_ops/depthwise_conv.h)."""
+    return _by_blocks(8, accumulator, multiplier)
+
+
+def _by_blocks(width: int, x: torch.Tensor, multiplier: Multiplier) -> torch.Tensor:
+    """Kernels that take `width` channels at a time round those upwards; the channels left over, away from zero."""
+    whole = torch.arange(x.shape[1], device=x.device).view(1, -1, 1, 1) < x.shape[1] // width * width
+    return torch.where(whole, ruy_rounding(x, multiplier), double_rounding(x, multiplier))
 
 
 def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
@@ -107,7 +112,11 @@ def mean(o: Operands) -> torch.Tensor:
         return _optimized_mean(o, total)
     n = o.values[0].shape[2] * o.values[0].shape[3]
     real = float(f32(o.params[0].scale)) / float(f32(o.out.scale))
-    return double_rounding(total, _divided(quantize_multiplier(np.asarray(real)), n)).clamp_(*bounds(o.step, o.out)).float()
+    return (
+        double_rounding(total, _divided(quantize_multiplier(np.asarray(real)), n))
+        .clamp_(*bounds(o.step, o.out))
+        .float()
+    )
 
 
 def _divided(m: Multiplier, n: int) -> Multiplier:
@@ -123,8 +132,8 @@ def _optimized_mean(o: Operands, total: torch.Tensor) -> torch.Tensor:
     share = f32(f32(source.zero_point) * f32(source.scale)) / scale
     bias = -int(float(share + f32(0.5)) if share > 0 else float(share - f32(0.5)))
     real = float(f32(source.scale)) / float(f32(n) * scale)
-    mean = double_rounding(total + n * source.zero_point, quantize_multiplier(np.asarray(real))) + bias
-    return mean.clamp_(*bounds(o.step, o.out)).float()
+    sums, multiplier = total + n * source.zero_point, quantize_multiplier(np.asarray(real))
+    return (_by_blocks(16, sums, multiplier) + bias).clamp_(*bounds(o.step, o.out)).float()
 
 
 def max_pool2d(o: Operands) -> torch.Tensor:

@@ -142,4 +142,3 @@ class _Values:
         for name in names:
             self.q.pop(name, None)
             self.r.pop(name, None)
-

@@ -1,0 +1,80 @@
+"""What the tensors of a network were on its calibration images: seen once, and shared by every variant.
+
+Statistics depend on the network, the images and the calibrator; bits and grids come later, when a range is read
+from them. So one pass serves all recipes, targets and widths of a network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..calibrate import store
+from ..calibrate.collect import collect
+from ..catalog import CALIBRATORS
+from ..core.interfaces import AbstractObserver, AbstractSplit, Tick
+from ..core.rundir import RunFolder
+from ..graph.ops import OPS
+from ..graph.program import Captured, Program
+from ..study import Calibration
+from .code import source_hash
+from .network import Prepared
+
+BATCH = 50
+FILE = "statistics.safetensors"
+
+Observers = Mapping[str, AbstractObserver]
+
+
+def statistics(
+    network: Prepared,
+    captured: Captured,
+    refine: Sequence[str],
+    calibration: Calibration,
+    images: AbstractSplit,
+    run: RunFolder,
+    tick: Tick,
+) -> tuple[Observers, float]:
+    """An observer for every tensor whose range may be asked for, and the seconds that the pass over `images` took.
+
+    `captured` is `network`'s own, or what the refiners named in `refine` made of it before calibration. Kept in the
+    run folder, unless the calibrator is one of the user's own that cannot `restore` what its observers saw.
+    """
+    calibrator: Any = CALIBRATORS.build(calibration.method)
+    if not hasattr(calibrator, "restore"):
+        return _see(captured, calibrator, images, tick)
+
+    def work(folder: Path) -> dict[str, Any]:
+        observers, seconds = _see(captured, calibrator, images, tick)
+        store.save(folder / FILE, observers)  # type: ignore[arg-type]  # what restores can be stored
+        return {"seconds": seconds, "images": len(images)}
+
+    inputs = {
+        "network": network.key,
+        "refine": [] if captured is network.captured else list(refine),
+        "calibration": dataclasses.asdict(calibration),
+        "code": source_hash(),
+    }
+    made = run.step("calibrate", inputs, work)
+    return store.load(made.folder / FILE, calibrator), float(made.value["seconds"])
+
+
+def observable(program: Program) -> tuple[str, ...]:
+    """Every tensor whose range has to be seen under some recipe: the input's is known, a fixed one's too."""
+    return tuple(step.name for step in program.steps if OPS[step.kind].rule != "fixed")
+
+
+def _see(captured: Captured, calibrator: Any, images: AbstractSplit, tick: Tick) -> tuple[Observers, float]:
+    start, done = time.perf_counter(), 0
+
+    def count(n: int) -> None:
+        nonlocal done
+        done += n
+        tick(done, len(images))
+
+    batches = (batch for batch, _ in images.batches(BATCH))
+    observers = collect(captured, batches, calibrator, observable(captured.program), count)
+    return observers, time.perf_counter() - start

@@ -1,0 +1,112 @@
+"""ONNX Runtime's CPU arithmetic for Q/DQ files: the integer kernels of MLAS, and float ones where none is fused.
+
+Everything is scaled in float32 and rounded to even. Each function names the kernel that it mirrors
+(onnxruntime/core/mlas/lib and onnxruntime/contrib_ops/cpu/quantization). The file holds uint8 where
+the reference holds int8; 128 is added where a kernel rounds after it has added the zero point.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ...core.records import QParams
+from .arithmetic import Arithmetic, Operands, Product, limits
+from .builtin_tables import look_up
+from .xnnpack import cat, max_pool2d, mean, pad, requantize, reshape
+
+f32 = np.float32
+OFFSET = 128  # from the reference's int8 to the file's uint8
+
+
+def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
+    """MlasQuantizeLinear: division, ties to even."""
+    return torch.round(value / f32(out.scale))
+
+
+def requantize_float(accumulator: torch.Tensor, product: Product, out: QParams) -> torch.Tensor:
+    """MlasRequantizeOutput (qgemm, QLinearConv, QGemm): `rint(float32(acc) * (s_in * s_w[c] / s_out))`."""
+    return requantize(accumulator, product, out)
+
+
+def add(o: Operands) -> torch.Tensor:
+    """MlasQLinearAdd: `rint(fma(b, sb/sc, fma(a, sa/sc, zc - (sa/sc * za + sb/sc * zb))))` of uint8 a and b."""
+    (ra, rb), (za, zb) = _ratios(o), [p.zero_point + OFFSET for p in o.params]
+    zc = o.out.zero_point + OFFSET
+    fixed = f32(zc) - f32(f32(ra * f32(za)) + f32(rb * f32(zb)))
+    a, b = ((v + z).double() for v, z in zip(o.values, (za, zb)))
+    partial = (
+        a * float(ra) + float(fixed)
+    ).float()  # float64 holds the exact sum: one rounding, as a fused multiply-add
+    total = (b * float(rb) + partial.double()).float()
+    return (torch.round(total) - zc).clamp_(*limits(o.step, o.out))
+
+
+def _ratios(o: Operands) -> list[np.float32]:
+    return [f32(p.scale) / f32(o.out.scale) for p in o.params]
+
+
+def mul(o: Operands) -> torch.Tensor:
+    """MlasQLinearMul: `rint(fma(a * b, sa * sb / sc, zc))` of centred a and b."""
+    ratio = f32(f32(o.params[0].scale) * f32(o.params[1].scale)) / f32(o.out.scale)
+    zc = o.out.zero_point + OFFSET
+    total = ((o.values[0] * o.values[1]).double() * float(ratio) + zc).float()
+    return (torch.round(total) - zc).clamp_(*limits(o.step, o.out))
+
+
+def avg_pool2d(o: Operands) -> torch.Tensor:
+    """QLinearAveragePool: `fma(x, s, -z * s)` averaged in float32; the zero point is added before rounding."""
+    a, source, scale = o.step.attrs, o.params[0], float(f32(o.params[0].scale))
+    z = source.zero_point + OFFSET
+    real = ((o.values[0] + z).double() * scale - float(f32(z) * f32(scale))).float()
+    pooled = F.avg_pool2d(real, a["kernel"], a["stride"], a["padding"], count_include_pad=False)
+    zc = o.out.zero_point + OFFSET
+    return (torch.round(pooled / f32(o.out.scale) + zc) - zc).clamp_(*limits(o.step, o.out))
+
+
+def relu(o: Operands) -> torch.Tensor:
+    """DequantizeLinear, Relu or Clip, QuantizeLinear."""
+    real = o.values[0] * f32(o.params[0].scale)
+    bounded = torch.clamp(real, 0, 6 if o.step.kind == "relu6" else math.inf)
+    return to_grid(bounded, o.out).clamp_(*limits(o.step, o.out))
+
+
+def sigmoid(o: Operands) -> torch.Tensor:
+    """QLinearSigmoid: a table of 256 entries, MlasComputeLogistic and MlasQuantizeLinear."""
+    return look_up(o, lambda x, scale: float(np.rint(f32(1 / (1 + math.exp(-max(x, -80.0)))) / f32(scale))))
+
+
+def softmax(o: Operands) -> torch.Tensor:
+    """QLinearSoftmax: exponentials from a table of 256 entries, divided by their sum."""
+    depth = o.values[0].shape[1]
+    scale = float(f32(o.params[0].scale))
+    table = torch.tensor([_exponential(d, scale, depth) for d in range(256)], dtype=torch.float64)
+    values = o.values[0]
+    exps = table.to(values.device)[(values.amax(1, keepdim=True) - values).long()]
+    steps = torch.round(exps * (1 / o.out.scale) / exps.sum(1, keepdim=True))
+    return steps.clamp_(*limits(o.step, o.out)).float()
+
+
+def _exponential(distance: int, scale: float, depth: int) -> float:
+    """The exponential of a value `distance` steps below the largest, so scaled that `depth` of them fit 32 bits."""
+    return min(2.0**32 / depth, float(0x7FFFFF)) * math.exp(-distance * scale)
+
+
+ONNXRUNTIME_OPS = {
+    "add": add,
+    "avg_pool2d": avg_pool2d,
+    "cat": cat,
+    "max_pool2d": max_pool2d,
+    "mean": mean,
+    "mul": mul,
+    "pad": pad,
+    "relu": relu,
+    "relu6": relu,
+    "reshape": reshape,
+    "sigmoid": sigmoid,
+    "softmax": softmax,
+}
+ONNXRUNTIME = Arithmetic("onnxruntime", requantize_float, to_grid, ONNXRUNTIME_OPS)
