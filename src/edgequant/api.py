@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .catalog import BACKENDS, SECTIONS
-from .core.disk import write_json
+from .catalog import SECTIONS
+from .core.disk import read_json, remove, write_json
 from .core.errors import EdgequantError, RunFolderError, Unsupported
-from .core.interfaces import AbstractDataset, AbstractModel, Array
+from .core.files import write_bytes
+from .core.interfaces import AbstractModel, Array
 from .core.progress import AbstractProgress, Silent
 from .core.records import Run
 from .core.rundir import RunFolder, Step
 from .pipeline import judge, results
-from .pipeline.network import Prepared, build_model, prepare, prepare_objects
+from .pipeline.checks import check_calibration_images, check_names, check_networks, check_supported
+from .pipeline.network import Prepared, prepare, prepare_objects
+from .pipeline.objects import as_dataset, as_model
+from .pipeline.sweep import Asked, study_of, write_csv
 from .pipeline.variant import Variant, make, plan_variants, scores
 from .report.render import render
+from .search import sweep as bits
 from .study import Calibration, NetworkSpec, Study, check, load_study, to_toml
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ def run(
     Raises EdgequantError where the study cannot be run at all; a variant that fails is recorded and the rest goes on.
     """
     resolved = load_study(study, tuple(overrides)) if isinstance(study, str) else check(study)
+    check_networks(resolved)
     progress = progress or Silent()
 
     def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
@@ -52,21 +57,63 @@ def run(
     return _run(resolved, Path(out or Path("runs") / resolved.name), one, fresh, progress)
 
 
-def _run(study: Study, out: Path, prepare_one: Prepare, fresh: bool, progress: AbstractProgress) -> Run:
+def sweep(
+    asked: Asked,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    fresh: bool = False,
+    progress: AbstractProgress | None = None,
+) -> Run:
+    """Every combination of weight and activation bits of a model or a study's networks, simulated: no file is made.
+
+    Writes what `run` writes, and `sweep.csv` and the parallel-coordinates chart, in `out` (default runs/NAME-sweep).
+    Calibration statistics are collected once. Raises EdgequantError.
+    """
+    study, progress = study_of(asked, overrides), progress or Silent()
+
+    def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
+        return prepare(spec, study.seed, folder, progress, fresh)
+
+    return _run(study, Path(out or Path("runs") / study.name), one, fresh, progress, swept=True)
+
+
+def _run(
+    study: Study, out: Path, prepare_one: Prepare, fresh: bool, progress: AbstractProgress, swept: bool = False
+) -> Run:
+    check_names(study)
+    new = not out.exists()
     with RunFolder(out, fresh) as folder:
-        (out / "study.toml").write_text(to_toml(study))
-        networks = [(spec, prepare_one(spec, folder)) for spec in study.network]
-        variants = plan_variants(study, networks)
+        write_bytes(out / "study.toml", to_toml(study).encode())
+        with _nothing_left(folder, new):
+            networks = [(spec, prepare_one(spec, folder)) for spec in study.network]
+            check_calibration_images(study, networks)
+            variants = plan_variants(study, networks)
         _announce(study, networks, variants, progress)
         record = _measure(study, variants, folder, progress)
-        notes = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
+        lines = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
+        notes = list(dict.fromkeys(lines))
         if study.quick:
             notes.append(f"--quick: every figure is from the first {study.quick} images of its split only.")
         found = results.assemble(study, record, results.environment(study.seed, _command()), notes)
+        found |= bits.record(record, swept)
+        if "sweep" in found:
+            write_csv(out, found)
         write_json(out / "results.json", found)
         finished = Run(found, out)
         render(finished, [SECTIONS.build(name) for name in SECTIONS])
         return finished
+
+
+@contextmanager
+def _nothing_left(folder: RunFolder, new: bool) -> Iterator[None]:
+    """A folder that this run made goes again where the run is refused before any of its work was done."""
+    try:
+        yield
+    except EdgequantError:
+        if new and not any(folder.steps.iterdir()):
+            remove(folder.path)
+        raise
 
 
 def _command() -> str:
@@ -174,7 +221,9 @@ def _compare(done: _Finished, base: _Finished | None, study: Study) -> None:
     itself = base is done
     record |= summary(done.answers, base.answers if base else None, study.seed)
     record["validation_top1"] = judge.validation_top1(done.variant, scores(done.made, "validation"), study.quick)
-    record["parity"] = judge.parity(done.variant, done.answered, scores(done.made, judge.evaluated(done.variant.network)))
+    record["parity"] = judge.parity(
+        done.variant, done.answered, scores(done.made, judge.evaluated(done.variant.network))
+    )
     record["compression"] = done.made.value["compression"]
     if record["top1"] is None:
         record["reason"] = "unlabelled"
@@ -241,8 +290,8 @@ def quantize(
     >>> result.file, result.measurements["drop"]  # doctest: +SKIP
     """
     progress = progress or Silent()
-    dataset = _dataset(data)
-    source = _model(model, dataset)
+    dataset = as_dataset(data)
+    source = as_model(model, dataset)
     spec = NetworkSpec(
         model=model if isinstance(model, str) else type(model).__name__,
         data=data if isinstance(data, str) else "in memory",
@@ -252,7 +301,7 @@ def quantize(
         Study(
             name="quantize",
             title=f"{spec.model}, {recipe}",
-            recipes=("float32", recipe),
+            recipes=tuple(dict.fromkeys(("float32", recipe))),
             targets=(target,),
             calibration=(calibration or Calibration(),),
             network=(spec,),
@@ -262,48 +311,19 @@ def quantize(
     )
 
     def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
-        return prepare_objects(source, dataset, spec, study.seed, folder, progress, fresh)
+        network = prepare_objects(source, dataset, spec, study.seed, folder, progress, fresh)
+        check_supported(network, recipe, target)
+        return network
 
     finished = _run(study, Path(out), one, fresh, progress)
     record = finished.results["variants"][-1]
     if record["status"] != "ok":
-        raise Unsupported(record["reason"])
+        raise (Unsupported if record["status"] == "unsupported" else EdgequantError)(record["reason"])
     return Result(finished.folder / record["file"] if record["file"] else None, record, finished)
-
-
-def _dataset(data: Any) -> AbstractDataset:
-    from .catalog import DATASETS
-    from .data.arrays import InMemory
-
-    if isinstance(data, str | AbstractDataset):
-        return DATASETS.build(data)
-    if isinstance(data, tuple) and len(data) == 2:
-        return InMemory(np.asarray(data[0]), None if data[1] is None else np.asarray(data[1]))
-    pairs = [(np.asarray(x), np.asarray(y)) for x, y in data]
-    return InMemory(np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs]))
-
-
-def _model(model: str | nn.Module | AbstractModel, dataset: AbstractDataset) -> AbstractModel:
-    from .core.errors import BadModel
-    from .core.records import InputSpec
-    from .models.wrap import Wrapped
-
-    if isinstance(model, str):
-        return build_model(model)
-    if isinstance(model, AbstractModel):
-        return model
-    shape = dataset.image_shape()
-    if shape is None:
-        raise BadModel(
-            "The data set's images have no one size. Wrap the module: Wrapped(module, InputSpec(3, 224, 224))."
-        )
-    return Wrapped(model, InputSpec(*shape))
 
 
 def report(folder: Path) -> list[Path]:
     """Render again from what is on disk. Raises BadFile."""
-    from .core.disk import read_json
-
     return render(Run(read_json(folder / "results.json"), folder), [SECTIONS.build(name) for name in SECTIONS])
 
 
@@ -312,21 +332,11 @@ def train(
 ) -> list[str]:
     """Only the float networks of a study. Returns a line for each: where its weights came from."""
     resolved = load_study(study, tuple(overrides))
+    check_networks(resolved)
     with RunFolder(Path(out or Path("runs") / resolved.name)) as folder:
         return [
             prepare(spec, resolved.seed, folder, progress or Silent(), True).provenance for spec in resolved.network
         ]
 
 
-def backend_for(path: Path) -> str:
-    """The target that opens a file, by its suffix. Raises BadFile."""
-    from .core.errors import BadFile
-
-    for name in BACKENDS:
-        if BACKENDS.get(name).capability.suffix == path.suffix.lower() and path.suffix:
-            return name
-    known = ", ".join(sorted({BACKENDS.get(n).capability.suffix for n in BACKENDS} - {""}))
-    raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
-
-
-__all__ = ["Array", "Result", "quantize", "report", "run", "train"]
+__all__ = ["Array", "Asked", "Result", "quantize", "report", "run", "sweep", "train"]

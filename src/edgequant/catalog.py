@@ -86,6 +86,7 @@ SECTIONS: Registry[i.AbstractSection] = Registry(
         "criteria": ("edgequant.report.sections.criteria:Criteria", "what was asked for, and what came out"),
         "variants": ("edgequant.report.sections.variants:Variants", "every variant, with its figures"),
         "accuracy": ("edgequant.report.sections.accuracy:Accuracy", "accuracy against latency and against size"),
+        "sweep": ("edgequant.report.sections.sweep:Sweep", "what each bit width costs, simulated"),
         "latency": ("edgequant.report.sections.latency:Latency", "time, memory, and which kernels ran"),
         "parity": ("edgequant.report.sections.parity:Parity", "the file against the simulation"),
         "layers": ("edgequant.report.sections.layers:Layers", "what befell each layer, and why"),

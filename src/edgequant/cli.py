@@ -13,12 +13,11 @@ import typer
 
 from . import __version__
 from .catalog import KINDS
-from .core.errors import EdgequantError, UnknownName
+from .core.errors import BadOption, EdgequantError, UnknownName
 from .core.registry import unknown
 
 app = typer.Typer(
     name="edgequant",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -26,6 +25,10 @@ app = typer.Typer(
     "\n\nStart with [bold]edgequant run[/bold] (handwritten digits, no download, about a minute), then open"
     " runs/digits/report.html.",
 )
+
+# click's, or that of the copy of click which newer versions of typer carry
+USAGE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+INTERRUPTED = 130
 
 Out = Annotated[Path | None, typer.Option("--out", help="The run folder. Default: runs/NAME.")]
 Set = Annotated[
@@ -152,12 +155,132 @@ def quantize(
 
 
 @app.command()
+def sweep(
+    source: Annotated[str, typer.Argument(metavar="MODEL|STUDY", help="A model's name, or a study's name or .toml.")],
+    data: Annotated[str, typer.Option("--data", help="A data set; a study has its own.")] = "",
+    weight_bits: Annotated[str, typer.Option("--weight-bits", help="Of weights, 2 to 8.")] = "8,6,4",
+    activation_bits: Annotated[str, typer.Option("--activation-bits", help="Of activations, 2 to 16.")] = "8,6,4",
+    weights: Annotated[str, typer.Option("--weights", help="A .safetensors or .pt file, or 'random'.")] = "",
+    calibrate: Annotated[str, typer.Option("--calibrate", help="The range method. Default: the study's; minmax.")] = "",
+    samples: Annotated[int, typer.Option("--samples", help="Calibration images. Default: the study's; 500.")] = 0,
+    all_layers: Annotated[bool, typer.Option("--all-layers", help="Spare no layer: the first and last too.")] = False,
+    allow_few: Annotated[bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images.")] = False,
+    out: Out = None,
+    set_: Set = None,
+    fresh: Fresh = False,
+    quick: Quick = 0,
+) -> None:
+    """Every combination of weight and activation bits, simulated: accuracy against compression."""
+    from . import api
+    from .console import show_sweep
+    from .pipeline.results import exit_status
+
+    asked = api.Asked(
+        source, weight_bits, activation_bits, data=data, weights=weights, calibrate=calibrate, samples=samples,
+        all_layers=all_layers, quick=quick, allow_few=allow_few,
+    )  # fmt: skip
+    with _progress() as progress:
+        finished = api.sweep(asked, out, overrides=set_ or [], fresh=fresh, progress=progress)
+    show_sweep(finished)
+    raise typer.Exit(exit_status(finished.results))
+
+
+@app.command()
 def report(folder: Annotated[Path, typer.Argument(help="A run folder with a results.json.")]) -> None:
     """Render the report again from what is on disk."""
     from . import api
 
     for path in api.report(folder):
         typer.echo(path)
+
+
+File = Annotated[Path, typer.Argument(help="A .tflite or .onnx, of this tool or of anyone.")]
+Mean = Annotated[str, typer.Option("--mean", help="Of pixels / 255, one number or one a channel: 0.485,0.456,0.406.")]
+Std = Annotated[str, typer.Option("--std", help="Of pixels / 255. For files that do not carry it themselves.")]
+Json = Annotated[bool, typer.Option("--json", help="The whole record as JSON.")]
+
+
+@app.command()
+def evaluate(file: File, data: Data, mean: Mean = "", std: Std = "", quick: Quick = 0, json: Json = False) -> None:
+    """Accuracy of a file on the full test split, in its runtime."""
+    from .console import show_record
+    from .pipeline import files
+
+    with _progress() as progress:
+        record = files.evaluate_file(file, data, _numbers(mean), _numbers(std), quick, progress)
+    show_record(record, json)
+
+
+@app.command()
+def predict(
+    file: File,
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    mean: Mean = "",
+    std: Std = "",
+) -> None:
+    """The five likeliest classes of each image, as an app would use the file."""
+    from .pipeline import files
+
+    for image, answers in files.predict_files(file, images, _numbers(mean), _numbers(std)):
+        typer.echo(f"{image}: " + ", ".join(f"{label} {probability:.1%}" for label, probability in answers))
+
+
+@app.command()
+def parity(
+    file: File,
+    data: Annotated[
+        str, typer.Option("--data", help="A data set; without one, seeded random bytes are compared.")
+    ] = "",
+    images: Annotated[int, typer.Option("--images", help="How many images to compare.")] = 200,
+    mean: Mean = "",
+    std: Std = "",
+    json: Json = False,
+) -> None:
+    """The file against the integer executor, tensor by tensor. Exit 1 where the gate is missed."""
+    from .console import show_record
+    from .pipeline import files
+
+    with _progress() as progress:
+        record = files.parity_file(file, data or None, images, _numbers(mean), _numbers(std), progress)
+    show_record(record, json)
+    raise typer.Exit(int(record["gate"] != "passed"))
+
+
+@app.command()
+def benchmark(
+    file: File,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", help="Another file, timed in turns with this one.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", help="Of the runtime.")] = 1,
+    json: Json = False,
+) -> None:
+    """Latency of a file, with warm-up and files interleaved; kernels and memory."""
+    from .console import show_latencies
+    from .pipeline import files
+
+    with _progress() as progress:
+        record = files.benchmark_file(file, threads, against or [], progress)
+    show_latencies(record, json)
+
+
+@app.command()
+def inspect(file: File, json: Json = False) -> None:
+    """What is in the file: per tensor type, bits and bytes; where the bytes go."""
+    from .console import show_inspection
+    from .pipeline import files
+
+    show_inspection(files.inspect_file(file), json)
+
+
+def _numbers(text: str) -> tuple[float, ...] | None:
+    """`0.485,0.456,0.406` as numbers; None for nothing. Raises BadOption."""
+    if not text:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadOption(f"--mean and --std take numbers, as 0.5 or 0.485,0.456,0.406. Got {text!r}.") from error
 
 
 def _finish(finished: Any) -> None:
@@ -175,33 +298,33 @@ def _progress() -> Any:
     return Bars()
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _top(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
 ) -> None:
     if version:
         typer.echo(f"edgequant {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and status 2."""
-    import click
-
     try:
-        app(argv, standalone_mode=False)
+        status = app(argv, standalone_mode=False)  # what a command raised as Exit comes back as a number
     except EdgequantError as error:
-        print(f"edgequant: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        return 2
-    except click.ClickException as error:
-        print(f"edgequant: {error.format_message()} Try: edgequant --help", file=sys.stderr)
-        return 2
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except (KeyboardInterrupt, click.Abort):
+        return _refused(str(error))
+    except USAGE as error:
+        return _refused(f"{error.format_message()} Try: edgequant --help")
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:
         print("edgequant: stopped; run the same command again to resume.", file=sys.stderr)
-        return 130
-    return 0
+    return status if isinstance(status, int) else 0
+
+
+def _refused(message: str) -> int:
+    print(f"edgequant: {' '.join(message.split())}", file=sys.stderr)
+    return 2

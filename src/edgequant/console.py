@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -89,11 +90,39 @@ def show(finished: Run) -> None:
     console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
 
 
+def show_sweep(finished: Run) -> None:
+    """One table of every combination of bits, and where the rest lies."""
+    console, results = _console(), finished.results
+    table = Table(title=results["study"]["title"], title_justify="left", caption="Simulated: sizes are estimates.")
+    for name in ("weights", "activations", "smaller", "weights smaller", "activations smaller", "MB", "top-1", "drop"):
+        table.add_column(name, justify="right")
+    for row in results["sweep"]["rows"]:
+        table.add_row(*_sweep_row(row))
+    console.print(table)
+    for variant in results["variants"]:
+        if variant["status"] != "ok":
+            console.print(f"{variant['id']} {variant['status']}: {variant['reason']}", soft_wrap=True, markup=False)
+    console.print(f"Table: {finished.folder / 'sweep.csv'}", soft_wrap=True)
+    console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
+
+
+def _sweep_row(row: dict[str, Any]) -> tuple[str, ...]:
+    ratios = (row["compression_ratio"], row["weight_compression"], row["activation_compression"])
+    return (
+        f"{row['weight_bits']} bit",
+        f"{row['activation_bits']} bit",
+        *("" if ratio is None else f"{ratio:.2f}x" for ratio in ratios),
+        f"~{row['size_mb']:.4f}",
+        "" if row["top1"] is None else f"{row['top1']:.2%}",
+        "" if row["drop"] is None else f"{row['drop']:+.2f}",
+    )
+
+
 def _row(variant: dict[str, Any], best: str | None) -> tuple[str, ...]:
     name = f"[bold]{variant['id']}[/bold] <" if variant["id"] == best else variant["id"]
     if variant["status"] != "ok":
         return (name, "", "", "", "", "", "", f"{variant['status']}: {variant['reason']}")
-    size = f"{variant['bytes']:,}" if variant["bytes"] is not None else "none"
+    size = f"{variant['bytes']:,}" if variant["bytes"] is not None else f"~{variant['bytes_estimated']:,} (simulated)"
     return (
         name,
         "" if variant["top1"] is None else f"{variant['top1']:.2%}",
@@ -103,4 +132,72 @@ def _row(variant: dict[str, Any], best: str | None) -> tuple[str, ...]:
         "" if not variant["latency_ms"] else f"{variant['latency_ms']['p50']:.3f}",
         "" if not variant["parity"] else variant["parity"]["gate"],
         variant["status"],
+    )
+
+
+def show_record(record: dict[str, Any], as_json: bool) -> None:
+    """A flat record, a line a key; lists of records as tables."""
+    if as_json:
+        _print_json(record)
+        return
+    console = _console()
+    for key, value in record.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            console.print(_records(key, value))
+        else:
+            console.print(f"[bold]{key}[/bold] {escape(_text(value))}", soft_wrap=True, highlight=False)
+
+
+def show_inspection(record: dict[str, Any], as_json: bool) -> None:
+    """Where the bytes go, the operators, and every tensor that is stored."""
+    if as_json:
+        _print_json(record)
+        return
+    stored = [t for t in record["tensors"] if t.get("bytes")]
+    rest = {k: v for k, v in record.items() if k != "tensors"}
+    show_record({**rest, "tensors": stored}, as_json=False)
+
+
+def show_latencies(record: dict[str, Any], as_json: bool) -> None:
+    """A row a file: percentiles in milliseconds, where the operators ran, and memory."""
+    if as_json:
+        _print_json(record)
+        return
+    table = Table(title=f"milliseconds an image, {record['threads']} thread(s), files timed in turns", title_justify="left")
+    for name in ("file", "p50", "p90", "p99", "mean", "runs", "kernels", "peak memory", "bytes"):
+        table.add_column(name, overflow="fold", justify="left" if name in ("file", "kernels") else "right")
+    for one in record["files"]:
+        ms = one["latency_ms"]
+        memory = one["peak_memory_reason"] or f"{one['peak_memory_bytes']:,}"
+        figures = [f"{ms[k]:.4f}" for k in ("p50", "p90", "p99", "mean")]
+        table.add_row(escape(one["file"]), *figures, str(ms["runs"]), _text(one["kernels"]), memory, f"{one['bytes']:,}")
+    _console().print(table)
+
+
+def _print_json(record: dict[str, Any]) -> None:
+    import json
+
+    from .core.disk import clean
+
+    print(json.dumps(clean(record), indent=1))
+
+
+def _records(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for key in rows[0]:
+        table.add_column(key, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_text(row.get(key))) for key in rows[0]))
+    return table
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return "x".join(map(str, value)) if all(isinstance(v, int) for v in value) else ", ".join(map(_text, value))
+    return (
+        "" if value is None else f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 import types
 import typing
@@ -108,9 +109,22 @@ def check(study: Study) -> Study:
     for network in study.network:
         if not network.model or not network.data:
             raise BadOption(f"A [[network]] of the study {study.name} lacks 'model' or 'data'.")
+    for name in ("recipes", "targets", "calibration"):
+        if not getattr(study, name):
+            raise BadOption(
+                f"The study {study.name} has an empty {name}. Expected one at least, or leave the line out."
+            )
     for calibration in study.calibration:
-        if calibration.n < 1:
-            raise BadOption(f"calibration.n must be at least 1. Got {calibration.n}.")
+        if calibration.n < 1 or calibration.seed < 0:
+            raise BadOption(
+                f"calibration.n must be at least 1 and calibration.seed at least 0. Got {calibration.n} and"
+                f" {calibration.seed}."
+            )
+    if study.quick < 0 or study.seed < 0:
+        raise BadOption(f"quick and seed must be at least 0. Got {study.quick} and {study.seed}.")
+    for criterion in study.criteria:
+        if criterion.at_most is None and criterion.at_least is None:
+            raise BadOption(f"The criterion {criterion.name!r} asks for nothing. Write at_most or at_least.")
     return study
 
 
@@ -133,8 +147,9 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return from_table(typing.cast("type[Any]", kind), value, where)
     if typing.get_origin(kind) is tuple:
         items = value if isinstance(value, list) else [value]
-        inner = arguments[0]
-        return tuple(_value(inner, item, where) for item in items)
+        if arguments[-1] is not Ellipsis and len(items) != len(arguments):
+            raise BadOption(f"Expected {len(arguments)} values for {where}. Got {value!r}.")
+        return tuple(_value(arguments[0], item, where) for item in items)
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
@@ -149,20 +164,24 @@ def _override(table: dict[str, Any], text: str) -> None:
     *path, last = key.strip().split(".")
     place: Any = table
     for part in path:
-        place = _item(place, part, text) if isinstance(place, list) else place.setdefault(part, {})
-        if isinstance(place, list) and len(place) == 1:
-            place = place[0]
-        if not isinstance(place, dict | list):
-            raise BadOption(f"--set {text}: {part!r} holds a value, not a table.")
-    if isinstance(place, list):
-        raise BadOption(f"--set {text}: there are {len(place)} of them; write the number, as in network.0.{last}=…")
-    place[last] = _literal(value)
+        holder, name = _inside(place, part, text)
+        place = holder.setdefault(name, {}) if isinstance(holder, dict) else holder[name]
+    holder, name = _inside(place, last, text)
+    holder[name] = _literal(value)
 
 
-def _item(items: list[Any], part: str, text: str) -> Any:
-    if not part.isdigit() or int(part) >= len(items):
-        raise BadOption(f"--set {text}: {part!r} is not one of 0..{len(items) - 1}.")
-    return items[int(part)]
+def _inside(place: Any, part: str, text: str) -> tuple[Any, Any]:
+    """The table, or list, in which `part` names something, and its key or number. A list of one needs no number."""
+    if isinstance(place, list) and part.isdigit():
+        if int(part) < len(place):
+            return place, int(part)
+        raise BadOption(f"--set {text}: there is no number {part}; expected 0..{len(place) - 1}.")
+    if isinstance(place, list) and len(place) != 1:
+        raise BadOption(f"--set {text}: there are {len(place)} of them; write the number, as in network.0.{part}=…")
+    table = place[0] if isinstance(place, list) else place
+    if not isinstance(table, dict):
+        raise BadOption(f"--set {text}: {part!r} is looked for inside a value. Expected a table.")
+    return table, part
 
 
 def _literal(text: str) -> Any:
@@ -208,7 +227,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML escapes as JSON does, and DEL
     return repr(value)
 
 

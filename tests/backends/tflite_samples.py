@@ -37,6 +37,8 @@ class EveryOp(nn.Module):
         self.gate = nn.Conv2d(8, 8, 1)
         self.fc1 = nn.Linear(16 * 5, 12)
         self.fc2 = nn.Linear(12, 5, bias=False)
+        for layer in (self.stem, self.depthwise, self.tail, self.fc1, self.fc2):
+            nn.init.normal_(layer.weight, 0, 2.5 / layer.weight[0].numel() ** 0.5)  # scores that differ
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.relu6(self.stem(x))  # 8, 6, 6

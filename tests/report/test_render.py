@@ -41,7 +41,7 @@ class Elements(HTMLParser):
 
 
 def test_every_chart_is_there_twice(folder):
-    for stem in ("pareto_chart", "pareto_size", "latency_chart"):
+    for stem in ("pareto_chart", "pareto_size", "parallel_coordinates", "latency_chart"):
         png = (folder / f"{stem}.png").read_bytes()
         assert png.startswith(b"\x89PNG") and int.from_bytes(png[16:20]) > 1200
         svg = (folder / f"{stem}.svg").read_text()
@@ -52,7 +52,7 @@ def test_the_pdf_has_pages(folder):
     pdf = (folder / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF") and len(pdf) > 50_000
     pages = len(re.findall(rb"/Type ?/Page\b", pdf))
-    assert 2 <= pages <= 6
+    assert 2 <= pages <= 7
 
 
 def test_the_markdown_has_all_sections_and_its_pictures(folder):
@@ -62,7 +62,7 @@ def test_the_markdown_has_all_sections_and_its_pictures(folder):
     for name in SECTIONS:
         assert f"## {SECTIONS.build(name).title}" in text
     pictures = re.findall(r"\]\((\S+\.png)\)", text)
-    assert len(pictures) == 5 and all((folder / name).is_file() for name in pictures)
+    assert len(pictures) == 6 and all((folder / name).is_file() for name in pictures)
     tables = [t for t in MarkdownIt("commonmark").enable("table").parse(text) if t.type == "table_open"]
     assert len(tables) == 1 + len(list(SECTIONS))
 
@@ -92,7 +92,7 @@ def test_the_page_is_accessible(folder):
 def test_vega_is_there_once(folder):
     page = (folder / "report.html").read_text()
     assert page.count("window.vegaEmbed=") == 1
-    assert page.count('<script type="application/json"') == 5
+    assert page.count('<script type="application/json"') == 6
 
 
 def test_the_first_screen_is_the_answer(folder):
@@ -103,7 +103,7 @@ def test_the_first_screen_is_the_answer(folder):
 
 
 def test_a_run_where_everything_failed_still_has_a_report(tmp_path):
-    content = results() | {"recommended": None}
+    content = results() | {"recommended": None, "sweep": {"rows": []}}
     content["variants"] = [
         {"id": v["id"], "status": "failed", "reason": "The converter stopped"} for v in content["variants"]
     ]

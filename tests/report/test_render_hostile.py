@@ -66,8 +66,8 @@ class Page(HTMLParser):
 
 def test_html_holds_it_as_text(folder):
     page = Page((folder / "report.html").read_text())
-    assert page.tags.count("img") == 3  # the charts
-    assert page.tags.count("script") == 3 + 2  # their definitions, vega and ours
+    assert page.tags.count("img") == 4  # the charts
+    assert page.tags.count("script") == 4 + 2  # their definitions, vega and ours
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert all(v.startswith("data:") for n, v in page.attributes if n == "src")
     assert page.handled.count("{{7*7}}$x$") > 20  # shown as it is, and no template ran it
@@ -79,7 +79,7 @@ def test_markdown_tables_keep_their_shape(folder):
     inline = [child for token in tokens for child in token.children or []]
     assert not [t for t in [*tokens, *inline] if t.type.startswith("html") or t.type == "link_open"]
     pictures = [child.attrs["src"] for child in inline if child.type == "image"]
-    assert pictures == ["pareto_chart.png", "pareto_size.png", "latency_chart.png"]
+    assert pictures == ["pareto_chart.png", "pareto_size.png", "parallel_coordinates.png", "latency_chart.png"]
     assert sum(token.type == "table_open" for token in tokens) == 1 + len(list(SECTIONS))
     assert [t.tag for t in tokens if t.type == "heading_open"] == ["h1"] + ["h2"] * len(list(SECTIONS))
 

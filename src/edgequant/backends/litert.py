@@ -27,9 +27,8 @@ class LiteRT(AbstractBackend):
 
     capability: ClassVar[Capability] = Capability(
         kinds=frozenset({"float32", "float16", "dynamic", "weight-only", "static"}),
-        weight_bits=frozenset({4, 8}),
+        weight_bits=frozenset({2, 4, 8}),  # 2 in linear layers only; the emitter refuses the rest
         activation_bits=frozenset({8, 16}),
-        weight_activation=frozenset({(8, 8), (4, 8), (8, 16)}),
         layout="NHWC",
         suffix=".tflite",
     )

@@ -69,12 +69,14 @@ def benchmark_file(
     path: Path,
     threads: int = 1,
     against: Sequence[Path] = (),
+    memory: bool = True,
     progress: AbstractProgress | None = None,
 ) -> dict[str, Any]:
     """{"threads", "input", "files"}: of each file, `path` first, its latency, kernels and peak memory.
 
     All are timed in turns on one image of seeded noise in [-1, 1] (which image it is does not change what is
-    computed), so they must take images of one shape. Raises BadFile, BadOption.
+    computed), so they must take images of one shape. Peak memory takes two processes a file; `memory` False leaves it
+    out. Raises BadFile, BadOption.
     """
     files = [open_file(p) for p in dict.fromkeys((path, *against))]
     shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
@@ -86,16 +88,19 @@ def benchmark_file(
     sessions = {str(file.path): file.backend.open(file.path, threads) for file in files}
     with (progress or Silent()).task(f"{path.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
         latency = benchmark(sessions, image, threads=threads, tick=tick)
-    records = [_timed(file, sessions[str(file.path)], latency[str(file.path)], shapes[0], threads) for file in files]
+    records = [_timed(file, sessions[str(file.path)], latency[str(file.path)]) for file in files]
+    if memory:
+        records = [record | _memory(file, shapes[0], threads) for file, record in zip(files, records)]
     return {"threads": threads, "input": list(shapes[0]), "files": records}
 
 
-def _timed(
-    file: OpenFile, session: AbstractSession, latency: dict[str, Any], shape: tuple[int, int, int], threads: int
-) -> dict[str, Any]:
-    memory = peak_memory(BACKENDS.path(file.target), file.path, shape, threads)
-    measured = {"latency_ms": latency, "kernels": session.kernels()}
-    return {**_identity(file), **measured, "peak_memory_bytes": memory.bytes, "peak_memory_reason": memory.reason}
+def _timed(file: OpenFile, session: AbstractSession, latency: dict[str, Any]) -> dict[str, Any]:
+    return {**_identity(file), "latency_ms": latency, "kernels": session.kernels()}
+
+
+def _memory(file: OpenFile, shape: tuple[int, int, int], threads: int) -> dict[str, Any]:
+    found = peak_memory(BACKENDS.path(file.target), file.path, shape, threads)
+    return {"peak_memory_bytes": found.bytes, "peak_memory_reason": found.reason}
 
 
 def predict_files(path: Path, images: Sequence[Path], mean: Pixels = None, std: Pixels = None) -> Predictions:

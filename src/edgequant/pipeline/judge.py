@@ -111,9 +111,11 @@ def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
     def work(_: Path) -> dict[str, Any]:
         if made.value["file"] is None:
             return {"bytes": None, "reason": "simulated: there is no file"}
-        name = variant.target.partition(":")[0]
+        backend = BACKENDS.get(variant.target.partition(":")[0])
         found = peak_memory(
-            BACKENDS.path(name), made.folder / made.value["file"], variant.network.captured.inputs.shape
+            f"{backend.__module__}:{backend.__qualname__}",
+            made.folder / made.value["file"],
+            variant.network.captured.inputs.shape,
         )
         return {"bytes": found.bytes, "reason": found.reason}
 

@@ -60,6 +60,11 @@ def prepare_objects(
 ) -> Prepared:
     """The same, from objects instead of names."""
     inputs, splits = load_data(model, dataset)
+    if not splits.classes and not getattr(model, "has_weights", False):
+        raise BadModel(
+            f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"
+            " that knows (path/to/file.py:factory), or labelled images."
+        )
     torch.manual_seed(seed)
     module = model.build(inputs, len(splits.classes))
     provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
@@ -70,9 +75,16 @@ def prepare_objects(
         "data": splits.fingerprint,
         "model": repr(spec.model),
         "inputs": repr(inputs),
+        "graph": [repr(captured.program), repr(captured.network)],  # the same weights may be used in another way
     }
-    name = spec.name or spec.model.partition(":")[0] or "model"
-    return Prepared(step_key("network", state), name, spec.data, module, captured, splits, provenance)
+    return Prepared(
+        step_key("network", state), spec.name or _short(spec.model), spec.data, module, captured, splits, provenance
+    )
+
+
+def _short(spec: str) -> str:
+    """What a network is called in tables, where the study does not say."""
+    return Path(spec.partition(".py")[0]).name if ".py" in spec else spec.partition(":")[0]
 
 
 def load_data(model: AbstractModel, dataset: AbstractDataset) -> tuple[InputSpec, Splits]:
@@ -100,13 +112,14 @@ def _give_weights(
 ) -> str:
     if isinstance(model, Wrapped):
         return "in memory"
+    own = bool(getattr(model, "has_weights", False))
     if spec.weights == "random":
-        return "random: no accuracy of this network means anything"
+        return f"{'as ' + spec.model + ' gave them, said to be ' if own else ''}random: no accuracy means anything"
     if spec.weights:
         load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
-    if getattr(model, "weights", ""):
-        return str(getattr(model, "weights"))  # noqa: B009 - the model loaded its own file
+    if own:
+        return f"its own, from {spec.model}"
     if spec.train is None:
         raise BadModel(
             f"{spec.model} has no weights of its own. Give --weights FILE, or a [network.train] table in a study,"
@@ -116,7 +129,7 @@ def _give_weights(
 
 
 def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits) -> str:
-    """What decides the weights: architecture, data, settings and seed. Not the code: a kept state outlives a refactoring."""
+    """What decides the weights: architecture, data, settings, seed. Not the code: a kept state outlives it."""
     what = {"model": spec.model, "data": splits.fingerprint, "train": dataclasses.asdict(settings)}
     return step_key("train", what)
 
@@ -146,7 +159,8 @@ def _kept_or_trained(
         "train", {"key": key}, lambda folder: _train(module, splits, inputs, settings, folder, progress), scratch=True
     )
     load_weights(module, step.folder / "weights.safetensors")
-    return f"trained here: {settings.epochs} epochs, seed {settings.seed}, validation {step.value['validation_accuracy']:.2%}"
+    reached = step.value["validation_accuracy"]
+    return f"trained here: {settings.epochs} epochs, seed {settings.seed}, validation {reached:.2%}"
 
 
 def _train(
@@ -159,8 +173,9 @@ def _train(
 ) -> dict[str, Any]:
     def report(figures: dict[str, float]) -> None:
         progress.say(
-            f"  epoch {figures['epoch']:.0f}/{settings.epochs}: loss {figures['loss']:.3f}, train {figures['accuracy']:.2%},"
-            f" validation {figures['validation_accuracy']:.2%} ({figures['seconds']:.0f} s)"
+            f"  epoch {figures['epoch']:.0f}/{settings.epochs}: loss {figures['loss']:.3f},"
+            f" train {figures['accuracy']:.2%}, validation {figures['validation_accuracy']:.2%}"
+            f" ({figures['seconds']:.0f} s)"
         )
 
     with progress.task("training") as tick:

@@ -15,6 +15,11 @@ from .. import __version__
 from ..study import Criterion, Study, to_dict
 
 SCHEMA = "edgequant/1"
+MEASURED = (
+    "file", "sha256", "bytes", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95", "drop", "drop_ci95",
+    "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "kernels", "compression", "parity",
+    "seconds", "validation_top1", "eager_latency_ms",
+)  # fmt: skip
 PACKAGES = ("torch", "ai-edge-litert", "onnxruntime", "onnx", "numpy")
 
 
@@ -60,7 +65,7 @@ def blank(variant: Any, status: str, reason: str = "") -> dict[str, Any]:
         "name": variant.name,
         "model": variant.network.name,
         "data": variant.network.data,
-        "recipe": variant.name.split("-")[0] if variant.refine else variant.name,
+        "recipe": variant.plain,
         "refine": [r.partition(":")[0] for r in variant.refine],
         "calibration": {"method": calibration.method, "n": calibration.n, "seed": calibration.seed},
         "target": variant.target,
@@ -69,11 +74,7 @@ def blank(variant: Any, status: str, reason: str = "") -> dict[str, Any]:
         "reason": reason,
         "baseline_id": None,
     }
-    nothing = (
-        "file sha256 bytes bytes_estimated size_ratio n top1 top5 top1_ci95 drop drop_ci95 p_value latency_ms"
-        " latency_ms_all_threads peak_memory_bytes kernels compression parity seconds validation_top1 eager_latency_ms"
-    )
-    return record | dict.fromkeys(nothing.split()) | {"layers": []}
+    return record | dict.fromkeys(MEASURED) | {"layers": []}
 
 
 def assemble(study: Study, variants: list[dict[str, Any]], env: dict[str, Any], notes: list[str]) -> dict[str, Any]:
@@ -99,12 +100,15 @@ def recommend(variants: list[dict[str, Any]], study: Study) -> tuple[str | None,
     """
     done = [v for v in variants if v["status"] == "ok" and v["bytes"]]
     if not done:
-        return None, "No variant could be made."
+        simulated = any(v["status"] == "ok" for v in variants)
+        return None, "Every variant is simulated, so there is no file." if simulated else "No variant could be made."
     first = [v for v in done if (v["model"], v["data"]) == (done[0]["model"], done[0]["data"])]
     fitting = [v for v in first if _fits(v, first, study.max_drop)]
     if not fitting:
         plain = next((v for v in first if v["recipe"] == "float32"), first[0])
-        return plain["id"], f"No smaller file stayed within {study.max_drop:g} points of float32 on the validation split."
+        return plain[
+            "id"
+        ], f"No smaller file stayed within {study.max_drop:g} points of float32 on the validation split."
     asked = [c for c in study.criteria if c.variant == "recommended" and c.metric in ("size_ratio", "bytes")]
     meeting = [v for v in fitting if all(_judged(c, v)["met"] for c in asked)]
     pool = meeting or fitting

@@ -25,6 +25,7 @@ from ..recipe.recipe import Recipe, parse_recipe
 from ..recipe.resolve import Plan, resolve
 from ..study import Calibration, Study
 from .calibration import Observers, statistics
+from .checks import check_ids, needs_images, recipes_of, targets_of
 from .code import source_hash
 from .network import Prepared
 
@@ -48,36 +49,42 @@ class Variant:
         return self.recipe.split("+")[1:]
 
     @property
+    def plain(self) -> str:
+        """The recipe's name without what refines it."""
+        return Path(self.base).stem if self.base.endswith(".toml") else self.base
+
+    @property
     def name(self) -> str:
-        plain = Path(self.base).stem if self.base.endswith(".toml") else self.base
-        return "-".join([plain, *(r.partition(":")[0] for r in self.refine)])
+        return "-".join([self.plain, *(r.partition(":")[0] for r in self.refine)])
 
 
 def plan_variants(study: Study, networks: list[tuple[Any, Prepared]]) -> list[Variant]:
-    """Every variant of a study, each network's float32 first."""
+    """Every variant of a study, each network's float32 first. Raises BadOption where two would have one id."""
     variants = []
     for spec, network in networks:
-        prefix = f"{_slug(network)}-" if len(networks) > 1 else ""
-        recipes = spec.recipes or study.recipes
-        recipes = recipes if "float32" in recipes else ("float32", *recipes)
-        for target in spec.targets or study.targets:
-            short = target.partition(":")[0]
-            for recipe in recipes:
-                static = parse_recipe(recipe.split("+")[0]).kind == "static"
-                for number, calibration in enumerate(study.calibration if static else study.calibration[:1]):
+        prefix = f"{network.name}-{network.data.partition(':')[0]}-" if len(networks) > 1 else ""
+        for target in targets_of(study, spec):
+            for recipe in recipes_of(study, spec):
+                calibrations = study.calibration if needs_images(recipe) else study.calibration[:1]
+                for number, calibration in enumerate(calibrations):
                     one = Variant("", network, recipe, target, calibration)
-                    suffix = (
-                        ""
-                        if number == 0
-                        else f"-{calibration.method.replace(':', '-')}-n{calibration.n}-s{calibration.seed}"
-                    )
-                    variants.append(dataclasses.replace(one, id=f"{prefix}{short}-{one.name}{suffix}"))
+                    variants.append(dataclasses.replace(one, id=_slug(f"{prefix}{_id(one, number)}")))
+    check_ids(v.id for v in variants)
     return variants
 
 
-def _slug(network: Prepared) -> str:
-    text = f"{network.name}-{network.data.partition(':')[0]}" if network.data else network.name
-    return "".join(c if c.isalnum() or c in "_.-" else "_" for c in text)
+def _id(variant: Variant, number: int) -> str:
+    """Target, recipe and refiners with their options; and the calibration, where it is not the study's first."""
+    words = [variant.target, variant.plain, *variant.refine]
+    if number:
+        calibration = variant.calibration
+        words += [calibration.method, f"n{calibration.n}", f"s{calibration.seed}"]
+    return "-".join(words)
+
+
+def _slug(text: str) -> str:
+    """As a part of a file's name."""
+    return "".join(c if c.isalnum() or c in "_.-=" else "-" for c in text)
 
 
 def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:

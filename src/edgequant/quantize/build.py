@@ -45,7 +45,8 @@ def _activations(captured: Captured, plan: Plan, observers: Ranges) -> dict[str,
         group = plan.groups[tensor]
         seen = ranges.get(group, (0.0, 0.0))
         ranges[group] = (min(seen[0], low), max(seen[1], high))
-    fixed = {plan.groups[s.name]: given for s in captured.program.steps if (given := OPS[s.kind].fixed)}
+    kinds = {s.name: OPS[s.kind] for s in captured.program.steps}
+    fixed = {plan.groups[t]: kinds[t].fixed for t in plan.tensors if t in kinds and kinds[t].fixed}
     return {
         t: _qparams(bits, t in plan.symmetric, fixed.get(plan.groups[t]), ranges[plan.groups[t]])
         for t, bits in plan.tensors.items()

@@ -14,10 +14,11 @@ from ..core.interfaces import AbstractRefiner, Array, Tick
 from ..core.records import WeightQ
 from ..graph.program import Captured, Step
 from ..quantize.reference import Reference
+from ..quantize.simulate import dequantize_weight
 from .notes import noted
 from .rounding import Problem, Schedule, learn_rounding, output_error
 from .samples import draw
-from .walk import Walk, dequantized
+from .walk import Walk
 
 FEWEST = 8  # images: an eighth of them judges the result
 SCALES = ("mse", "keep")
@@ -38,11 +39,11 @@ class AdaRound(AbstractRefiner):
 
     iterations: int = 1000  # of Adam, a layer
     batch: int = 256  # output positions an iteration, of any images (not whole images: see samples.py)
-    lr: float = 3e-2  # of Adam; the best of 0.003, 0.01, 0.03 for this few iterations (ResNet-8, w3a8, validation split)
+    lr: float = 3e-2  # of Adam; the best of 0.003, 0.01, 0.03 for this few iterations (ResNet-8, w3a8, validation)
     beta_start: float = 20.0  # the regularizer's exponent is annealed between these
     beta_end: float = 2.0
     regularization: float = 0.01  # its weight, the paper's lambda
-    images: int = 512  # of the calibration images, at most
+    images: int = 256  # of the calibration images, at most
     positions: int = 8192  # output positions drawn for a layer, over all images
     bits_below: int = 8  # layers of fewer bits are rounded anew
     scale: str = "mse"  # the weights' scale: of least squared error, or `keep` the given one
@@ -97,7 +98,7 @@ class AdaRound(AbstractRefiner):
         with torch.enable_grad():
             q = learn_rounding(problem, learn, self._schedule(), generator)
         new = WeightQ(q, problem.scale, old.bits)
-        before, after = (output_error(problem, judge, dequantized(w)) for w in (old, new))
+        before, after = (output_error(problem, judge, dequantize_weight(w)) for w in (old, new))
         note = f"adaround: output error {before:.3g} -> {after:.3g}{remark}"
         if not after < before:
             return noted(reference, {step.layer: f"{note}, not better: given rounding kept"})

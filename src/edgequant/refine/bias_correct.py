@@ -28,7 +28,7 @@ class BiasCorrect(AbstractRefiner):
     comes later still compares with the network as it was.
     """
 
-    images: int = 512  # of the calibration images, at most
+    images: int = 256  # of the calibration images, at most
 
     def __post_init__(self) -> None:
         if self.images < 1:

@@ -28,6 +28,7 @@ from ..quantize.integer.builtin import BUILTIN
 from ..quantize.integer.executor import IntegerExecutor, _Values
 from ..quantize.integer.xnnpack import XNNPACK
 from ..quantize.reference import Reference
+from ..quantize.simulate import dequantize_weight
 
 BATCH = 32
 See = Callable[[torch.Tensor], None]
@@ -131,14 +132,9 @@ def _arithmetic(reference: Reference, step: Step) -> Arithmetic:
     return BUILTIN if wide else XNNPACK
 
 
-def dequantized(weight: WeightQ) -> torch.Tensor:
-    """The weight that the integers stand for, float32."""
-    return weight.q.float() * weight.scale.float().view(-1, *[1] * (weight.q.dim() - 1))
-
-
 def _rounded(layer: nn.Conv2d | nn.Linear, weight: WeightQ) -> nn.Module:
     rounded = copy.deepcopy(layer)
-    rounded.weight.data = dequantized(weight)
+    rounded.weight.data = dequantize_weight(weight)
     return rounded
 
 

@@ -66,7 +66,7 @@ def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
         answer=md.line(headline.answer(run)),
         figures=headline.figures(run),
         notes=[md.line(note) for note in notes] if isinstance(notes, list) else [],
-        parts=[_part(run, section) for section in sections],
+        parts=[part for part in (_part(run, section) for section in sections) if part.text or part.rows or part.charts],
     )
 
 

@@ -76,6 +76,11 @@ def runtime(variant: Variant) -> str:
     return str(variant.get("target") or "unknown target")
 
 
+def simulated(variant: Variant) -> bool:
+    """Whether it was only computed, and has no file."""
+    return variant.get("bytes") is None and variant.get("bytes_estimated") is not None
+
+
 def several(run: Run, key: str) -> bool:
     """Whether the variants differ in this key."""
     return len({str(v.get(key)) for v in variants(run)}) > 1

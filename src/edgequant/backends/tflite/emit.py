@@ -156,9 +156,10 @@ class Emitter:
         q = layout(weight.q).contiguous().numpy()
         scales = tuple(weight.scale.tolist())
         quant = Quant(scales, (0,) * len(scales), axis if len(scales) > 1 else 0)
-        if weight.bits <= 4:
-            return self.writer.constant(pack_int4(q), q.shape, Type.INT4, quant, name)
-        return self.integers_of(q, Type.INT8, quant, name)
+        if weight.bits > 4:
+            return self.integers_of(q, Type.INT8, quant, name)
+        width, kind = (2, Type.INT2) if weight.bits == 2 else (4, Type.INT4)
+        return self.writer.constant(pack(q, width), q.shape, kind, quant, name)
 
     def bias(self, step: Step, integer: bool) -> int:
         layer = self.reference.captured.network.layer(step.layer)
@@ -211,11 +212,29 @@ def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (1, shape[1], shape[2], shape[0]) if len(shape) == 3 else (1, *shape)
 
 
-def pack_int4(q: np.ndarray[Any, Any]) -> bytes:
-    """Two's complement nibbles, the first value in the low one, as LiteRT's int4 tensors are stored."""
+def pack(q: np.ndarray[Any, Any], bits: int) -> bytes:
+    """Two's complement in 2 or 4 bits, the first value in the lowest ones, as LiteRT's small tensors are stored."""
+    per_byte = 8 // bits
     flat = q.astype(np.int8).reshape(-1)
-    flat = np.concatenate([flat, np.zeros(len(flat) % 2, np.int8)]).view(np.uint8) & 0xF
-    return (flat[0::2] | (flat[1::2] << 4)).astype(np.uint8).tobytes()
+    flat = np.concatenate([flat, np.zeros(-len(flat) % per_byte, np.int8)]).view(np.uint8) & (2**bits - 1)
+    shifted = flat.reshape(-1, per_byte) << (bits * np.arange(per_byte, dtype=np.uint8))
+    return bytes(np.bitwise_or.reduce(shifted, axis=1).astype(np.uint8).tobytes())
+
+
+def _check_kernel(e: Emitter, step: Step, depthwise: bool) -> None:
+    """What LiteRT 2.3 lacks among convolutions: it refuses 2-bit weights, and misreads 4-bit depthwise ones at int16."""
+    weight = e.reference.weights.get(step.layer)
+    if weight is None:
+        return
+    if weight.bits == 2:
+        raise Unsupported(
+            f"LiteRT has 2-bit weights in linear layers only, and {step.layer} is a convolution. Give convolutions 4 or 8 bits."
+        )
+    if depthwise and weight.bits <= 4 and e.reference.activations[step.name].bits > 8:
+        raise Unsupported(
+            f"LiteRT computes depthwise convolutions of 4-bit weights and 16-bit activations wrongly ({step.layer})."
+            " Give depthwise layers 8 bits."
+        )
 
 
 def _conv2d(e: Emitter, step: Step, inputs: list[int], output: int, integer: bool) -> None:
@@ -225,7 +244,10 @@ def _conv2d(e: Emitter, step: Step, inputs: list[int], output: int, integer: boo
     windows = conv_windows(conv, (size[0], size[1]), extra)
     x, padding = _padding(e, step, inputs[0], windows, integer)
     bias = e.bias(step, integer)
-    if conv.groups > 1 and conv.groups == conv.in_channels:
+    depthwise = conv.groups > 1 and conv.groups == conv.in_channels
+    if integer:
+        _check_kernel(e, step, depthwise)
+    if depthwise:
         weight = e.weight(step, lambda w: w.permute(1, 2, 3, 0), 3)
         options = schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = conv.out_channels // conv.in_channels

@@ -75,17 +75,15 @@ class Session(AbstractSession):
     def run_all(self, inputs: Array) -> dict[str, Array]:
         """Tensor name -> (N, ...) integers, in the file's layout, of every named integer tensor that an op computes.
 
-        Needs `preserve`. A name that stands for several tensors stands for its integer one.
+        Needs `preserve`.
         """
-        integers = {d["index"] for d in self.interpreter.get_tensor_details() if d["dtype"] in (np.int8, np.int16)}
-        plain, _ = self._nodes()
-        made = [int(t) for n in plain for t in n["outputs"] if int(t) in integers and int(t) in self.names]
-        found: dict[str, list[Array]] = {self.names[t]: [] for t in made}
+        made = {name: tensor for name, tensor, _ in self._integers()}
+        found: dict[str, list[Array]] = {name: [] for name in made}
         for image in self.encode(inputs):
             self.interpreter.set_tensor(self.source["index"], image[None])
             self.invoke()
-            for tensor in made:
-                found[self.names[tensor]].append(self.interpreter.get_tensor(tensor)[0])
+            for name, tensor in made.items():
+                found[name].append(self.interpreter.get_tensor(tensor)[0])
         return {name: np.array(values) for name, values in found.items()}
 
     def kernels(self) -> dict[str, Any]:
@@ -95,16 +93,15 @@ class Session(AbstractSession):
         return {"delegated": len(taken), "total": len(plain), "by": {"XNNPACK": len(taken), **dict(sorted(by.items()))}}
 
     def delegated(self) -> frozenset[str]:
-        """The names of the tensors that XNNPACK computes; the names of a slim file are in its sidecar map.
+        """The names of the integer tensors that XNNPACK computes; the names of a slim file are in its sidecar map."""
+        return frozenset(name for name, _, taken in self._integers() if taken)
 
-        A tensor that only changes its type keeps its name: it counts as its first maker's.
-        """
+    def _integers(self) -> list[tuple[str, int, bool]]:
+        """(name, index, whether XNNPACK computes it) of every named int8 or int16 tensor that an operator makes."""
+        kinds = {d["index"] for d in self.interpreter.get_tensor_details() if d["dtype"] in (np.int8, np.int16)}
         plain, taken = self._nodes()
-        makers: dict[str, bool] = {}
-        for node in plain:
-            for tensor in node["outputs"]:
-                makers.setdefault(self.names.get(int(tensor), ""), node["index"] in taken)
-        return frozenset(name for name, by_delegate in makers.items() if by_delegate and name)
+        made = [(int(t), n["index"] in taken) for n in plain for t in n["outputs"]]
+        return [(self.names[t], t, by) for t, by in made if t in kinds and t in self.names]
 
     def _nodes(self) -> tuple[list[dict[str, Any]], set[int]]:
         """The file's operators, and the indices of those that a delegate replaced."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import nn
 
 from ...core.interfaces import Array
-from ...graph.program import Step
 from ...quantize.integer.arithmetic import Pick
 from ...quantize.integer.executor import IntegerExecutor
 from ...quantize.integer.pick import arithmetic_for
+from ...quantize.integer.xnnpack import to_grid
 from .read import Imported
 from .session import Session
 
 
 def open_named(imported: Imported, preserve: bool = False) -> Session:
     """A session of the file in which its tensors go by the imported program's names."""
-    session = Session(imported.graph.path, preserve=preserve)
+    with warnings.catch_warnings():  # LiteRT warns of the memory that preserving takes; whoever asks for it knows
+        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
+        session = Session(imported.graph.path, preserve=preserve)
     session.names = imported.names
     return session
 
@@ -33,14 +37,16 @@ class Twin(nn.Module):
         self.pick: Pick = arithmetic_for(open_named(imported).delegated())
         self.executor = IntegerExecutor(imported.reference, self.pick)
         self.entry = imported.reference.activations[program.input] if imported.quantizes_input else None
-        self.to_grid = self.pick(Step(program.input, "", (), ())).to_grid
 
     def entered(self, x: torch.Tensor) -> torch.Tensor:
-        """`x` as the file's first operator rounds it: reals whose integers are the file's, however they are rounded."""
+        """`x` as the file's first operator rounds it: reals whose integers are the file's, however they are rounded.
+
+        QUANTIZE multiplies by the scale's reciprocal and takes ties to even, delegated or not (as measured).
+        """
         if self.entry is None:
             return x
         p = self.entry
-        return (torch.clamp(self.to_grid(x, p) + p.zero_point, p.low, p.high) - p.zero_point) * p.scale
+        return (torch.clamp(to_grid(x, p) + p.zero_point, p.low, p.high) - p.zero_point) * p.scale
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.executor(self.entered(x))

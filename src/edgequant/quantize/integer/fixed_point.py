@@ -54,9 +54,13 @@ def ruy_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
 
 
 def single_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
-    """The 31-bit multiplier applied to an int64 accumulator: one rounding, ties upwards."""
+    """The 31-bit multiplier applied to an int64 accumulator of up to 48 bits: one rounding, ties upwards.
+
+    In two halves, since `x * q` could pass 64 bits; m.shift is at most 14.
+    """
     total = 31 - m.shift
-    return (x * m.q + (1 << (total - 1))) >> total
+    low = ((x & 0xFFFF) * m.q + (1 << (total - 1))) >> 16
+    return ((x >> 16) * m.q + low) >> (total - 16)
 
 
 def reduced_multiplier(x: torch.Tensor, m: Multiplier) -> torch.Tensor:

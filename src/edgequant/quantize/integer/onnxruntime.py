@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ...core.records import QParams
-from .arithmetic import Arithmetic, Operands, Product, limits
+from .arithmetic import Arithmetic, Operands, limits
 from .builtin_tables import look_up
 from .xnnpack import cat, max_pool2d, mean, pad, requantize, reshape
 
@@ -25,11 +25,6 @@ OFFSET = 128  # from the reference's int8 to the file's uint8
 def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
     """MlasQuantizeLinear: division, ties to even."""
     return torch.round(value / f32(out.scale))
-
-
-def requantize_float(accumulator: torch.Tensor, product: Product, out: QParams) -> torch.Tensor:
-    """MlasRequantizeOutput (qgemm, QLinearConv, QGemm): `rint(float32(acc) * (s_in * s_w[c] / s_out))`."""
-    return requantize(accumulator, product, out)
 
 
 def add(o: Operands) -> torch.Tensor:
@@ -58,12 +53,10 @@ def mul(o: Operands) -> torch.Tensor:
 
 
 def avg_pool2d(o: Operands) -> torch.Tensor:
-    """QLinearAveragePool: `fma(x, s, -z * s)` averaged in float32; the zero point is added before rounding."""
-    a, source, scale = o.step.attrs, o.params[0], float(f32(o.params[0].scale))
-    z = source.zero_point + OFFSET
-    real = ((o.values[0] + z).double() * scale - float(f32(z) * f32(scale))).float()
+    """QLinearAveragePool: dequantized, averaged in float32; the zero point is added before rounding."""
+    a, zc = o.step.attrs, o.out.zero_point + OFFSET
+    real = o.values[0] * f32(o.params[0].scale)
     pooled = F.avg_pool2d(real, a["kernel"], a["stride"], a["padding"], count_include_pad=False)
-    zc = o.out.zero_point + OFFSET
     return (torch.round(pooled / f32(o.out.scale) + zc) - zc).clamp_(*limits(o.step, o.out))
 
 
@@ -109,4 +102,5 @@ ONNXRUNTIME_OPS = {
     "sigmoid": sigmoid,
     "softmax": softmax,
 }
-ONNXRUNTIME = Arithmetic("onnxruntime", requantize_float, to_grid, ONNXRUNTIME_OPS)
+# MlasRequantizeOutput (QLinearConv, QGemm, QLinearGlobalAveragePool) scales as XNNPACK does.
+ONNXRUNTIME = Arithmetic("onnxruntime", requantize, to_grid, ONNXRUNTIME_OPS)

@@ -103,7 +103,8 @@ def _latency(best: look.Variant, base: look.Variant | None) -> str:
 def _why(run: Run, best: look.Variant) -> str:
     """The rank among what it competes with: variants of the same network and data that ran."""
     given = run.results.get("recommendation_reason")
-    rivals = [v for v in look.measured(run) if all(v.get(k) == best.get(k) for k in ("model", "data", "device"))]
+    files = [v for v in look.measured(run) if not look.simulated(v)]
+    rivals = [v for v in files if all(v.get(k) == best.get(k) for k in ("model", "data", "device"))]
     ranks = [
         rank
         for rank in (

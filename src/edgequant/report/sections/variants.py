@@ -58,7 +58,7 @@ def _columns(run: Run) -> list[Column]:
 
 
 def _size(_: Run, variant: look.Variant) -> str:
-    if variant.get("bytes") is None and variant.get("bytes_estimated") is not None:
+    if look.simulated(variant):
         return f"~{fmt.size(variant['bytes_estimated'])}"
     return fmt.size(variant.get("bytes"))
 
@@ -67,6 +67,8 @@ def _status(_: Run, variant: look.Variant) -> str:
     """One word; a file that ran and missed its parity gate is not simply ok."""
     gate = look.mapping(variant.get("parity")).get("gate")
     status = str(variant.get("status") or "unknown")
+    if status == "ok" and look.simulated(variant):
+        return "ok, simulated"
     return "ok, parity failed" if status == "ok" and gate == "failed" else status
 
 
@@ -76,8 +78,8 @@ def _legend(run: Run) -> list[str]:
         parts.append(f"{look.STAR} marks the recommended one.")
     parts.append("Drops are percentage points against float32 in the same runtime, paired on the same images.")
     parts.append("A ratio is file bytes over file bytes, in the same format.")
-    if any(v.get("bytes") is None and v.get("bytes_estimated") is not None for v in look.variants(run)):
-        parts.append("A size after ~ is an estimate, of a simulation that writes no file.")
+    if any(look.simulated(v) for v in look.variants(run)):
+        parts.append("What is marked simulated has no file: its size after ~ is an estimate, and nothing was timed.")
     if any(look.eager_latency(v) is not None for v in look.variants(run)):
         parts.append(
             "PyTorch's own time stands in a column of its own: it is another runtime, and no ratio is made of it."

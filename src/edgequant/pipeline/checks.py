@@ -1,0 +1,77 @@
+"""What is refused before any work is done: names nobody knows, options nobody takes, images that are not there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..catalog import BACKENDS, CALIBRATORS, DATASETS, REFINERS
+from ..core.errors import BadOption
+from ..core.registry import unknown
+from ..data.selection import calibration_subset
+from ..recipe.recipe import parse_recipe
+from ..recipe.resolve import resolve
+from ..study import NetworkSpec, Study
+from .network import Prepared, build_model
+from .results import MEASURED
+
+
+def check_names(study: Study) -> None:
+    """Recipes, refiners, calibrators, targets and metrics. Raises UnknownName and BadOption."""
+    for recipe in dict.fromkeys(r for spec in study.network for r in recipes_of(study, spec)):
+        base, *refiners = recipe.split("+")
+        parse_recipe(base)
+        for refiner in refiners:
+            REFINERS.build(refiner)
+    for target in dict.fromkeys(t for spec in study.network for t in targets_of(study, spec)):
+        BACKENDS.build(target)
+    for calibration in study.calibration:
+        CALIBRATORS.build(calibration.method)
+    for criterion in study.criteria:
+        if criterion.metric.partition(".")[0] not in MEASURED:
+            raise BadOption(unknown("metric", criterion.metric, MEASURED))
+
+
+def check_networks(study: Study) -> None:
+    """Models and data sets. Nothing is loaded. Raises UnknownName, BadOption and BadModel."""
+    for spec in study.network:
+        build_model(spec.model)
+        DATASETS.build(spec.data)
+
+
+def check_calibration_images(study: Study, networks: Iterable[tuple[NetworkSpec, Prepared]]) -> None:
+    """Raises BadData where a network has fewer images than a calibration asks for, or one asks for too few."""
+    for spec, network in networks:
+        if any(needs_images(recipe) for recipe in recipes_of(study, spec)):
+            for calibration in study.calibration:
+                calibration_subset(network.splits.train, calibration.n, calibration.seed, study.allow_few)
+
+
+def check_supported(network: Prepared, recipe: str, target: str) -> None:
+    """Raises Unsupported where the target cannot run this recipe of this network."""
+    resolve(network.captured.program, parse_recipe(recipe.split("+")[0]), target, BACKENDS.build(target).capability)
+
+
+def check_ids(ids: Iterable[str]) -> None:
+    """Raises BadOption where two variants would have one id, and one's files would replace the other's."""
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise BadOption(
+            f"Two variants would both be called {twice[0]!r}. Expected each recipe, target and calibration once, recipe"
+            ' files of different names, and networks of different names: write name = "…" in [[network]].'
+        )
+
+
+def recipes_of(study: Study, spec: NetworkSpec) -> tuple[str, ...]:
+    """Those of one network, float32 among them: it is what the others are compared with."""
+    recipes = spec.recipes or study.recipes
+    return recipes if "float32" in recipes else ("float32", *recipes)
+
+
+def targets_of(study: Study, spec: NetworkSpec) -> tuple[str, ...]:
+    return spec.targets or study.targets
+
+
+def needs_images(recipe: str) -> bool:
+    """Whether it has ranges to calibrate, or a refiner that looks at images."""
+    return "+" in recipe or parse_recipe(recipe).kind == "static"

@@ -1,0 +1,58 @@
+"""A network and images that a caller of the Python API has in memory, as a model and a data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..catalog import DATASETS
+from ..core.errors import BadData, BadModel
+from ..core.interfaces import AbstractDataset, AbstractModel, Array
+from ..core.records import InputSpec
+from .network import build_model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+HOW = (
+    "Give a data set's name, a tuple (images, labels) of arrays, labels None where there are none, or an iterable of"
+    " such pairs."
+)
+
+
+def as_dataset(data: Any) -> AbstractDataset:
+    """From a spec, a tuple of two arrays, or an iterable of such pairs. Raises BadData, UnknownName and BadOption."""
+    from ..data.arrays import InMemory
+
+    if isinstance(data, str | AbstractDataset):
+        return DATASETS.build(data)
+    pairs = [data] if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], tuple | list) else data
+    try:
+        images, labels = zip(*((np.asarray(x), None if y is None else np.asarray(y)) for x, y in pairs), strict=True)
+        known = [one for one in labels if one is not None]
+        if known and len(known) < len(labels):
+            raise BadData(f"{len(labels) - len(known)} of {len(labels)} batches have no labels. Expected all, or none.")
+        return InMemory(_joined(images), _joined(known) if known else None)
+    except (TypeError, ValueError) as error:
+        raise BadData(f"The data are {type(data).__name__} and cannot be read as images: {error}. {HOW}") from error
+
+
+def _joined(arrays: Any) -> Array:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def as_model(model: str | nn.Module | AbstractModel, dataset: AbstractDataset) -> AbstractModel:
+    """From a spec, or a module in memory, which is taken to see `(pixel - 128) / 128`. Raises BadModel, UnknownName."""
+    from ..models.wrap import Wrapped
+
+    if isinstance(model, str):
+        return build_model(model)
+    if isinstance(model, AbstractModel):
+        return model
+    shape = dataset.image_shape()
+    if shape is None:
+        raise BadModel(
+            "The data set's images have no one size. Wrap the module: Wrapped(module, InputSpec(3, 224, 224))."
+        )
+    return Wrapped(model, InputSpec(*shape))
