@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ from torch import nn
 from edgequant.backends.litert import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.interfaces import AbstractBackend
+from edgequant.core.interfaces import AbstractBackend, AbstractObserver
 from edgequant.core.preprocess import normalise
 from edgequant.core.records import InputSpec, Scheme
 from edgequant.graph.capture import capture
+from edgequant.graph.program import Captured
 from edgequant.quantize.build import build, observed_tensors
 from edgequant.quantize.reference import Reference
 from edgequant.recipe.recipe import Rule, parse_recipe
@@ -135,22 +137,32 @@ def pixels(count: int, seed: int, spec: InputSpec = SPEC) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, spec.height, spec.width, spec.channels), dtype=np.uint8)
 
 
-def images(count: int = 16, seed: int = 1, spec: InputSpec = SPEC) -> np.ndarray:
-    """(count, C, H, W) float32, others than the calibration saw."""
-    return normalise(pixels(count, seed, spec), spec)
+def images(spec: InputSpec = SPEC) -> np.ndarray:
+    """(16, C, H, W) float32: the 8 images that calibration saw, then 8 others."""
+    return normalise(np.concatenate([pixels(8, 0, spec), pixels(8, 1, spec)]), spec)
+
+
+@functools.cache
+def calibrated(name: str) -> tuple[Captured, dict[str, AbstractObserver]]:
+    return calibrate(net(name), SPEC)
+
+
+def calibrate(module: nn.Module, spec: InputSpec) -> tuple[Captured, dict[str, AbstractObserver]]:
+    """Captured, with the min and max of every tensor over 8 images."""
+    captured = capture(module, spec, ())
+    return captured, collect(captured, [pixels(8, 0, spec)], MinMax(), captured.program.tensors)
 
 
 def reference(
-    module: nn.Module, recipe: str, spec: InputSpec = SPEC, target: AbstractBackend | None = None, floats: tuple[str, ...] = ()
+    network: str | nn.Module, recipe: str, spec: InputSpec = SPEC, target: AbstractBackend | None = None, floats: tuple[str, ...] = ()
 ) -> Reference:
-    """By `recipe`, from min and max of 8 images; the layers that match `floats` stay in float."""
-    captured = capture(module, spec, ())
+    """Of a network of NETS or any other, by `recipe`; the layers that match `floats` stay in float."""
+    captured, seen = calibrated(network) if isinstance(network, str) else calibrate(network, spec)
     rules = tuple(Rule(where, Scheme(None, None, reason="a test")) for where in floats)
     parsed = parse_recipe(recipe)
     chosen = replace(parsed, rules=(*parsed.rules, *rules))
     plan = resolve(captured.program, chosen, "test", (target or LiteRT()).capability)
-    seen = collect(captured, [pixels(8, 0, spec)], MinMax(), observed_tensors(captured, plan))
-    return build(captured, plan, seen)
+    return build(captured, plan, {t: seen[t] for t in observed_tensors(captured, plan)})
 
 
 def lowered(made: Reference, folder: Path, backend: AbstractBackend | None = None) -> Path:

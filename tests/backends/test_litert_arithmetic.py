@@ -17,6 +17,11 @@ from edgequant.core.records import InputSpec
 from edgequant.quantize.integer.executor import IntegerExecutor
 from edgequant.quantize.reference import Reference
 
+# Those that another kernel runs once nothing is delegated, or that it runs in several ways.
+OWN_KERNELS = (
+    "stride 2, flatten", "mean", "mean, kept dimensions", "linear only", "depthwise", "grouped", "pad operator", "max pool",
+    "add, relu6", "mul", "cat", "excite", "softmax",
+)  # fmt: skip
 DEFAULT, PLAIN = LiteRT(), LiteRT(delegate=False)
 
 
@@ -37,40 +42,40 @@ def near_float(made: Reference, integers: np.ndarray, x: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", samples.NETS)
 def test_w8a8_with_xnnpack(name: str, tmp_path: Path) -> None:
-    made, x = samples.reference(samples.net(name), "w8a8"), samples.images()
+    made, x = samples.reference(name, "w8a8"), samples.images()
     file, executor = both(made, tmp_path, DEFAULT, x)
     np.testing.assert_array_equal(file, executor)
-    assert near_float(made, executor, samples.images(8, seed=0)) < 0.12
+    assert near_float(made, executor[:8], x[:8]) < 0.03
 
 
 @pytest.mark.parametrize("name", samples.NETS)
 def test_w8a16_in_the_builtin_kernels(name: str, tmp_path: Path) -> None:
-    made, x = samples.reference(samples.net(name), "w8a16"), samples.images(8)
+    made, x = samples.reference(name, "w8a16"), samples.images()
     file, executor = both(made, tmp_path, DEFAULT, x)
     np.testing.assert_array_equal(file, executor)
-    assert near_float(made, executor, samples.images(8, seed=0)) < 0.03
+    assert near_float(made, executor[:8], x[:8]) < 0.03
 
 
-@pytest.mark.parametrize("name", samples.NETS)
+@pytest.mark.parametrize("name", OWN_KERNELS)
 def test_w8a8_without_a_delegate(name: str, tmp_path: Path) -> None:
-    made = samples.reference(samples.net(name), "w8a8")
-    np.testing.assert_array_equal(*both(made, tmp_path, PLAIN, samples.images(8)))
+    made = samples.reference(name, "w8a8")
+    np.testing.assert_array_equal(*both(made, tmp_path, PLAIN, samples.images()))
 
 
 @pytest.mark.parametrize("name", ["depthwise", "depthwise, stride 2, multiplier", "grouped", "linear only", "silu", "cat"])
 @pytest.mark.parametrize("backend", [DEFAULT, PLAIN])
 def test_w4a8(name: str, backend: LiteRT, tmp_path: Path) -> None:
-    made = samples.reference(samples.net(name), "w4a8-all")
+    made = samples.reference(name, "w4a8-all")
     np.testing.assert_array_equal(*both(made, tmp_path, backend, samples.images()))
 
 
 @pytest.mark.parametrize(("name", "recipe"), [("linear only", "w2a8-all"), ("linear only", "w2a16-all"), ("grouped", "w4a16-all")])
 def test_other_widths(name: str, recipe: str, tmp_path: Path) -> None:
-    made = samples.reference(samples.net(name), recipe)
+    made = samples.reference(name, recipe)
     np.testing.assert_array_equal(*both(made, tmp_path, DEFAULT, samples.images()))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     channels=st.integers(1, 20),
     size=st.tuples(st.integers(4, 11), st.integers(4, 11)),
@@ -88,12 +93,12 @@ def test_any_convolution(
     parts = {"c": samples.conv(3, channels, 1), "d": samples.conv(channels, channels, kernel, **options), "fc": nn.Linear(channels, 4)}
     spec = InputSpec(3, *size)
     made = samples.reference(samples.Net(lambda m, x: m.fc(m.d(m.c(x)).mean((2, 3))), **parts), recipe, spec)
-    np.testing.assert_array_equal(*both(made, tmp_path, DEFAULT, samples.images(6, spec=spec)))
+    np.testing.assert_array_equal(*both(made, tmp_path, DEFAULT, samples.images(spec)))
 
 
 @pytest.mark.parametrize("floats", [("d",), ("fc",)])
 def test_layers_in_float_change_nothing_around_them(floats: tuple[str, ...], tmp_path: Path) -> None:
-    made, x = samples.reference(samples.net("depthwise"), "w8a8", floats=floats), samples.images()
+    made, x = samples.reference("depthwise", "w8a8", floats=floats), samples.images()
     path = samples.lowered(made, tmp_path)
     executor = IntegerExecutor(made, DEFAULT.arithmetic(made, path))(torch.from_numpy(x)).numpy()
     assert made.float_layers == floats

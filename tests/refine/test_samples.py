@@ -8,7 +8,7 @@ from refine_samples import captured, images, reference_of
 from torch import nn
 
 from edgequant.graph.program import activate
-from edgequant.refine.samples import draw, products
+from edgequant.refine.samples import draw
 from edgequant.refine.walk import Walk
 
 
@@ -18,7 +18,7 @@ class One(nn.Module):
     def __init__(self, **options: object) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 6, 1)
-        self.layer = nn.Conv2d(6, 12, **options)  # type: ignore[arg-type]
+        self.layer = nn.Conv2d(**{"in_channels": 6, "out_channels": 12, **options})  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu(self.layer(self.stem(x))).mean((2, 3))
@@ -32,6 +32,7 @@ OPTIONS = [
     {"kernel_size": (1, 3), "stride": (2, 1)},
     {"kernel_size": 3, "padding": 1, "groups": 2},
     {"kernel_size": 3, "padding": 1, "groups": 6},
+    {"kernel_size": (3, 1), "padding": (1, 0), "groups": 6, "out_channels": 6},
 ]
 
 
@@ -50,7 +51,7 @@ def test_rows_times_weights_are_the_layer(options: dict[str, object], positions:
     layer = network.network.layer("layer")
     assert layer.bias is not None
     with torch.no_grad():
-        got = activate(products(samples.inputs, layer.weight) + layer.bias, step.activation)
-    assert got.shape == (min(positions, 10 * step.shape[1] * step.shape[2]), 12)
+        got = activate(samples.times(layer.weight) + layer.bias, step.activation)
+    assert got.shape == (min(positions, 10 * step.shape[1] * step.shape[2]), step.shape[0])
     torch.testing.assert_close(got, samples.targets, atol=1e-5, rtol=1e-4)
     assert len(samples.targets.unique(dim=0)) > len(samples) // 8  # not the same place again and again

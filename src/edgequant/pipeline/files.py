@@ -69,8 +69,8 @@ def benchmark_file(
     path: Path,
     threads: int = 1,
     against: Sequence[Path] = (),
-    memory: bool = True,
     progress: AbstractProgress | None = None,
+    memory: bool = True,
 ) -> dict[str, Any]:
     """{"threads", "input", "files"}: of each file, `path` first, its latency, kernels and peak memory.
 

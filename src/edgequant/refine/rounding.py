@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..graph.program import Activation, activate
-from .samples import Samples, products
+from .samples import Samples
 
 ZETA, GAMMA = 1.1, -0.1  # the rectified sigmoid's stretch (equation 23): it reaches 0 and 1 at finite V
 WARMUP = 0.2  # of the iterations without regularizer, so that V may first find where the error is least
@@ -50,14 +50,14 @@ class Problem:
         """The weight in units of its scale."""
         return self.weight / self.scale.view(-1, *[1] * (self.weight.dim() - 1))
 
-    def output(self, inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return activate(products(inputs, weight) + self.bias, self.activation)
+    def output(self, samples: Samples, weight: torch.Tensor) -> torch.Tensor:
+        return activate(samples.times(weight) + self.bias, self.activation)
 
 
 @torch.no_grad()
 def output_error(problem: Problem, samples: Samples, weight: torch.Tensor) -> float:
     """Mean squared error of the layer's outputs with `weight` (O, ...) in place of its own."""
-    difference = problem.output(samples.inputs, weight) - samples.targets
+    difference = problem.output(samples, weight) - samples.targets
     return float(difference.square().mean(dtype=torch.float64))
 
 
@@ -72,7 +72,7 @@ def learn_rounding(problem: Problem, samples: Samples, schedule: Schedule, gener
         batch = samples.rows(batches[i])
         h = rectified_sigmoid(v)
         weight = torch.clamp(floor + h, -top, top) * scale
-        loss = (problem.output(batch.inputs, weight) - batch.targets).square().sum(1).mean()
+        loss = (problem.output(batch, weight) - batch.targets).square().sum(1).mean()
         if schedule.strength(i):
             loss = loss + schedule.strength(i) * regularizer(h, schedule.beta(i))
         optimizer.zero_grad()

@@ -7,6 +7,7 @@ costs a 64th.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -21,16 +22,30 @@ Layer = nn.Conv2d | nn.Linear
 
 @dataclass(frozen=True)
 class Samples:
-    """`inputs` (groups, S, I) float32, I the products of one output; `targets` (S, O), fused activation included."""
+    """`inputs` float32 (groups, S, I), I the products of one output; `targets` (S, O), fused activation included.
+
+    A depthwise layer's inputs are (I, S, groups) instead: its few products a channel are then added over whole
+    rows of channels, ten times as fast as sums of nine.
+    """
 
     inputs: torch.Tensor
     targets: torch.Tensor
+    depthwise: bool = False
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def rows(self, where: torch.Tensor | slice) -> Samples:
-        return Samples(self.inputs[:, where], self.targets[where])
+        return Samples(self.inputs[:, where], self.targets[where], self.depthwise)
+
+    def times(self, weight: torch.Tensor) -> torch.Tensor:
+        """The layer's outputs (S, O) with an (O, ...) weight, without bias."""
+        if self.depthwise:
+            taps = (x * w for x, w in zip(self.inputs, weight.flatten(1).T))  # one at a time: each stays in the cache
+            return functools.reduce(torch.add, taps)
+        groups, rows, width = self.inputs.shape
+        split = weight.reshape(groups, -1, width)
+        return torch.bmm(self.inputs, split.transpose(1, 2)).transpose(0, 1).reshape(rows, -1)
 
 
 @torch.no_grad()
@@ -47,7 +62,8 @@ def draw(walk: Walk, step: Step, positions: int, generator: torch.Generator) -> 
     for lane in walk.lanes:
         x, y = walk.read(step, lane), lane.real[step.name]
         parts.append(_linear(x, y) if isinstance(layer, nn.Linear) else _conv2d(layer, x, y, each, generator))
-    return Samples(torch.cat([p.inputs for p in parts], 1), torch.cat([p.targets for p in parts]))
+    inputs, targets = torch.cat([p.inputs for p in parts], 1), torch.cat([p.targets for p in parts])
+    return Samples(inputs, targets, parts[0].depthwise)
 
 
 def _linear(x: torch.Tensor, y: torch.Tensor) -> Samples:
@@ -63,23 +79,14 @@ def _conv2d(layer: nn.Conv2d, x: torch.Tensor, y: torch.Tensor, each: int, gener
     rows, columns = _window(layer, 0, down), _window(layer, 1, right)
     image = torch.arange(len(x)).view(-1, 1)
     windows = padded[image[..., None, None], :, rows[..., :, None], columns[..., None, :]]  # (N, each, kh, kw, C)
+    targets = y[image, :, down, right].flatten(0, 1)
+    if layer.groups == x.shape[1] == y.shape[1] > 1:
+        return Samples(windows.flatten(2, 3).permute(2, 0, 1, 3).flatten(1, 2).contiguous(), targets, depthwise=True)
     shaped = windows.permute(4, 0, 1, 2, 3).reshape(layer.groups, x.shape[1] // layer.groups, where.numel(), -1)
-    inputs = shaped.transpose(1, 2).flatten(2).contiguous()
-    return Samples(inputs, y[image, :, down, right].flatten(0, 1))
+    return Samples(shaped.transpose(1, 2).flatten(2).contiguous(), targets)
 
 
 def _window(layer: nn.Conv2d, axis: int, position: torch.Tensor) -> torch.Tensor:
     """(..., k) coordinates in the padded image that an output position reads along one axis."""
     taps = torch.arange(layer.kernel_size[axis]) * layer.dilation[axis]
     return position.unsqueeze(-1) * layer.stride[axis] + taps
-
-
-def products(inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """(groups, S, I) rows by an (O, ...) weight -> (S, O), without bias."""
-    groups, rows, width = inputs.shape
-    if groups == 1:
-        return inputs[0] @ weight.reshape(-1, width).T
-    outputs = len(weight) // groups
-    if outputs == 1:  # depthwise: a matrix product of one column a group wastes the time
-        return (inputs * weight.reshape(groups, 1, width)).sum(2).T
-    return torch.bmm(inputs, weight.reshape(groups, outputs, width).transpose(1, 2)).transpose(0, 1).reshape(rows, -1)

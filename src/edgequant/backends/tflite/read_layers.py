@@ -55,14 +55,14 @@ def _append_conv(
     dilation = (op.option("dilationHFactor", 1), op.option("dilationWFactor", 1))
     reach = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
     source = b.source(op, 0)
-    sides = sides(b, op, (reach[0], reach[1]), stride)
+    sides = padded_sides(b, op, (reach[0], reach[1]), stride)
     source, padding = _explicit(b, op, source, sides)
     sizes: Any = (tuple(size), stride, padding, dilation, groups, bias is not None, "zeros", "meta")
     conv = nn.Conv2d(per_group * groups, outputs, *sizes)
     b.append(op, "conv2d", (source,), attrs, b.add_layer(op, conv, weight, bias))
 
 
-def sides(b: Builder, op: FileOperator, kernel: tuple[int, int], stride: tuple[int, int]) -> Sides:
+def padded_sides(b: Builder, op: FileOperator, kernel: tuple[int, int], stride: tuple[int, int]) -> Sides:
     """What SAME pads: `(ceil(size / stride) - 1) * stride + kernel - size` in all, the odd pixel after."""
     padding = op.option("padding", 0)
     if padding not in (0, 1) or min(*kernel, *stride) < 1:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from .file_graph import FileOperator, FileTensor
 from .read_builder import Builder, qparams
-from .read_layers import conv2d, depthwise, fully_connected, note_flattening, sides
+from .read_layers import conv2d, depthwise, fully_connected, note_flattening, padded_sides
 from .read_weights import values_of
 
 Read = Callable[[Builder, FileOperator], None]
@@ -48,7 +48,7 @@ def _pool(kind: str) -> Read:
     def read(b: Builder, op: FileOperator) -> None:
         kernel = (op.option("filterHeight", 0), op.option("filterWidth", 0))
         stride = (op.option("strideH", 0), op.option("strideW", 0))
-        (top, bottom), (left, right) = sides(b, op, kernel, stride)
+        (top, bottom), (left, right) = padded_sides(b, op, kernel, stride)
         if top != bottom or left != right:
             b.graph.refuse(op, "pads its two sides by different amounts")
         source, whole = b.source(op, 0), kernel == b.image(op, b.tensor(op, 0))[1:] and not top and not left

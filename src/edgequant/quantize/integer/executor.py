@@ -2,8 +2,10 @@
 
 Integers are held centred (`q - zero_point`) in float32, which is exact below 2^24: convolutions
 then run on the float kernels of whatever device holds them. A layer whose accumulator could pass
-2^24 (bounded by its weights' L1 norm) is summed in float64 instead, so no rounding ever happens
-that the kernel does not do.
+2^24 (`furthest`) is summed in float64 instead, so no rounding ever happens that the kernel does not do.
+
+Images run channels-last, which halves the time of torch's float convolutions on CPUs. It changes the order
+of a sum, and so nothing here but the float layers of a mixed network (benchmarks/executor_speed.py).
 
 Zero padding is right as it stands: the kernels pad with the zero point, which is 0 once centred.
 """
@@ -52,7 +54,7 @@ class IntegerExecutor(nn.Module):
         """`visit(name, q)` is shown the integers of every integer tensor (float32, in the batch's layout)."""
         program, known = self.reference.captured.program, self.reference.activations
         values = _Values(known, self.arithmetics)
-        values.put_real(program.input, x, first=True)
+        values.put_real(program.input, _channels_last(x), first=True)
         last = last_uses(program)
         for step in program.steps:
             if self.reference.runs_in_integers(step):
@@ -85,10 +87,7 @@ class IntegerExecutor(nn.Module):
         weight, source = self.reference.weights[step.layer], self.reference.activations[step.inputs[0]]
         value = torch.zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias
         bias = quantize_bias(value, source.scale, weight.scale, 64 if source.bits > 8 else 32)
-        reach = max(source.high - source.zero_point, source.zero_point - source.low)
-        bound = weight.q.double().flatten(1).abs().sum(1) * reach + bias.double().abs()
-        exact = bool(bound.max() < EXACT)
-        kind = torch.float32 if exact else torch.float64
+        kind = torch.float32 if furthest(weight.q, bias, source) < EXACT else torch.float64
         scale = weight.scale.expand(layer.weight.shape[0]) if len(weight.scale) == 1 else weight.scale
         per_channel = len(weight.scale) > 1
         return Product(step, layer, weight.q.to(kind), bias.to(kind), source, scale.float(), per_channel)
@@ -99,6 +98,23 @@ class IntegerExecutor(nn.Module):
         if isinstance(layer, nn.Linear):
             return F.linear(x, product.weight, product.bias)
         return layer._conv_forward(x, product.weight, product.bias)  # padding modes as the layer has them
+
+
+def furthest(weight: torch.Tensor, bias: torch.Tensor, source: QParams) -> float:
+    """The largest magnitude that an accumulator can have on the way, in whatever order its products are added.
+
+    `weight` (O, ...) and `bias` (O,) are integers. Every partial sum lies between the sum of all products at
+    their smallest and that at their largest, for both are of one sign: a centred input includes 0.
+    """
+    w = weight.double().flatten(1)
+    low, high = source.low - source.zero_point, source.high - source.zero_point
+    up = w.clamp(min=0).sum(1) * high + w.clamp(max=0).sum(1) * low
+    down = w.clamp(min=0).sum(1) * low + w.clamp(max=0).sum(1) * high
+    return float((torch.maximum(up, -down) + bias.double().abs()).max())
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 class _Values:

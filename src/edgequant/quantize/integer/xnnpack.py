@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ...core.records import QParams
 from . import builtin
 from .arithmetic import Arithmetic, Operands, Product, limits
-from .builtin_tables import expf, look_up
+from .builtin_tables import look_up
 
 f32 = np.float32
 
@@ -78,14 +78,14 @@ def cat(o: Operands) -> torch.Tensor:
 
 
 def sigmoid(o: Operands) -> torch.Tensor:
-    """xnn_create_sigmoid_nc_qs8: a table of 256 entries, ties to even."""
+    """SigmoidOp (reference/unary-elementwise.cc) for every value of the input, ties to even."""
     return look_up(o, _sigmoid_entry)
 
 
 def _sigmoid_entry(x: float, scale: float) -> float:
-    """calculate_sigmoid (operators/unary-elementwise-nc.c), float32 throughout."""
-    tail = f32(1) / (f32(1) + expf(abs(x)))
-    return float(np.rint((tail if x < 0 else f32(1) - tail) / f32(scale)))
+    """In float64, rounded to float32 before it is quantized."""
+    value = f32(1 / (1 + math.exp(-min(max(x, -100.0), 100.0))))
+    return float(np.rint(value * (f32(1) / f32(scale))))
 
 
 # XNNPACK takes no 8-bit average pooling, softmax or rescaling ReLU; LiteRT runs its builtin kernels there.
