@@ -19,10 +19,11 @@ from edgequant.core.registry import Registry
 from edgequant.graph.ops import OPS
 from edgequant.quantize.integer.builtin import BUILTIN
 from edgequant.quantize.integer.onnxruntime import ONNXRUNTIME
+from edgequant.quantize.integer.wide import WIDE
 from edgequant.quantize.integer.xnnpack import XNNPACK
 
 EVERY = [pytest.param(registry, name, id=f"{registry.noun}-{name}") for registry in catalog.ALL for name in registry]
-ARITHMETICS = {a.name: a for a in (XNNPACK, BUILTIN, ONNXRUNTIME)}
+ARITHMETICS = {a.name: a for a in (XNNPACK, BUILTIN, ONNXRUNTIME, WIDE)}
 # Operations that an arithmetic computes otherwise than by its table, and how.
 ELSEWHERE = dict.fromkeys(("conv2d", "linear"), "products are accumulated by the executor and requantized")
 

@@ -71,6 +71,7 @@ def sweep(
     Calibration statistics are collected once. Raises EdgequantError.
     """
     study, progress = study_of(asked, overrides), progress or Silent()
+    check_networks(study)
 
     def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
         return prepare(spec, study.seed, folder, progress, fresh)

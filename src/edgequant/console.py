@@ -163,14 +163,15 @@ def show_latencies(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         _print_json(record)
         return
-    table = Table(title=f"milliseconds an image, {record['threads']} thread(s), files timed in turns", title_justify="left")
+    table = Table(title=f"ms an image, {record['threads']} thread(s), files timed in turns", title_justify="left")
     for name in ("file", "p50", "p90", "p99", "mean", "runs", "kernels", "peak memory", "bytes"):
         table.add_column(name, overflow="fold", justify="left" if name in ("file", "kernels") else "right")
     for one in record["files"]:
         ms = one["latency_ms"]
         memory = one["peak_memory_reason"] or f"{one['peak_memory_bytes']:,}"
         figures = [f"{ms[k]:.4f}" for k in ("p50", "p90", "p99", "mean")]
-        table.add_row(escape(one["file"]), *figures, str(ms["runs"]), _text(one["kernels"]), memory, f"{one['bytes']:,}")
+        where = _text(one["kernels"])
+        table.add_row(escape(one["file"]), *figures, str(ms["runs"]), where, memory, f"{one['bytes']:,}")
     _console().print(table)
 
 

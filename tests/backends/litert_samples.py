@@ -71,7 +71,9 @@ def behind_stem(channels: int, out: int, k: int, **options: Any) -> Callable[[],
 
 
 def padded(sides: tuple[int, int, int, int], **options: Any) -> Callable[[], Net]:
-    return lambda: Net(lambda m, x: m.fc(F.relu(m.c(F.pad(x, sides))).mean((2, 3))), c=conv(3, 8, 3, **options), fc=head(8))
+    return lambda: Net(
+        lambda m, x: m.fc(F.relu(m.c(F.pad(x, sides))).mean((2, 3))), c=conv(3, 8, 3, **options), fc=head(8)
+    )
 
 
 def pooled(pool: Callable[[torch.Tensor], torch.Tensor], values: int) -> Callable[[], Net]:
@@ -90,9 +92,13 @@ def silu(m: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 NETS: dict[str, Callable[[], Net]] = {
-    "stride 2, flatten": lambda: Net(lambda m, x: m.fc(flat(F.relu6(m.c(x)))), c=conv(3, 8, 3, stride=2, padding=1), fc=head(160)),
+    "stride 2, flatten": lambda: Net(
+        lambda m, x: m.fc(flat(F.relu6(m.c(x)))), c=conv(3, 8, 3, stride=2, padding=1), fc=head(160)
+    ),
     "mean": lambda: Net(lambda m, x: m.fc(F.relu(m.c(x)).mean((2, 3))), c=same(), fc=head(8)),
-    "mean, kept dimensions": lambda: Net(lambda m, x: m.fc(flat(F.adaptive_avg_pool2d(m.c(x), 1))), c=same(19), fc=head(19)),
+    "mean, kept dimensions": lambda: Net(
+        lambda m, x: m.fc(flat(F.adaptive_avg_pool2d(m.c(x), 1))), c=same(19), fc=head(19)
+    ),
     "no biases": lambda: Net(
         lambda m, x: m.fc(m.c(x).mean((2, 3))), c=conv(3, 8, 3, bias=False), fc=nn.Linear(8, 5, bias=False)
     ),
@@ -117,7 +123,9 @@ NETS: dict[str, Callable[[], Net]] = {
     "add, relu": residual(F.relu),
     "add, relu6": residual(F.relu6),
     "mul": lambda: Net(lambda m, x: m.fc(flat(m.c(x) * m.d(x))), c=same(), d=conv(3, 8, 1), fc=head(504)),
-    "cat": lambda: Net(lambda m, x: m.fc(flat(torch.cat([m.c(x), m.d(x)], 1))), c=same(), d=conv(3, 3, 1), fc=head(693)),
+    "cat": lambda: Net(
+        lambda m, x: m.fc(flat(torch.cat([m.c(x), m.d(x)], 1))), c=same(), d=conv(3, 3, 1), fc=head(693)
+    ),
     "excite": lambda: Net(excite, c=same(), d=conv(8, 8, 1), fc=head(504)),
     "silu": lambda: Net(silu, c=same(), fc=head(504)),
     "softmax": lambda: Net(lambda m, x: torch.softmax(m.fc(flat(m.c(x))), 1), c=same(), fc=head(504)),
@@ -154,7 +162,11 @@ def calibrate(module: nn.Module, spec: InputSpec) -> tuple[Captured, dict[str, A
 
 
 def reference(
-    network: str | nn.Module, recipe: str, spec: InputSpec = SPEC, target: AbstractBackend | None = None, floats: tuple[str, ...] = ()
+    network: str | nn.Module,
+    recipe: str,
+    spec: InputSpec = SPEC,
+    target: AbstractBackend | None = None,
+    floats: tuple[str, ...] = (),
 ) -> Reference:
     """Of a network of NETS or any other, by `recipe`; the layers that match `floats` stay in float."""
     captured, seen = calibrated(network) if isinstance(network, str) else calibrate(network, spec)

@@ -62,14 +62,18 @@ def test_w8a8_without_a_delegate(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(*both(made, tmp_path, PLAIN, samples.images()))
 
 
-@pytest.mark.parametrize("name", ["depthwise", "depthwise, stride 2, multiplier", "grouped", "linear only", "silu", "cat"])
+@pytest.mark.parametrize(
+    "name", ["depthwise", "depthwise, stride 2, multiplier", "grouped", "linear only", "silu", "cat"]
+)
 @pytest.mark.parametrize("backend", [DEFAULT, PLAIN])
 def test_w4a8(name: str, backend: LiteRT, tmp_path: Path) -> None:
     made = samples.reference(name, "w4a8-all")
     np.testing.assert_array_equal(*both(made, tmp_path, backend, samples.images()))
 
 
-@pytest.mark.parametrize(("name", "recipe"), [("linear only", "w2a8-all"), ("linear only", "w2a16-all"), ("grouped", "w4a16-all")])
+@pytest.mark.parametrize(
+    ("name", "recipe"), [("linear only", "w2a8-all"), ("linear only", "w2a16-all"), ("grouped", "w4a16-all")]
+)
 def test_other_widths(name: str, recipe: str, tmp_path: Path) -> None:
     made = samples.reference(name, recipe)
     np.testing.assert_array_equal(*both(made, tmp_path, DEFAULT, samples.images()))
@@ -86,11 +90,22 @@ def test_other_widths(name: str, recipe: str, tmp_path: Path) -> None:
     recipe=st.sampled_from(["w8a8", "w8a16", "w4a8-all"]),
 )
 def test_any_convolution(
-    tmp_path: Path, channels: int, size: tuple[int, int], kernel: int, stride: int, padding: int, depthwise: bool, recipe: str
+    tmp_path: Path,
+    channels: int,
+    size: tuple[int, int],
+    kernel: int,
+    stride: int,
+    padding: int,
+    depthwise: bool,
+    recipe: str,
 ) -> None:
     torch.manual_seed(channels)
     options = {"stride": stride, "padding": min(padding, kernel // 2), "groups": channels if depthwise else 1}
-    parts = {"c": samples.conv(3, channels, 1), "d": samples.conv(channels, channels, kernel, **options), "fc": nn.Linear(channels, 4)}
+    parts = {
+        "c": samples.conv(3, channels, 1),
+        "d": samples.conv(channels, channels, kernel, **options),
+        "fc": nn.Linear(channels, 4),
+    }
     spec = InputSpec(3, *size)
     made = samples.reference(samples.Net(lambda m, x: m.fc(m.d(m.c(x)).mean((2, 3))), **parts), recipe, spec)
     np.testing.assert_array_equal(*both(made, tmp_path, DEFAULT, samples.images(spec)))

@@ -71,6 +71,8 @@ def metadata(reference: Reference) -> bytes:
         "mean": inputs.mean,
         "std": inputs.std,
         "shape": inputs.shape,
+        "resize": inputs.resize,
+        "interpolation": inputs.interpolation,
         "layout": "NHWC",
         "classes": reference.captured.classes,
         "recipe": reference.recipe,

@@ -200,7 +200,7 @@ class _Builder:
             _fold(self.layers.modules[last.layer], gain, shift)
             self.alias[node] = before
         else:
-            self._append(node, "conv2d", {"layer": self._per_channel_affine(node, gain, shift)})
+            self._append(node, "conv2d", {"layer": self._per_channel_affine(node, gain, shift), "depthwise": True})
 
     def _per_channel_affine(self, node: fx.Node, gain: torch.Tensor, shift: torch.Tensor) -> str:
         """A BatchNorm with no layer before it, as the 1x1 depthwise convolution it is."""

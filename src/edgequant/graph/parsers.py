@@ -71,7 +71,8 @@ def _conv2d(layers: Layers, node: fx.Node) -> Parsed:
     where = padding if isinstance(padding, str) else (pair(padding)[0], pair(padding)[1])
     channels, biased = kernel.shape[1] * groups, offset is not None
     conv = nn.Conv2d(channels, len(kernel), size, strides, where, dilations, groups, biased, device="meta")
-    return "conv2d", {"layer": layers.add(path(node) or node.name, with_weights(conv, kernel, offset))}
+    found = {"layer": layers.add(path(node) or node.name, with_weights(conv, kernel, offset))}
+    return "conv2d", found | ({"depthwise": True} if groups == channels > 1 else {})
 
 
 def _linear(layers: Layers, node: fx.Node) -> Parsed:

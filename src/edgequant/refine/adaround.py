@@ -17,7 +17,7 @@ from ..quantize.reference import Reference
 from ..quantize.simulate import dequantize_weight
 from .notes import noted
 from .rounding import Problem, Schedule, learn_rounding, output_error
-from .samples import draw
+from .samples import Samples, draw
 from .walk import Walk
 
 FEWEST = 8  # images: an eighth of them judges the result
@@ -96,7 +96,7 @@ class AdaRound(AbstractRefiner):
         learn, judge = samples.rows(slice(0, len(samples) - held_out)), samples.rows(slice(-held_out, None))
         problem, remark = self._problem(reference, step, old)
         with torch.enable_grad():
-            q = learn_rounding(problem, learn, self._schedule(), generator)
+            q = learn_rounding(problem, learn, self._schedule(learn), generator)
         new = WeightQ(q, problem.scale, old.bits)
         before, after = (output_error(problem, judge, dequantize_weight(w)) for w in (old, new))
         note = f"adaround: output error {before:.3g} -> {after:.3g}{remark}"
@@ -126,5 +126,7 @@ class AdaRound(AbstractRefiner):
                 return old.scale, " (on the given scale: a finer one leaves the bias no room)"
         return scale, ""
 
-    def _schedule(self) -> Schedule:
-        return Schedule(self.iterations, self.batch, self.lr, self.beta_start, self.beta_end, self.regularization)
+    def _schedule(self, samples: Samples) -> Schedule:
+        """A depthwise channel has nine unknowns or so: a quarter of the positions tells as much about them."""
+        batch = max(1, self.batch // 4) if samples.depthwise else self.batch
+        return Schedule(self.iterations, batch, self.lr, self.beta_start, self.beta_end, self.regularization)

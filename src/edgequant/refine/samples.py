@@ -42,7 +42,8 @@ class Samples:
         """The layer's outputs (S, O) with an (O, ...) weight, without bias."""
         if self.depthwise:
             taps = (x * w for x, w in zip(self.inputs, weight.flatten(1).T))  # one at a time: each stays in the cache
-            return functools.reduce(torch.add, taps)
+            outputs: torch.Tensor = functools.reduce(torch.add, taps)
+            return outputs
         groups, rows, width = self.inputs.shape
         split = weight.reshape(groups, -1, width)
         return torch.bmm(self.inputs, split.transpose(1, 2)).transpose(0, 1).reshape(rows, -1)

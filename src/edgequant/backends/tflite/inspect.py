@@ -39,7 +39,7 @@ def inspect(path: Path) -> dict[str, Any]:
     graph, names = model.subgraphs[0], sidecar(path)
     seen: set[int] = set()
     tensors = [_tensor(model, t, names.get(i, ""), seen) for i, t in enumerate(graph.tensors)]
-    codes = [OPERATORS.get(c.builtinCode, str(c.builtinCode)) for c in model.operatorCodes]
+    codes = [_operator(max(c.builtinCode, c.deprecatedBuiltinCode)) for c in model.operatorCodes]
     total = path.stat().st_size
     weights = sum(t["bytes"] for t in tensors if t["role"] == "weight")
     biases = sum(t["bytes"] for t in tensors if t["role"] == "bias")
@@ -56,6 +56,11 @@ def inspect(path: Path) -> dict[str, Any]:
         },
         "metadata": metadata(model),
     }
+
+
+def _operator(code: int) -> str:
+    """By name; files from before 2020 have the code in the deprecated field only."""
+    return OPERATORS.get(code, str(code))
 
 
 def sidecar(path: Path) -> dict[int, str]:

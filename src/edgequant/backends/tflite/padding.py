@@ -25,7 +25,7 @@ class Window:
         return self.before == 0 and self.after == 0
 
     def is_same(self) -> bool:
-        """SAME pads `total = (out - 1) * stride + kernel - size` with `total // 2` before, where out = ceil(size / stride).
+        """SAME makes out = ceil(size / stride), and pads (out - 1) * stride + kernel - size, half of it before.
 
         Pixels of `after` that no window reaches may differ.
         """

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,9 @@ class Session(AbstractSession):
         if len(inputs) != 1 or len(outputs) != 1:
             raise BadFile(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; one of each was expected.")
         self.source, self.sink = inputs[0], outputs[0]
-        self.channels_last = len(self.source["shape"]) == 4 and self.source["shape"][-1] in (1, 3, 4)
+        shape = self.source["shape"]
+        colours = (1, 3, 4)
+        self.channels_last = len(shape) == 4 and (shape[-1] in colours or shape[1] not in colours)
 
     @property
     def output_scale(self) -> float:
@@ -152,7 +155,8 @@ def _open(path: Path, threads: int, delegate: bool, preserve: bool) -> Any:
     if not path.is_file():
         raise BadFile(f"There is no file {path}. Give the path of a .tflite file.")
     try:
-        with _quiet():
+        with _quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that preserving tensors is experimental
             interpreter = Interpreter(
                 str(path),
                 num_threads=threads,

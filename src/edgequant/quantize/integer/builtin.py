@@ -66,7 +66,7 @@ def _depthwise(accumulator: torch.Tensor, multiplier: Multiplier) -> torch.Tenso
 
 
 def _by_blocks(width: int, x: torch.Tensor, multiplier: Multiplier) -> torch.Tensor:
-    """Kernels that take `width` channels at a time round those upwards; the channels left over, away from zero."""
+    """Kernels that take `width` channels at a time send the ties of those upwards, of the channels left over away from zero."""
     whole = torch.arange(x.shape[1], device=x.device).view(1, -1, 1, 1) < x.shape[1] // width * width
     return torch.where(whole, ruy_rounding(x, multiplier), double_rounding(x, multiplier))
 

@@ -97,6 +97,8 @@ class IntegerExecutor(nn.Module):
         x, layer = x.to(product.weight.dtype), product.layer
         if isinstance(layer, nn.Linear):
             return F.linear(x, product.weight, product.bias)
+        if x.dtype == torch.float64:
+            x = x.contiguous()  # torch has no channels-last kernels for it
         return layer._conv_forward(x, product.weight, product.bias)  # padding modes as the layer has them
 
 

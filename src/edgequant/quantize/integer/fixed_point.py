@@ -40,17 +40,13 @@ def quantize_multiplier(real: Array) -> Multiplier:
 
 def double_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
     """MultiplyByQuantizedMultiplier for int32: SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT."""
-    zero = torch.zeros_like(m.shift)
-    high = _doubling_high_mul(x << torch.maximum(m.shift, zero), m.q)
-    return _divide_by_power_of_two(high, torch.maximum(-m.shift, zero))
+    return _divide_by_power_of_two(_doubling_high_mul(x, m), torch.clamp(-m.shift, min=0))
 
 
 def ruy_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
-    """ruy's x86 kernels (ruy/kernel_avx512.cc): rounds twice too, but ties go upwards."""
-    zero = torch.zeros_like(m.shift)
-    high = ((x << torch.maximum(m.shift, zero)) * m.q + (1 << 30)) >> 31
-    right = torch.maximum(-m.shift, zero)
-    return (high + ((1 << right) >> 1)) >> right
+    """ruy's x86 kernels (ruy/kernel_avx512.cc): rounds twice too, but ties of the second go upwards."""
+    right = torch.clamp(-m.shift, min=0)
+    return (_doubling_high_mul(x, m) + ((1 << right) >> 1)) >> right
 
 
 def single_rounding(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
@@ -70,11 +66,9 @@ def reduced_multiplier(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
     return (x * reduced + (1 << (total - 1))) >> total
 
 
-def _doubling_high_mul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """SaturatingRoundingDoublingHighMul: `a * b / 2^31`, ties away from zero."""
-    product = a * b
-    nudged = product + torch.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    return torch.div(nudged, 1 << 31, rounding_mode="trunc")
+def _doubling_high_mul(x: torch.Tensor, m: Multiplier) -> torch.Tensor:
+    """SaturatingRoundingDoublingHighMul after the left shift: `x * q / 2^31`, ties upwards."""
+    return ((x << torch.clamp(m.shift, min=0)) * m.q + (1 << 30)) >> 31
 
 
 def _divide_by_power_of_two(x: torch.Tensor, exponent: torch.Tensor) -> torch.Tensor:
