@@ -187,7 +187,6 @@ def refused(error: type[EdgequantError], message: str, out: Path, *words: Any, *
 @pytest.mark.parametrize(
     ("recipe", "target", "message"),
     [
-        ("w4a16-all", "litert", "no kernel for 4-bit weights with 16-bit activations"),
         ("w3a8-all", "litert", "no 3-bit weights"),
         ("w8a6-all", "litert", "6-bit activations"),
         ("dynamic-w8", "simulation", "cannot run dynamic-w8"),

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgequant.backends.litert import LiteRT
-from edgequant.backends.tflite.emit import EMIT, pack
 from edgequant.backends.tflite.inspect import read_model
+from edgequant.backends.tflite.layout import pack
+from edgequant.backends.tflite.operators import EMIT
 from edgequant.backends.tflite.session import Session
 from edgequant.core.errors import BadFile, Unsupported
 from edgequant.graph.ops import OPS

@@ -19,8 +19,8 @@ from edgequant.quantize.reference import Reference
 
 # Those that another kernel runs once nothing is delegated, or that it runs in several ways.
 OWN_KERNELS = (
-    "stride 2, flatten", "mean", "mean, kept dimensions", "linear only", "depthwise", "grouped", "pad operator", "max pool",
-    "add, relu6", "mul", "cat", "excite", "softmax",
+    "stride 2, flatten", "mean", "mean, kept dimensions", "linear only", "depthwise", "grouped", "pad operator",
+    "max pool", "add, relu6", "mul", "cat", "excite", "softmax",
 )  # fmt: skip
 DEFAULT, PLAIN = LiteRT(), LiteRT(delegate=False)
 

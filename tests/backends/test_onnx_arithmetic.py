@@ -29,7 +29,7 @@ def test_w8a8(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["depthwise", "grouped", "linear only", "add, relu6", "average pool, same"])
 def test_w4a8_whose_products_run_in_float(name: str, tmp_path: Path) -> None:
-    """ONNX Runtime dequantizes 4-bit weights, so sums are rounded in an order of its own: a step at most, and seldom."""
+    """ONNX Runtime dequantizes 4-bit weights, and float sums depend on their order: a step apart at most, seldom."""
     file, executor = both(name, "w4a8-all", tmp_path)
     apart = np.abs(file.astype(int) - executor)
     assert apart.max() <= 1

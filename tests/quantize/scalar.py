@@ -66,7 +66,7 @@ def fixed(real: float, bits: int = 31) -> tuple[int, int]:
 
 
 def twice_rounded(x: int, real: float, last: str) -> int:
-    """A 32-bit fixed-point product: the high half of `x * q * 2`, then the rest of the shift; `last` says how ties go there."""
+    """A 32-bit fixed-point product: the high half of `x * q * 2`, then the rest of the shift, where ties go `last`."""
     return twice_rounded_by(x, *fixed(real), last)
 
 

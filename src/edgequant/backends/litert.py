@@ -46,7 +46,7 @@ class LiteRT(AbstractBackend):
         path.with_suffix(".names.json").write_text(json.dumps(names))
         return write_artifact(path, data)
 
-    def arithmetic(self, reference: Reference, path: Path) -> Pick:
+    def arithmetic(self, reference: Reference, path: Path) -> Pick:  # noqa: ARG002
         """What XNNPACK took of this very file, and the builtin kernels for the rest."""
         from ..quantize.integer.pick import arithmetic_for
         from .tflite.session import Session

@@ -64,7 +64,8 @@ class Session(AbstractSession):
         if not scale:
             return images.astype(kind)
         limits = np.iinfo(kind)
-        return np.clip(np.rint(images / np.float32(scale)) + zero_point, limits.min, limits.max).astype(kind)
+        steps: Array = np.rint(images / np.float32(scale)) + zero_point
+        return np.clip(steps, limits.min, limits.max).astype(kind)
 
     def prepare(self, inputs: Array) -> None:
         self.interpreter.set_tensor(self.source["index"], self.encode(inputs))

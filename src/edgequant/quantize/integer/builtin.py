@@ -66,14 +66,14 @@ def _depthwise(accumulator: torch.Tensor, multiplier: Multiplier) -> torch.Tenso
 
 
 def _by_blocks(width: int, x: torch.Tensor, multiplier: Multiplier) -> torch.Tensor:
-    """Kernels that take `width` channels at a time send the ties of those upwards, of the channels left over away from zero."""
+    """Kernels that take `width` channels at a time send their ties upwards, and those of the rest away from zero."""
     whole = torch.arange(x.shape[1], device=x.device).view(1, -1, 1, 1) < x.shape[1] // width * width
     return torch.where(whole, ruy_rounding(x, multiplier), double_rounding(x, multiplier))
 
 
 def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
     """AffineQuantize (reference/quantize.h): division, ties away from zero."""
-    return round_away(value / f32(out.scale)).float()
+    return round_away(value / float(f32(out.scale))).float()
 
 
 def bounds(step: Step, out: QParams, activation: str | None = None) -> tuple[int, int]:
@@ -86,12 +86,15 @@ def bounds(step: Step, out: QParams, activation: str | None = None) -> tuple[int
 
 
 def add(o: Operands) -> torch.Tensor:
-    """AddElementwise (integer_ops/add.h): both inputs to twice the larger scale, the sum to the output's."""
-    left = 15 if o.out.bits > 8 else 20
+    """AddElementwise (integer_ops/add.h): both inputs to twice the larger scale, the sum to the output's.
+
+    Its int16 form (AVX2) rounds the inputs once.
+    """
+    left, rescale = (15, single_rounding) if o.out.bits > 8 else (20, double_rounding)
     scales = [float(f32(p.scale)) for p in o.params]
     twice = 2 * max(scales)
     scaled = [
-        double_rounding(v.to(torch.int64) << left, quantize_multiplier(np.asarray(s / twice)))
+        rescale(v.to(torch.int64) << left, quantize_multiplier(np.asarray(s / twice)))
         for v, s in zip(o.values, scales)
     ]
     multiplier = quantize_multiplier(np.asarray(twice / (float(1 << left) * float(f32(o.out.scale)))))

@@ -45,7 +45,7 @@ def expf(x: float) -> np.float32:
 
 @functools.cache
 def _sigmoid_table() -> torch.Tensor:
-    """sigmoid_table_uint16 (kernels/internal/common.h): 65536 * sigmoid(i / 24), moved up to halve the chords' error."""
+    """sigmoid_table_uint16 (kernels/internal/common.h): 65536 sigmoid(i / 24), moved up to halve the chords' error."""
 
     def exact(i: float) -> float:
         return 65536 / (1 + math.exp(-i / 24))

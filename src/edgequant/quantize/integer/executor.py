@@ -99,7 +99,7 @@ class IntegerExecutor(nn.Module):
             return F.linear(x, product.weight, product.bias)
         if x.dtype == torch.float64:
             x = x.contiguous()  # torch has no channels-last kernels for it
-        return layer._conv_forward(x, product.weight, product.bias)  # padding modes as the layer has them
+        return layer._conv_forward(x, product.weight, product.bias)  # type: ignore[no-any-return]
 
 
 def furthest(weight: torch.Tensor, bias: torch.Tensor, source: QParams) -> float:
@@ -138,7 +138,7 @@ class _Values:
             self.r[name] = value
         if name in self.known:
             p = self.known[name]
-            steps = torch.round(value / np.float32(p.scale)) if first else self._to_grid(name)(value, p)
+            steps = torch.round(value / float(np.float32(p.scale))) if first else self._to_grid(name)(value, p)
             self.q[name] = torch.clamp(steps + p.zero_point, p.low, p.high) - p.zero_point
 
     def _to_grid(self, name: str) -> Callable[[torch.Tensor, QParams], torch.Tensor]:

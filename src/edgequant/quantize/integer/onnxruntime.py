@@ -24,20 +24,21 @@ OFFSET = 128  # from the reference's int8 to the file's uint8
 
 def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
     """MlasQuantizeLinear: division, ties to even."""
-    return torch.round(value / f32(out.scale))
+    return torch.round(value / float(f32(out.scale)))
 
 
 def add(o: Operands) -> torch.Tensor:
-    """MlasQLinearAdd: `rint(fma(b, sb/sc, fma(a, sa/sc, zc - (sa/sc * za + sb/sc * zb))))` of uint8 a and b."""
+    """MlasQLinearAdd of uint8: `rint(fma(a, ra, fma(b, rb, zc - fma(za, ra, rb * zb))))`, ra = sa / sc, rb = sb / sc."""
     (ra, rb), (za, zb) = _ratios(o), [p.zero_point + OFFSET for p in o.params]
     zc = o.out.zero_point + OFFSET
-    fixed = f32(zc) - f32(f32(ra * f32(za)) + f32(rb * f32(zb)))
-    a, b = ((v + z).double() for v, z in zip(o.values, (za, zb)))
-    partial = (
-        a * float(ra) + float(fixed)
-    ).float()  # float64 holds the exact sum: one rounding, as a fused multiply-add
-    total = (b * float(rb) + partial.double()).float()
+    fixed = f32(zc) - f32(float(ra) * za + float(rb * f32(zb)))
+    total = _fma(o.values[0] + za, ra, _fma(o.values[1] + zb, rb, torch.tensor(fixed)))
     return (torch.round(total) - zc).clamp_(*limits(o.step, o.out))
+
+
+def _fma(x: torch.Tensor, factor: np.float32, term: torch.Tensor) -> torch.Tensor:
+    """Fused multiply-add: float64 holds the exact sum, so that it is rounded once."""
+    return (x.double() * float(factor) + term.double()).float()
 
 
 def _ratios(o: Operands) -> list[np.float32]:
@@ -48,21 +49,21 @@ def mul(o: Operands) -> torch.Tensor:
     """MlasQLinearMul: `rint(fma(a * b, sa * sb / sc, zc))` of centred a and b."""
     ratio = f32(f32(o.params[0].scale) * f32(o.params[1].scale)) / f32(o.out.scale)
     zc = o.out.zero_point + OFFSET
-    total = ((o.values[0] * o.values[1]).double() * float(ratio) + zc).float()
+    total = _fma(o.values[0] * o.values[1], ratio, torch.tensor(float(zc)))
     return (torch.round(total) - zc).clamp_(*limits(o.step, o.out))
 
 
 def avg_pool2d(o: Operands) -> torch.Tensor:
     """QLinearAveragePool: dequantized, averaged in float32; the zero point is added before rounding."""
     a, zc = o.step.attrs, o.out.zero_point + OFFSET
-    real = o.values[0] * f32(o.params[0].scale)
+    real = o.values[0] * float(f32(o.params[0].scale))
     pooled = F.avg_pool2d(real, a["kernel"], a["stride"], a["padding"], count_include_pad=False)
-    return (torch.round(pooled / f32(o.out.scale) + zc) - zc).clamp_(*limits(o.step, o.out))
+    return (torch.round(pooled / float(f32(o.out.scale)) + zc) - zc).clamp_(*limits(o.step, o.out))
 
 
 def relu(o: Operands) -> torch.Tensor:
     """DequantizeLinear, Relu or Clip, QuantizeLinear."""
-    real = o.values[0] * f32(o.params[0].scale)
+    real = o.values[0] * float(f32(o.params[0].scale))
     bounded = torch.clamp(real, 0, 6 if o.step.kind == "relu6" else math.inf)
     return to_grid(bounded, o.out).clamp_(*limits(o.step, o.out))
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ...core.records import QParams
 from . import builtin
 from .arithmetic import Arithmetic, Operands, Product, limits
-from .builtin_tables import look_up
+from .builtin_tables import look_up, softmax
 
 f32 = np.float32
 
@@ -24,7 +24,7 @@ def requantize(accumulator: torch.Tensor, product: Product, out: QParams) -> tor
 
     m[c] = float32(float32(s_in * s_w[c]) / s_out).
     """
-    multiplier = (torch.tensor(f32(product.source.scale)) * product.scale / f32(out.scale)).float()
+    multiplier = product.scale * float(f32(product.source.scale)) / float(f32(out.scale))
     shaped = multiplier.view(1, -1, *[1] * (accumulator.dim() - 2))
     low, high = limits(product.step, out)
     return accumulator.float().mul_(shaped).clamp_(low, high).round_()
@@ -101,6 +101,6 @@ XNNPACK_OPS = {
     "relu6": builtin.relu,
     "reshape": reshape,
     "sigmoid": sigmoid,
-    "softmax": builtin.softmax,
+    "softmax": softmax,
 }
 XNNPACK = Arithmetic("xnnpack", requantize, to_grid, XNNPACK_OPS)

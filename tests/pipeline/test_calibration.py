@@ -1,0 +1,84 @@
+"""Statistics are collected once for a network, and come back as they were."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgequant.calibrate.collect import collect
+from edgequant.calibrate.minmax import MinMaxObserver
+from edgequant.catalog import CALIBRATORS
+from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver
+from edgequant.core.progress import Silent
+from edgequant.core.rundir import RunFolder
+from edgequant.data.splits import Subset
+from edgequant.pipeline import calibration
+from edgequant.pipeline.calibration import observable, statistics
+from edgequant.pipeline.network import Prepared, prepare
+from edgequant.refine.equalize import Equalize
+from edgequant.study import Calibration, NetworkSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Forgetful(AbstractCalibrator):
+    """A user's own, which cannot restore what its observers saw."""
+
+    def observer(self) -> AbstractObserver:
+        return MinMaxObserver()
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    with RunFolder(tmp_path / "run") as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    with RunFolder(tmp_path_factory.mktemp("network")) as run:
+        return prepare(NetworkSpec("micro_cnn", "digits", weights="random"), 0, run, Silent())
+
+
+def images(network: Prepared) -> Subset:
+    return Subset(network.splits.train, np.arange(120))
+
+
+def seen(network: Prepared, run: RunFolder, method: str, captured=None, refine=()):
+    ticks: list[int] = []
+    given = captured or network.captured
+    asked = Calibration(method, 120)
+    found, seconds = statistics(network, given, refine, asked, images(network), run, lambda n, _: ticks.append(n))
+    assert seconds > 0 and set(found) == set(observable(given.program))
+    return found, ticks
+
+
+@pytest.mark.parametrize("method", ["minmax", "moving_average", "percentile:q=99.9", "mse", "entropy"])
+def test_the_second_time_nothing_runs_and_every_range_is_the_same(method: str, network: Prepared, folder: RunFolder):
+    first, ran = seen(network, folder, method)
+    again, rested = seen(network, folder, method)
+    assert ran == [50, 100, 120] and rested == []
+    batches = (batch for batch, _ in images(network).batches(calibration.BATCH))
+    plain = collect(network.captured, batches, CALIBRATORS.build(method), observable(network.captured.program))
+    for name, observer in plain.items():
+        for bits, symmetric in ((4, False), (8, False), (16, True)):
+            wanted = observer.range(bits, symmetric)
+            assert first[name].range(bits, symmetric) == again[name].range(bits, symmetric) == wanted
+
+
+def test_a_calibrator_that_cannot_restore_runs_each_time(network: Prepared, folder: RunFolder):
+    method = f"{__name__}.Forgetful"
+    assert [seen(network, folder, method)[1] for _ in range(2)] == [[50, 100, 120]] * 2
+    assert not list(folder.steps.iterdir())
+
+
+def test_what_changes_the_network_before_calibration_has_statistics_of_its_own(network: Prepared, folder: RunFolder):
+    seen(network, folder, "minmax")
+    equal = Equalize().network(network.captured)
+    assert equal is not network.captured
+    _, ran = seen(network, folder, "minmax", equal, ["equalize"])
+    assert ran and len(list(folder.steps.iterdir())) == 2
+    _, rested = seen(network, folder, "minmax", network.captured, ["adaround"])
+    assert rested == [], "what corrects the reference afterwards sees the same tensors"
