@@ -140,8 +140,13 @@ def pairs(operands: list[torch.Tensor]) -> list[tuple[int, int]]:
 def add(a: int, b: int, scales: list[float], out: float, bits: int) -> int:
     """Jacob et al., appendix A.2, with the shift of the TensorFlow Lite kernel."""
     left, twice = (15 if bits == 16 else 20), 2 * max(scales)
+
     def scaled(v: int, s: float) -> int:
-        return scalar.once_rounded(v << left, s / twice) if bits == 16 else scalar.twice_rounded(v << left, s / twice, "away")
+        return (
+            scalar.once_rounded(v << left, s / twice)
+            if bits == 16
+            else scalar.twice_rounded(v << left, s / twice, "away")
+        )
 
     parts = [scaled(v, s) for v, s in zip((a, b), scales)]
     return scalar.twice_rounded(sum(parts), twice / (2**left * out), "away")

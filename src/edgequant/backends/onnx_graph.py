@@ -15,10 +15,11 @@ from ..core.interfaces import Array
 
 OPSET = 21  # the first with 4-bit constants
 IR_VERSION = 10  # what opset 21 asks for; ONNX Runtime reads it from 1.20 on
-FLOAT, FLOAT16, UINT8, INT4 = (
+FLOAT, FLOAT16, UINT8, INT8, INT4 = (
     onnx.TensorProto.FLOAT,
     onnx.TensorProto.FLOAT16,
     onnx.TensorProto.UINT8,
+    onnx.TensorProto.INT8,
     onnx.TensorProto.INT4,
 )
 

@@ -31,7 +31,7 @@ from ..quantize.reference import Reference
 from . import onnx_graph
 from .onnx_dynamic import DynamicLayers
 from .onnx_emit import EMIT, pad_sides
-from .onnx_graph import FLOAT, FLOAT16, UINT8, OnnxGraph, to_numpy
+from .onnx_graph import FLOAT, FLOAT16, INT8, UINT8, OnnxGraph, to_numpy
 from .onnx_rewrite import rewrite
 
 OFFSET = 128  # from the reference's int8 to the file's uint8
@@ -163,11 +163,18 @@ class Lowering:
     def _dequantized_weight(self, step: Step, weight: WeightQ) -> str:
         name, scale = f"{step.layer}.w", to_numpy(weight.scale)
         values = to_numpy(weight.q).astype(np.int8)
-        stored = self.graph.constant_int4(values, name) if weight.bits == 4 else self.graph.constant(values, name)
+        stored = self._as_int8(values, name) if weight.bits == 4 else self.graph.constant(values, name)
         # ONNX Runtime makes QGemm only of a weight that states its zero point; QLinearConv of any
-        stated = step.kind == "linear" and weight.bits == 8
+        stated = step.kind == "linear"
         zero_point = [self.graph.constant(np.zeros(scale.shape if scale.size > 1 else (), np.int8))] if stated else []
         return self._dequantize(stored, scale, f"{name}/dq", zero_point)
+
+    def _as_int8(self, values: Array, name: str) -> str:
+        """4-bit integers as the int8 that the integer kernels take; the runtime widens them once, when it loads the file.
+
+        Dequantized as they are, they would make every convolution a float one: ten times slower, and inexact.
+        """
+        return self.graph.node("Cast", [self.graph.constant_int4(values, name)], f"{name}/8", to=INT8)
 
     def _bias(self, step: Step, bias: torch.Tensor) -> str:
         if not self.reference.runs_in_integers(step, step.inputs):

@@ -135,7 +135,7 @@ def _fits(v: dict[str, Any], variants: list[dict[str, Any]], max_drop: float) ->
         return False
     lost = 100 * (base["validation_top1"] - v["validation_top1"])
     kept = v["parity"] is None or v["parity"]["gate"] == "passed"
-    return lost <= max_drop and kept and v["bytes"] < base["bytes"]
+    return bool(lost <= max_drop and kept and v["bytes"] < base["bytes"])
 
 
 def _slower(v: dict[str, Any], variants: list[dict[str, Any]]) -> bool:

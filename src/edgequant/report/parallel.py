@@ -14,7 +14,7 @@ from .scales import Axis
 BITS = ("ActBits", "WeightBits")
 AXES = (*BITS, "CompressionRatio", "ModelSizeMB", "QuantAcc")
 HEIGHT = 340
-NAMES = {"labelFontWeight": 600, "labelAngle": 0, "labelAlign": "center", "labelPadding": 18}
+NAMES: dict[str, Any] = {"labelFontWeight": 600, "labelAngle": 0, "labelAlign": "center", "labelPadding": 18}
 TOOLTIPS = {
     "id": "Variant",
     "WeightBits": "Weight bits",
@@ -77,7 +77,8 @@ def _colour(accuracies: Sequence[float]) -> alt.Color:
 
 
 def _uprights(x: alt.X) -> alt.Chart:
-    return _chart([{"axis": name} for name in AXES]).mark_rule(color="#9aa5b1", strokeWidth=1.2).encode(x=x)
+    drawn: alt.Chart = _chart([{"axis": name} for name in AXES]).mark_rule(color="#9aa5b1", strokeWidth=1.2).encode(x=x)
+    return drawn
 
 
 def _labels(lines: Sequence[dict[str, Any]], axes: dict[str, Axis], x: alt.X, y: alt.Y) -> list[alt.Chart]:

@@ -94,8 +94,7 @@ def add(o: Operands) -> torch.Tensor:
     scales = [float(f32(p.scale)) for p in o.params]
     twice = 2 * max(scales)
     scaled = [
-        rescale(v.to(torch.int64) << left, quantize_multiplier(np.asarray(s / twice)))
-        for v, s in zip(o.values, scales)
+        rescale(v.to(torch.int64) << left, quantize_multiplier(np.asarray(s / twice))) for v, s in zip(o.values, scales)
     ]
     multiplier = quantize_multiplier(np.asarray(twice / (float(1 << left) * float(f32(o.out.scale)))))
     return double_rounding(scaled[0] + scaled[1], multiplier).clamp_(*bounds(o.step, o.out)).float()

@@ -46,10 +46,10 @@ def _ratios(o: Operands) -> list[np.float32]:
 
 
 def mul(o: Operands) -> torch.Tensor:
-    """MlasQLinearMul: `rint(fma(a * b, sa * sb / sc, zc))` of centred a and b."""
+    """MlasQLinearMul: `rint(a * b * (sa * sb / sc) + zc)` of centred a and b."""
     ratio = f32(f32(o.params[0].scale) * f32(o.params[1].scale)) / f32(o.out.scale)
     zc = o.out.zero_point + OFFSET
-    total = _fma(o.values[0] * o.values[1], ratio, torch.tensor(float(zc)))
+    total = o.values[0] * o.values[1] * float(ratio) + zc
     return (torch.round(total) - zc).clamp_(*limits(o.step, o.out))
 
 
