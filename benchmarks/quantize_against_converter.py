@@ -69,7 +69,8 @@ def main() -> None:
     total = sum(stages.values())
     print("edgequant: " + ", ".join(f"{k} {v:.1f} s" for k, v in stages.items()) + f"; in all {total:.1f} s")
     print(f"litert_torch.convert, float only: {bare:.1f} s")
-    print(f"ratio {total / bare:.2f} (at most 5), without calibration {(total - stages['calibrate']) / bare:.2f} (at most 3)")
+    rest = total - stages["calibrate"]
+    print(f"ratio {total / bare:.2f} (at most 5), without calibration {rest / bare:.2f} (at most 3)")
 
 
 if __name__ == "__main__":

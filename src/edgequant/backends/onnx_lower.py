@@ -170,7 +170,7 @@ class Lowering:
         return self._dequantize(stored, scale, f"{name}/dq", zero_point)
 
     def _as_int8(self, values: Array, name: str) -> str:
-        """4-bit integers as the int8 that the integer kernels take; the runtime widens them once, when it loads the file.
+        """4-bit integers as the int8 that the integer kernels take; the runtime widens them once, at load.
 
         Dequantized as they are, they would make every convolution a float one: ten times slower, and inexact.
         """

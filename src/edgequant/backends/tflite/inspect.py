@@ -60,7 +60,7 @@ def inspect(path: Path) -> dict[str, Any]:
 
 def _operator(code: int) -> str:
     """By name; files from before 2020 have the code in the deprecated field only."""
-    return OPERATORS.get(code, str(code))
+    return str(OPERATORS.get(code, code))
 
 
 def sidecar(path: Path) -> dict[int, str]:

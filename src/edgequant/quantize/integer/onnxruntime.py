@@ -28,7 +28,7 @@ def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
 
 
 def add(o: Operands) -> torch.Tensor:
-    """MlasQLinearAdd of uint8: `rint(fma(a, ra, fma(b, rb, zc - fma(za, ra, rb * zb))))`, ra = sa / sc, rb = sb / sc."""
+    """MlasQLinearAdd of uint8: `rint(fma(a, ra, fma(b, rb, zc - fma(za, ra, rb * zb))))`, r the scale over sc."""
     (ra, rb), (za, zb) = _ratios(o), [p.zero_point + OFFSET for p in o.params]
     zc = o.out.zero_point + OFFSET
     fixed = f32(zc) - f32(float(ra) * za + float(rb * f32(zb)))
