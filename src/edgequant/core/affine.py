@@ -28,7 +28,7 @@ def choose_qparams(low: float, high: float, bits: int, symmetric: bool) -> QPara
     if symmetric:
         top = 2 ** (bits - 1) - 1
         return QParams(_float32(max(-low, high) / top), 0, bits)
-    bottom, top = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    bottom, top = QParams(1.0, 0, bits).low, 2 ** (bits - 1) - 1
     scale = _float32((high - low) / (top - bottom))
     return QParams(scale, int(np.clip(round(bottom - low / scale), bottom, top)), bits)
 
