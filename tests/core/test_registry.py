@@ -10,23 +10,27 @@ from typing import Any, final
 import pytest
 
 from edgequant.core.errors import BadOption, UnknownName
-from edgequant.core.interfaces import AbstractCalibrator
+from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver
 from edgequant.core.registry import Registry, parse, unknown
 
 
 @final
 @dataclass(frozen=True)
-class Toy:
+class Toy(AbstractCalibrator):
     path: str = ""
     width: float = 1.0
     depth: int | None = None
     deep: bool = False
 
+    def observer(self) -> AbstractObserver:
+        raise NotImplementedError
+
 
 @final
 @dataclass(frozen=True)
-class Plain:
-    pass
+class Plain(AbstractCalibrator):
+    def observer(self) -> AbstractObserver:
+        raise NotImplementedError
 
 
 TOYS: Registry[Any] = Registry(
@@ -138,3 +142,9 @@ def test_parse(text: str, kind: Any, expected: Any) -> None:
 def test_the_catalog_imports_no_component() -> None:
     code = "import sys, edgequant.catalog; sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'onnxruntime')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["math.pi", "os.path", "builtins.dict"])
+def test_what_is_no_component_is_refused(name: str) -> None:
+    with pytest.raises(UnknownName, match="is no toy"):
+        TOYS.get(name)

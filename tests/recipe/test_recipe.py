@@ -143,6 +143,10 @@ def test_a_file_has_a_name_a_base_and_a_reason_by_default(tmp_path: Path) -> Non
         ("[[rules]]\nwhere = 'a'\nbits = 4", "unknown keys .*bits.*Known: .*weight_bits"),
         ("[[rules]]\nwhere = 'a'\nweight_bits = 1", "1-bit weights"),
         ("[[rules]]\nwhere = 'a'\nactivation_bits = 32", "32-bit activations"),
+        ("[[rules]]\nwhere = 5", "where .*str"),
+        ("[[rules]]\nwhere = 'a'\nper_channel = 'no'", "per_channel .*bool"),
+        ("[[rules]]\nwhere = 'a'\nweight_bits = 8.0", "weight_bits .*int"),
+        ("[[rules]]\nwhere = 'a'\nfloat = 'yes'", "float .*bool"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused(text: str, message: str, tmp_path: Path) -> None:

@@ -6,14 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ..core.errors import Unsupported
 from ..core.files import write_artifact
 from ..core.interfaces import AbstractBackend, AbstractSession
 from ..core.records import Artifact, Capability
-from ..quantize.integer.arithmetic import Pick
-from ..quantize.reference import Reference
+
+if TYPE_CHECKING:
+    from ..quantize.integer.arithmetic import Pick
+    from ..quantize.reference import Reference
 
 METADATA = "edgequant"  # the name of the metadata entry that holds mean, std, classes and the recipe
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from ..core.records import RecipeKind, Scheme
 from ..core.registry import unknown
 
 NAMES = ("float32", "float16", "dynamic-w8", "w8", "w8a8", "w8a16", "w4", "w4a8", "w4a16")
+OPTIONS = {
+    "weight_bits": int, "activation_bits": int, "per_channel": bool, "symmetric_activations": bool, "reason": str,
+}  # fmt: skip
 WEIGHT_BITS, ACTIVATION_BITS = range(2, 9), range(2, 17)
 
 
@@ -101,14 +104,14 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _rule(table: Any, path: Path) -> Rule:
-    known = {f.name for f in fields(Scheme)}
     if not isinstance(table, dict) or "where" not in table:
         raise BadOption(f"A rule in {path} has no 'where'. Write where = \"features.1.*\".")
+    for key, kind in {"where": str, "float": bool, **OPTIONS}.items():
+        if key in table and type(table[key]) is not kind:
+            raise BadOption(f"{key} of a rule in {path} must be {kind.__name__}. Got {table[key]!r}.")
     options = {k: v for k, v in table.items() if k not in ("where", "float")}
-    if set(options) - known:
-        raise BadOption(
-            f"A rule in {path} has unknown keys {sorted(set(options) - known)}. Known: {sorted(known)}, float."
-        )
+    if unknown_keys := sorted(set(options) - set(OPTIONS)):
+        raise BadOption(f"A rule in {path} has unknown keys {unknown_keys}. Known: {sorted(OPTIONS)}, float.")
     if table.get("float"):
         return Rule(table["where"], Scheme(None, None, reason=options.get("reason") or "the recipe leaves it in float"))
     _check_bits(str(path), options.get("weight_bits"), options.get("activation_bits"))
