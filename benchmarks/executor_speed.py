@@ -27,9 +27,9 @@ from edgequant.core.interfaces import Array
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture import capture
 from edgequant.models.weights import load_weights
-from edgequant.quantize.build import build, observed_tensors
-from edgequant.quantize.reference import Reference
-from edgequant.quantize.simulate import BATCH, simulator
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulate import BATCH, simulator
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

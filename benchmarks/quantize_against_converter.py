@@ -20,8 +20,8 @@ from edgequant.calibrate.minmax import MinMax
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture import capture
 from edgequant.models.mobilenet_v2 import MobileNetV2
-from edgequant.quantize.build import build, observed_tensors
-from edgequant.quantize.integer.executor import IntegerExecutor
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.integer.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -260,12 +259,6 @@ def test_a_study_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="names no network"):
         edgequant.run(Study("mine"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_the_function_is_not_hidden_by_the_sub_package_of_its_name(python: Callable[..., str]) -> None:
-    code = "import edgequant; first = edgequant.quantize; import edgequant.quantize.build; print(first, {})"
-    shown = python(code.format("edgequant.quantize"))
-    assert shown.count("<function quantize at ") == 2 and "module" not in shown
 
 
 def test_what_is_public_is_pinned() -> None:

@@ -17,10 +17,10 @@ from edgequant.backends.tflite.emit import EMIT as TFLITE
 from edgequant.core import interfaces
 from edgequant.core.registry import Registry
 from edgequant.graph.ops import OPS
-from edgequant.quantize.integer.builtin import BUILTIN
-from edgequant.quantize.integer.onnxruntime import ONNXRUNTIME
-from edgequant.quantize.integer.wide import WIDE
-from edgequant.quantize.integer.xnnpack import XNNPACK
+from edgequant.quantization.integer.builtin import BUILTIN
+from edgequant.quantization.integer.onnxruntime import ONNXRUNTIME
+from edgequant.quantization.integer.wide import WIDE
+from edgequant.quantization.integer.xnnpack import XNNPACK
 
 EVERY = [pytest.param(registry, name, id=f"{registry.noun}-{name}") for registry in catalog.ALL for name in registry]
 ARITHMETICS = {a.name: a for a in (XNNPACK, BUILTIN, ONNXRUNTIME, WIDE)}

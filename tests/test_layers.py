@@ -11,7 +11,7 @@ import pytest
 import edgequant
 
 ORDER = (
-    "core", "data", "models", "train", "graph", "recipe", "calibrate", "quantize", "refine", "search", "backends",
+    "core", "data", "models", "train", "graph", "recipe", "calibrate", "quantization", "refine", "search", "backends",
     "measure", "devices", "study", "studies", "report", "catalog", "pipeline", "console", "api", "__init__", "cli",
     "__main__",
 )  # fmt: skip

@@ -340,7 +340,4 @@ def train(
         ]
 
 
-# Importing the sub-package `quantize`, as this module did, bound its name in the package: the function takes it back.
-setattr(sys.modules[__package__ or "edgequant"], "quantize", quantize)  # noqa: B010 - mypy knows the sub-package
-
 __all__ = ["Array", "Asked", "Result", "quantize", "report", "run", "sweep", "train"]

@@ -21,8 +21,8 @@ from edgequant.core.preprocess import normalise
 from edgequant.core.records import InputSpec, Scheme
 from edgequant.graph.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.quantize.build import build, observed_tensors
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.reference import Reference
 from edgequant.recipe.recipe import Rule, parse_recipe
 from edgequant.recipe.resolve import resolve
 

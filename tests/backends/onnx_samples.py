@@ -13,7 +13,7 @@ from edgequant.core.records import InputSpec, QParams, RecipeKind, WeightQ
 from edgequant.graph.capture import capture
 from edgequant.graph.ops import OPS
 from edgequant.graph.program import Captured, Program
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.reference import Reference
 
 SPEC = InputSpec(3, 16, 16)
 CLASSES = tuple("abcde")

@@ -20,7 +20,7 @@ from edgequant.backends.tflite.operators import EMIT
 from edgequant.backends.tflite.session import Session
 from edgequant.core.errors import BadFile, Unsupported
 from edgequant.graph.ops import OPS
-from edgequant.quantize.simulate import with_stored_weights
+from edgequant.quantization.simulate import with_stored_weights
 
 BACKEND = LiteRT()
 

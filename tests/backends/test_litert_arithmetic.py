@@ -14,8 +14,8 @@ from torch import nn
 
 from edgequant.backends.litert import LiteRT
 from edgequant.core.records import InputSpec
-from edgequant.quantize.integer.executor import IntegerExecutor
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.reference import Reference
 
 # Those that another kernel runs once nothing is delegated, or that it runs in several ways.
 OWN_KERNELS = (

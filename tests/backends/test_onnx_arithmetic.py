@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from edgequant.backends.onnxruntime import OnnxRuntime
-from edgequant.quantize.integer.executor import IntegerExecutor
+from edgequant.quantization.integer.executor import IntegerExecutor
 
 BACKEND = OnnxRuntime()
 

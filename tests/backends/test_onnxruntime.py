@@ -24,7 +24,7 @@ from edgequant.core.records import InputSpec, QParams, RecipeKind
 from edgequant.graph.ops import OPS
 from edgequant.graph.program import Captured
 from edgequant.models.mobilenet_v2 import MobileNetV2
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.reference import Reference
 
 BACKEND = OnnxRuntime()
 

@@ -24,11 +24,11 @@ from edgequant.graph.program import Captured
 from edgequant.pipeline import judge
 from edgequant.pipeline.network import prepare
 from edgequant.pipeline.variant import make, plan_variants
-from edgequant.quantize.build import build, observed_tensors
-from edgequant.quantize.integer.executor import IntegerExecutor, furthest
-from edgequant.quantize.reference import Reference
-from edgequant.quantize.simulate import simulator
-from edgequant.quantize.size import estimated_bytes
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.integer.executor import IntegerExecutor, furthest
+from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulate import simulator
+from edgequant.quantization.size import estimated_bytes
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.study import NetworkSpec, Study
@@ -87,9 +87,9 @@ def test_the_widths_of_a_step_choose_its_arithmetic(bits: int, family: str) -> N
 
 def test_sums_of_sixteen_bits_do_not_overflow() -> None:
     """At the ends of both grids a + b is 65,534 steps, and its fixed-point product passes 2^31."""
-    from edgequant.quantize.integer.arithmetic import Operands
-    from edgequant.quantize.integer.builtin import BUILTIN
-    from edgequant.quantize.integer.wide import WIDE
+    from edgequant.quantization.integer.arithmetic import Operands
+    from edgequant.quantization.integer.builtin import BUILTIN
+    from edgequant.quantization.integer.wide import WIDE
 
     step = next(s for s in EVERY_OP.program.steps if s.kind == "add")
     ends, grid = torch.tensor([[32767.0, -32767.0]]), QParams(1e-4, 0, 16)

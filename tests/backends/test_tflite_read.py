@@ -22,9 +22,9 @@ from edgequant.backends.tflite.twin import Twin, open_named
 from edgequant.core.errors import BadFile
 from edgequant.core.preprocess import normalise
 from edgequant.core.records import InputSpec, Scheme
-from edgequant.quantize.integer.executor import IntegerExecutor
-from edgequant.quantize.reference import Reference
-from edgequant.quantize.simulate import with_stored_weights
+from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulate import with_stored_weights
 from edgequant.recipe.recipe import Recipe, Rule
 
 RECIPES = ["float32", "float16", "w8", "w4", "dynamic-w8", "w8a8", "w4a8", "w8a16"]

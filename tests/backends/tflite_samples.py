@@ -16,8 +16,8 @@ from edgequant.core.interfaces import Array
 from edgequant.core.records import InputSpec
 from edgequant.graph.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.quantize.build import build, observed_tensors
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.reference import Reference
 from edgequant.recipe.recipe import Recipe, parse_recipe
 from edgequant.recipe.resolve import resolve
 

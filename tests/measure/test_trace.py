@@ -16,8 +16,8 @@ from edgequant.core.interfaces import Array
 from edgequant.core.records import InputSpec, QParams, WeightQ
 from edgequant.graph.capture import capture
 from edgequant.measure.trace import TensorDifference, first_difference, trace
-from edgequant.quantize.integer.arithmetic import Pick
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.integer.arithmetic import Pick
+from edgequant.quantization.reference import Reference
 
 SPEC = InputSpec(3, 8, 6)
 X = np.random.default_rng(0).uniform(-1, 1, (6, 3, 8, 6)).astype(np.float32)

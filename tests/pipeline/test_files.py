@@ -33,7 +33,7 @@ from edgequant.pipeline.files import (
     spec_for,
     target_for,
 )
-from edgequant.quantize.build import build, observed_tensors
+from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 
@@ -248,8 +248,8 @@ def test_parity_names_the_first_tensor_that_differs(make: Make, monkeypatch: pyt
     """An executor that rounds the mean otherwise is found out there, not at the output."""
     from dataclasses import replace
 
-    from edgequant.quantize.integer import pick
-    from edgequant.quantize.integer.xnnpack import XNNPACK
+    from edgequant.quantization.integer import pick
+    from edgequant.quantization.integer.xnnpack import XNNPACK
 
     wrong = replace(XNNPACK, ops={**XNNPACK.ops, "mean": lambda o: XNNPACK.ops["mean"](o) - 3})
     monkeypatch.setattr(pick, "XNNPACK", wrong)

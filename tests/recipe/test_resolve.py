@@ -17,8 +17,8 @@ from edgequant.catalog import BACKENDS
 from edgequant.core.errors import Unsupported
 from edgequant.core.preprocess import normalise
 from edgequant.core.records import Capability, Scheme
-from edgequant.quantize.build import build, observed_tensors
-from edgequant.quantize.simulate import simulator
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.simulate import simulator
 from edgequant.recipe.recipe import Recipe, Rule, load_recipe, parse_recipe
 from edgequant.recipe.resolve import Plan, fates, names, resolve
 

@@ -16,11 +16,11 @@ from edgequant.core.preprocess import normalise
 from edgequant.core.records import Capability, InputSpec, Scheme
 from edgequant.graph.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.quantize.build import build, observed_tensors
-from edgequant.quantize.integer.builtin import BUILTIN
-from edgequant.quantize.integer.executor import IntegerExecutor
-from edgequant.quantize.integer.xnnpack import XNNPACK
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.integer.builtin import BUILTIN
+from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.integer.xnnpack import XNNPACK
+from edgequant.quantization.reference import Reference
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.resolve import resolve
 

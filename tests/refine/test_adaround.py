@@ -11,7 +11,7 @@ from refine_samples import fingerprint, images, reference_of, residual, silent, 
 from edgequant.core.affine import quantize_weight
 from edgequant.core.errors import BadData, BadOption
 from edgequant.core.records import QParams
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.reference import Reference
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
 from edgequant.refine.equalize import Equalize

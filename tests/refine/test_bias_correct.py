@@ -10,7 +10,7 @@ import torch
 from refine_samples import fingerprint, images, reference_of, residual, silent, simulated, tensors, unchanged
 
 from edgequant.core.errors import BadData, BadOption
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.reference import Reference
 from edgequant.refine.bias_correct import BiasCorrect
 from edgequant.refine.walk import float_network
 

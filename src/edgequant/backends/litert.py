@@ -14,8 +14,8 @@ from ..core.interfaces import AbstractBackend, AbstractSession
 from ..core.records import Artifact, Capability
 
 if TYPE_CHECKING:
-    from ..quantize.integer.arithmetic import Pick
-    from ..quantize.reference import Reference
+    from ..quantization.integer.arithmetic import Pick
+    from ..quantization.reference import Reference
 
 METADATA = "edgequant"  # the name of the metadata entry that holds mean, std, classes and the recipe
 
@@ -50,7 +50,7 @@ class LiteRT(AbstractBackend):
 
     def arithmetic(self, reference: Reference, path: Path) -> Pick:  # noqa: ARG002
         """What XNNPACK took of this very file, and the builtin kernels for the rest."""
-        from ..quantize.integer.pick import arithmetic_for
+        from ..quantization.integer.pick import arithmetic_for
         from .tflite.session import Session
 
         return arithmetic_for(Session(path, 1, self.delegate).delegated())

@@ -26,8 +26,8 @@ from ..core.errors import Unsupported
 from ..core.interfaces import Array
 from ..core.records import QParams, WeightQ
 from ..graph.program import Program, Step
-from ..quantize.integer.arithmetic import limits
-from ..quantize.reference import Reference
+from ..quantization.integer.arithmetic import limits
+from ..quantization.reference import Reference
 from . import onnx_graph
 from .onnx_dynamic import DynamicLayers
 from .onnx_emit import EMIT, pad_sides

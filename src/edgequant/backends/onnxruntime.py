@@ -12,8 +12,8 @@ from ..core.interfaces import AbstractBackend, AbstractSession
 from ..core.records import Artifact, Capability
 
 if TYPE_CHECKING:
-    from ..quantize.integer.arithmetic import Pick
-    from ..quantize.reference import Reference
+    from ..quantization.integer.arithmetic import Pick
+    from ..quantization.reference import Reference
 
 
 @final
@@ -39,7 +39,7 @@ class OnnxRuntime(AbstractBackend):
 
     def arithmetic(self, reference: Reference, path: Path) -> Pick:  # noqa: ARG002
         """One family of kernels for all steps."""
-        from ..quantize.integer.onnxruntime import ONNXRUNTIME
+        from ..quantization.integer.onnxruntime import ONNXRUNTIME
 
         return lambda _: ONNXRUNTIME
 

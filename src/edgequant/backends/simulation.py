@@ -13,8 +13,8 @@ from ..core.records import Artifact, Capability
 
 if TYPE_CHECKING:
     from ..graph.program import Step
-    from ..quantize.integer.arithmetic import Arithmetic, Pick
-    from ..quantize.reference import Reference
+    from ..quantization.integer.arithmetic import Arithmetic, Pick
+    from ..quantization.reference import Reference
 
 
 @final
@@ -49,9 +49,9 @@ class Simulation(AbstractBackend):
 
 def arithmetic_of(reference: Reference, step: Step) -> Arithmetic:
     """By the widths of the tensors that a step reads and makes."""
-    from ..quantize.integer.builtin import BUILTIN
-    from ..quantize.integer.wide import WIDE
-    from ..quantize.integer.xnnpack import XNNPACK
+    from ..quantization.integer.builtin import BUILTIN
+    from ..quantization.integer.wide import WIDE
+    from ..quantization.integer.xnnpack import XNNPACK
 
     known = reference.activations
     bits = {known[tensor].bits for tensor in (*step.inputs, step.name) if tensor in known}

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..graph.program import Captured
-    from ..quantize.integer.arithmetic import Pick
-    from ..quantize.reference import Reference
+    from ..quantization.integer.arithmetic import Pick
+    from ..quantization.reference import Reference
 
 Tick = Callable[[int, int], None]  # (done, total)
 Array = NDArray[Any]

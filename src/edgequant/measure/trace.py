@@ -15,9 +15,9 @@ import torch
 
 from ..core.interfaces import Array
 from ..graph.program import Program
-from ..quantize.integer.arithmetic import Arithmetic, Pick
-from ..quantize.integer.executor import IntegerExecutor
-from ..quantize.reference import Reference
+from ..quantization.integer.arithmetic import Arithmetic, Pick
+from ..quantization.integer.executor import IntegerExecutor
+from ..quantization.reference import Reference
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.records import InputSpec
 from ..measure.parity import DYNAMIC, FLOAT, FLOAT16, INTEGER_LITERT, dynamic_parity, float_parity, integer_parity
-from ..quantize.simulate import with_stored_weights
+from ..quantization.simulate import with_stored_weights
 from .file_input import OpenFile, Pixels, open_file, spec_for
 from .file_split import split_of
 

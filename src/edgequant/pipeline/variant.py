@@ -17,10 +17,10 @@ from ..core.progress import AbstractProgress
 from ..core.records import LayerFate
 from ..core.rundir import RunFolder, Step
 from ..data.selection import calibration_subset, check_calibration, warnings
-from ..quantize.build import build
-from ..quantize.reference import Reference
-from ..quantize.simulate import simulate
-from ..quantize.size import estimated_bytes
+from ..quantization.build import build
+from ..quantization.reference import Reference
+from ..quantization.simulate import simulate
+from ..quantization.size import estimated_bytes
 from ..recipe.recipe import Recipe, parse_recipe
 from ..recipe.resolve import Plan, resolve
 from ..study import Calibration, Study

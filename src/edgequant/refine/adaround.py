@@ -13,8 +13,8 @@ from ..core.errors import BadData, BadOption, Unsupported
 from ..core.interfaces import AbstractRefiner, Array, Tick
 from ..core.records import WeightQ
 from ..graph.program import Captured, Step
-from ..quantize.reference import Reference
-from ..quantize.simulate import dequantize_weight
+from ..quantization.reference import Reference
+from ..quantization.simulate import dequantize_weight
 from .notes import noted
 from .rounding import Problem, Schedule, learn_rounding, output_error
 from .samples import Samples, draw

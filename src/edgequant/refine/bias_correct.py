@@ -11,7 +11,7 @@ import torch
 from ..core.errors import BadOption
 from ..core.interfaces import AbstractRefiner, Array, Tick
 from ..graph.program import Captured, Step
-from ..quantize.reference import Reference
+from ..quantization.reference import Reference
 from .notes import noted
 from .walk import Walk, correct_bias
 

@@ -10,7 +10,7 @@ import torch
 
 from ..core.interfaces import AbstractRefiner, Array, Tick
 from ..graph.program import Captured, Network, Program, Step
-from ..quantize.reference import Reference
+from ..quantization.reference import Reference
 from .notes import noted
 from .pairs import Pair, consecutive, input_ranges, output_ranges, scale_inputs, scale_outputs
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..core.records import LayerFate
-from ..quantize.reference import Reference
+from ..quantization.reference import Reference
 
 
 def noted(reference: Reference, notes: Mapping[str, str]) -> Reference:

@@ -23,12 +23,12 @@ from ..core.preprocess import normalise
 from ..core.records import WeightQ
 from ..graph.ops import OPS
 from ..graph.program import Network, Step, activate, last_uses
-from ..quantize.integer.arithmetic import Arithmetic
-from ..quantize.integer.builtin import BUILTIN
-from ..quantize.integer.executor import IntegerExecutor, _Values
-from ..quantize.integer.xnnpack import XNNPACK
-from ..quantize.reference import Reference
-from ..quantize.simulate import dequantize_weight
+from ..quantization.integer.arithmetic import Arithmetic
+from ..quantization.integer.builtin import BUILTIN
+from ..quantization.integer.executor import IntegerExecutor, _Values
+from ..quantization.integer.xnnpack import XNNPACK
+from ..quantization.reference import Reference
+from ..quantization.simulate import dequantize_weight
 
 BATCH = 32
 See = Callable[[torch.Tensor], None]

@@ -18,7 +18,7 @@ from ...core.affine import bias_scale, quantize_bias
 from ...core.errors import Unsupported
 from ...core.records import QParams, WeightQ
 from ...graph.program import Step
-from ...quantize.reference import Reference
+from ...quantization.reference import Reference
 from .layout import NUMPY, VERSIONS, Op, Type, nhwc, pack
 from .operators import EMIT
 from .padding import conv_windows

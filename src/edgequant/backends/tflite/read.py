@@ -16,7 +16,7 @@ import torch
 from ...core.errors import BadFile
 from ...core.records import InputSpec, LayerFate, RecipeKind, WeightQ
 from ...graph.program import Captured, Network, Program, Step
-from ...quantize.reference import Reference
+from ...quantization.reference import Reference
 from .file_graph import FileGraph, FileTensor, load_graph
 from .read_builder import Builder, qparams
 from .read_ops import READERS

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from ...core.interfaces import Array
-from ...quantize.integer.arithmetic import Pick
-from ...quantize.integer.executor import IntegerExecutor
-from ...quantize.integer.pick import arithmetic_for
-from ...quantize.integer.xnnpack import to_grid
+from ...quantization.integer.arithmetic import Pick
+from ...quantization.integer.executor import IntegerExecutor
+from ...quantization.integer.pick import arithmetic_for
+from ...quantization.integer.xnnpack import to_grid
 from .read import Imported
 from .session import Session
 

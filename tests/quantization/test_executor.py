@@ -14,12 +14,12 @@ from edgequant.core.errors import Unsupported
 from edgequant.core.records import InputSpec, QParams, WeightQ
 from edgequant.graph.capture import capture
 from edgequant.graph.ops import OPS
-from edgequant.quantize.integer.builtin import BUILTIN, BUILTIN_OPS
-from edgequant.quantize.integer.executor import IntegerExecutor
-from edgequant.quantize.integer.onnxruntime import ONNXRUNTIME, ONNXRUNTIME_OPS
-from edgequant.quantize.integer.pick import arithmetic_for
-from edgequant.quantize.integer.xnnpack import XNNPACK, XNNPACK_OPS
-from edgequant.quantize.reference import Reference
+from edgequant.quantization.integer.builtin import BUILTIN, BUILTIN_OPS
+from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.integer.onnxruntime import ONNXRUNTIME, ONNXRUNTIME_OPS
+from edgequant.quantization.integer.pick import arithmetic_for
+from edgequant.quantization.integer.xnnpack import XNNPACK, XNNPACK_OPS
+from edgequant.quantization.reference import Reference
 
 SPEC = InputSpec(2, 5, 4)
 f32 = np.float32
