@@ -70,6 +70,7 @@ def blank(variant: Any, status: str, reason: str = "") -> dict[str, Any]:
         "calibration": {"method": calibration.method, "n": calibration.n, "seed": calibration.seed},
         "target": variant.target,
         "device": "local",
+        "input": to_dict(variant.network.captured.inputs),
         "status": status,
         "reason": reason,
         "baseline_id": None,
