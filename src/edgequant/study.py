@@ -39,6 +39,7 @@ class NetworkSpec:
     name: str = ""  # in tables and charts; default: the model's
     weights: str = ""  # a file; "random"; or empty: the kept ones, else trained by [network.train]
     train: TrainSettings | None = None
+    then: tuple[TrainSettings, ...] = ()  # further trainings, each from the weights of the one before (warm restarts)
     recipes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,24 @@ def test_kept_weights_are_taken_unless_all_is_to_be_fresh(tmp_path: Path, monkey
     assert kept.provenance.startswith("kept by the project (kept.safetensors)")
     fresh = prepared(tmp_path / "run", MICRO, spec=NAMED, train=SHORT, fresh=True)
     assert fresh.provenance.startswith("trained here") and fresh.key != kept.key
+
+
+def test_a_training_in_stages_goes_on_from_the_last_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = dataclasses.replace(SHORT, seed=7)
+    both = dataclasses.replace(NAMED, train=SHORT, then=(second,))
+    whole = prepared(tmp_path / "whole", MICRO, spec=both)
+    assert len(list((tmp_path / "whole").glob("steps/train-*"))) == 2
+    assert whole.provenance.startswith("trained here: 1 epochs, seed 7, validation ")
+
+    prepared(tmp_path / "first", MICRO, spec=NAMED, train=SHORT)
+    kept = next((tmp_path / "first").glob("steps/train-*")) / "weights.safetensors"
+    first_key = training_key(NAMED, SHORT, in_memory().load(InputSpec(1, 8, 8)))
+    monkeypatch.setattr(network, "kept_weights", lambda key: kept if key == first_key else None)
+    resumed = prepared(tmp_path / "resumed", MICRO, spec=both)
+    assert len(list((tmp_path / "resumed").glob("steps/train-*"))) == 1
+    assert resumed.key == whole.key, "the kept first stage and the trained one lead to the same weights"
 
 
 def test_what_decides_a_training_names_it() -> None:

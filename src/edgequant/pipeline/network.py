@@ -26,6 +26,8 @@ from ..study import NetworkSpec
 from ..train.loop import fit
 from ..train.settings import TrainSettings
 
+Stages = tuple[TrainSettings, ...]
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -128,9 +130,15 @@ def _give_weights(
     return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh)
 
 
-def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits) -> str:
+def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, then: Stages = ()) -> str:
     """What decides the weights: architecture, data, settings, seed. Not the code: a kept state outlives it."""
-    what = {"model": spec.model, "data": splits.fingerprint, "train": dataclasses.asdict(settings)}
+    what: dict[str, Any] = {
+        "model": spec.model,
+        "data": splits.fingerprint,
+        "train": dataclasses.asdict(settings),
+    }
+    if then:
+        what["then"] = [dataclasses.asdict(stage) for stage in then]
     return step_key("train", what)
 
 
@@ -150,17 +158,35 @@ def _kept_or_trained(
     progress: AbstractProgress,
     fresh: bool,
 ) -> str:
-    key = training_key(spec, settings, splits)
-    kept = None if fresh else kept_weights(key)
-    if kept is not None:
-        load_weights(module, kept)
-        return f"kept by the project ({kept.name}), trained by this study; --fresh trains again"
+    """The stages of a training one after another, from the last whose weights the project keeps."""
+    stages = (settings, *spec.then)
+    keys = [training_key(spec, settings, splits, stages[1 : n + 1]) for n in range(len(stages))]
+    first, provenance = 0, ""
+    for number, key in enumerate(keys):
+        kept = None if fresh else kept_weights(key)
+        if kept is not None:
+            load_weights(module, kept)
+            first, provenance = number + 1, f"kept by the project ({kept.name}), trained by this study"
+    for stage, key in list(zip(stages, keys))[first:]:
+        provenance = _one_stage(module, stage, key, inputs, splits, run, progress)
+    return provenance + ("; --fresh trains again" if first == len(stages) else "")
+
+
+def _one_stage(
+    module: nn.Module,
+    stage: TrainSettings,
+    key: str,
+    inputs: InputSpec,
+    splits: Splits,
+    run: RunFolder,
+    progress: AbstractProgress,
+) -> str:
     step = run.step(
-        "train", {"key": key}, lambda folder: _train(module, splits, inputs, settings, folder, progress), scratch=True
+        "train", {"key": key}, lambda folder: _train(module, splits, inputs, stage, folder, progress), scratch=True
     )
     load_weights(module, step.folder / "weights.safetensors")
     reached = step.value["validation_accuracy"]
-    return f"trained here: {settings.epochs} epochs, seed {settings.seed}, validation {reached:.2%}"
+    return f"trained here: {stage.epochs} epochs, seed {stage.seed}, validation {reached:.2%}"
 
 
 def _train(
