@@ -194,6 +194,21 @@ def report(folder: Annotated[Path, typer.Argument(help="A run folder with a resu
         typer.echo(path)
 
 
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder, or its results.json: how it was.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another run of the same study: how it is.")],
+) -> None:
+    """What became worse from one run to another, beyond noise. Exit 1 where something did."""
+    from .console import show_changes
+    from .pipeline.compare import compare as compared
+    from .pipeline.compare import worse
+
+    changes = compared(first, second)
+    show_changes(changes)
+    raise typer.Exit(int(worse(changes)))
+
+
 File = Annotated[Path, typer.Argument(help="A .tflite or .onnx, of this tool or of anyone.")]
 Mean = Annotated[str, typer.Option("--mean", help="Of pixels / 255, one number or one a channel: 0.485,0.456,0.406.")]
 Std = Annotated[str, typer.Option("--std", help="Of pixels / 255. For files that do not carry it themselves.")]

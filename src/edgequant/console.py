@@ -106,6 +106,17 @@ def show_sweep(finished: Run) -> None:
     console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
 
 
+def show_changes(changes: list[Any]) -> None:
+    """Two runs, variant by variant."""
+    console = _console()
+    colours = {"worse": "red", "gone": "red", "better": "green"}
+    for change in changes:
+        colour = colours.get(change.verdict, "default")
+        console.print(
+            f"[{colour}]{change.verdict:6s}[/{colour}] {escape(change.id)}: {escape(change.why)}", soft_wrap=True
+        )
+
+
 def _sweep_row(row: dict[str, Any]) -> tuple[str, ...]:
     ratios = (row["compression_ratio"], row["weight_compression"], row["activation_compression"])
     return (

@@ -123,7 +123,7 @@ def test_summary_has_the_keys_of_results_json() -> None:
     base = evaluate(opener(), split(), INPUTS, workers=1)
     worse = judge(base.outputs[:, ::-1], LABELS)
     figures = summary(worse, base, seed=0)
-    assert list(figures) == ["n", "top1", "top5", "top1_ci95", "drop", "drop_ci95", "p_value"]
+    assert list(figures) == ["n", "top1", "top5", "top1_ci95", "hits", "drop", "drop_ci95", "p_value"]
     assert base.hits is not None and worse.hits is not None
     assert figures["top1"] == worse.hits.mean()
     assert figures["drop"] == pytest.approx(100 * (base.hits.mean() - worse.hits.mean()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -11,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ..core.errors import BadData, BadModel
+from ..core.errors import BadData, BadFile, BadModel
 from ..core.interfaces import AbstractSession, AbstractSplit, Array
 from ..core.preprocess import normalise
 from ..core.records import InputSpec
@@ -80,10 +81,11 @@ def summary(answers: Answers, baseline: Answers | None, seed: int) -> dict[str, 
     All but `n` are None without labels; `drop`, `drop_ci95` and `p_value` also without a baseline.
     """
     result: dict[str, Any] = {"n": len(answers.predictions), "top1": None, "top5": None, "top1_ci95": None}
-    result |= {"drop": None, "drop_ci95": None, "p_value": None}
+    result |= {"hits": None, "drop": None, "drop_ci95": None, "p_value": None}
     if answers.hits is None:
         return result
     result["top1"] = float(answers.hits.mean())
+    result["hits"] = pack_hits(answers.hits)
     result["top1_ci95"] = list(wilson(int(answers.hits.sum()), len(answers.hits)))
     if answers.top5_hits is not None:
         result["top5"] = float(answers.top5_hits.mean())
@@ -91,6 +93,24 @@ def summary(answers: Answers, baseline: Answers | None, seed: int) -> dict[str, 
         drop, interval = paired_drop(baseline.hits, answers.hits, seed)
         result |= {"drop": drop, "drop_ci95": list(interval), "p_value": mcnemar(baseline.hits, answers.hits)}
     return result
+
+
+def pack_hits(hits: Array) -> str:
+    """(N,) bool as text, a bit an image: what `unpack_hits` reads. It lets two runs be compared pair by pair."""
+    return base64.b64encode(np.packbits(hits.astype(bool)).tobytes()).decode("ascii")
+
+
+def unpack_hits(text: str | None, n: int) -> Array | None:
+    """(n,) bool from `pack_hits`; None for none. Raises BadFile where the text does not hold n answers."""
+    if not text:
+        return None
+    try:
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(text, validate=True), np.uint8))
+    except ValueError as error:
+        raise BadFile(f"The answers in a results.json are not base64: {text[:20]!r}. Run the study again.") from error
+    if not n <= len(bits) < n + 8:
+        raise BadFile(f"A results.json has answers for about {len(bits)} images and says n = {n}. Run the study again.")
+    return bits[:n].astype(bool)
 
 
 def cores() -> int:

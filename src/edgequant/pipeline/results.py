@@ -16,9 +16,9 @@ from ..study import Criterion, Study, to_dict
 
 SCHEMA = "edgequant/1"
 MEASURED = (
-    "file", "sha256", "bytes", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95", "drop", "drop_ci95",
-    "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "kernels", "compression", "parity",
-    "seconds", "validation_top1", "eager_latency_ms",
+    "file", "sha256", "bytes", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95", "hits", "drop",
+    "drop_ci95", "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "kernels", "compression",
+    "parity", "seconds", "validation_top1", "eager_latency_ms",
 )  # fmt: skip
 PACKAGES = ("torch", "ai-edge-litert", "onnxruntime", "onnx", "numpy")
 
