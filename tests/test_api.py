@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ TOP = "schema study environment recommended variants criteria"
 VARIANT = (
     "id name model data recipe refine calibration target device status reason baseline_id file sha256 bytes"
     " bytes_estimated size_ratio n top1 top5 top1_ci95 hits drop drop_ci95 p_value latency_ms latency_ms_all_threads"
-    " peak_memory_bytes kernels compression parity seconds layers"
+    " peak_memory_bytes arena_bytes kernels compression parity seconds layers"
 )
 INSIDE = {
     "calibration": "method n seed",
@@ -103,6 +105,15 @@ def test_the_file_is_what_was_measured(result: api.Result, folder: Path) -> None
     content = result.file.read_bytes()
     assert result.measurements["bytes"] == len(content)
     assert result.measurements["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_the_record_follows_the_published_schema(result: api.Result) -> None:
+    import jsonschema
+
+    schema = json.loads((resources.files("edgequant.report") / "results.schema.json").read_text())
+    jsonschema.validate(result.run.results, schema)
+    described = schema["properties"]["variants"]["items"]["properties"]
+    assert set(VARIANT.split()) <= set(described), "every key of the contract is in the schema"
 
 
 def test_the_report_is_a_page(result: api.Result) -> None:

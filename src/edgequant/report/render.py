@@ -1,4 +1,4 @@
-"""report.md, report.html, report.pdf and the charts, all from one reading of the results."""
+"""report.md, report.html, report.pdf, the charts and the model card, all from one reading of the results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..core.errors import RunFolderError
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
 from .document import Document, build
+from .render_card import card
 from .render_html import html
 from .render_markdown import markdown
 from .render_pdf import pdf
@@ -22,6 +23,9 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     whole one. The same results give the same bytes. Raises RunFolderError.
     """
     made = _contents(build(run, sections))
+    described = card(run)
+    if described:
+        made["artifacts/README.md"] = described.encode()
     for name, content in made.items():
         _replace(run.folder / name, content)
     return [run.folder / name for name in made]
