@@ -25,8 +25,8 @@ HUNDRED = Calibration(n=100)
 TOP = "schema study environment recommended variants criteria"
 VARIANT = (
     "id name model data recipe refine calibration target device status reason baseline_id file sha256 bytes"
-    " bytes_estimated size_ratio n top1 top5 top1_ci95 hits drop drop_ci95 p_value latency_ms latency_ms_all_threads"
-    " peak_memory_bytes arena_bytes kernels compression parity seconds layers"
+    " bytes_compressed bytes_estimated size_ratio n top1 top5 top1_ci95 hits drop drop_ci95 p_value latency_ms"
+    " latency_ms_all_threads peak_memory_bytes arena_bytes kernels compression parity seconds layers"
 )
 INSIDE = {
     "calibration": "method n seed",

@@ -12,8 +12,8 @@ import edgequant
 
 ORDER = (
     "core", "data", "models", "train", "graph", "recipe", "calibrate", "quantization", "refine", "search", "backends",
-    "measure", "devices", "study", "studies", "report", "catalog", "pipeline", "console", "api", "__init__", "cli",
-    "__main__",
+    "measure", "doctor", "devices", "study", "studies", "report", "catalog", "pipeline", "console", "api",
+    "__init__", "cli", "__main__",
 )  # fmt: skip
 STAGES = (
     "data",

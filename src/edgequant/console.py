@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
@@ -129,6 +130,70 @@ def _sweep_row(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+def show_sensitivity(finished: Run) -> None:
+    """For each network the layers that its narrowest width hurts most, and what to do."""
+    console = _console()
+    for record in finished.results["sensitivity"]:
+        lowest = min(record["weight_bits"])
+        rows = [r for r in record["rows"] if r["kind"] == "alone" and r["weight_bits"] == lowest]
+        title = f"{record['network']} on {record['data']}: each layer alone at w{lowest}a{record['activation_bits']}"
+        table = Table(title=title, title_justify="left", caption=f"Simulated, {record['n']} validation images.")
+        for name in ("layer", "op", "weights", "drop", "95%", "KL", "SQNR", "images", "mark"):
+            table.add_column(name, justify="left" if name in ("layer", "op", "mark") else "right")
+        for row in sorted(rows, key=lambda r: (-(r["drop"] or 0.0), -r["kl"])):
+            table.add_row(*_layer_row(row))
+        console.print(table)
+        console.print(record["advice"]["text"], soft_wrap=True, markup=False)
+    console.print(f"Table: {finished.folder / 'sensitivity.csv'}", soft_wrap=True)
+    console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
+
+
+def _layer_row(row: dict[str, Any]) -> tuple[str, ...]:
+    low, high = row["drop_ci95"] or (None, None)
+    return (
+        escape(row["layer"]),
+        row["op"],
+        f"{row['parameters']:,}",
+        "" if row["drop"] is None else f"{row['drop']:+.2f}",
+        "" if low is None or high is None else f"{low:.2f} to {high:.2f}",
+        f"{row['kl']:.3g}",
+        "" if row["sqnr_db"] is None else f"{row['sqnr_db']:.1f} dB",
+        str(row["images"]),
+        f"[bold]{row['mark']}[/bold]" if row["mark"] else "",
+    )
+
+
+def show_search(finished: Run) -> None:
+    """For each network the mixes that were measured, the chosen one, and what to type next."""
+    console = _console()
+    for record in finished.results["search"]:
+        table = Table(title=f"{record['network']} on {record['data']}, {record['target']}", title_justify="left")
+        for name in ("layers narrower", "bytes", "ms (1 thread)", "KL", "top-1", "drop", ""):
+            table.add_column(name, justify="right")
+        for point in record["front"]:
+            table.add_row(*_front_row(point, point["choice"] == record["chosen"]["choice"]))
+        console.print(table)
+        console.print(f"Simulated on {record['n']} validation images; bytes and ms predicted from measured layers.")
+        made = record["chosen"]["measured"]
+        times = "" if not made["ms"] else f", {made['ms']['p50']:.3f} ms"
+        recipe = finished.folder / record["chosen"]["recipe"]
+        console.print(f"Recipe: {recipe} ({made['bytes']:,} bytes{times})", soft_wrap=True)
+        console.print(f"Next: edgequant quantize MODEL --data DATA --recipe {recipe}", soft_wrap=True)
+    console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
+
+
+def _front_row(point: dict[str, Any], chosen: bool) -> tuple[str, ...]:
+    return (
+        str(point["narrow"]),
+        f"{point['bytes']:,.0f}",
+        "" if point["ms"] is None else f"{point['ms']:.3f}",
+        f"{point['kl']:.3g}",
+        "" if point["top1"] is None else f"{point['top1']:.2%}",
+        "" if point["drop"] is None else f"{point['drop']:+.2f}",
+        "[bold]<[/bold]" if chosen else "",
+    )
+
+
 def _row(variant: dict[str, Any], best: str | None) -> tuple[str, ...]:
     name = f"[bold]{variant['id']}[/bold] <" if variant["id"] == best else variant["id"]
     if variant["status"] != "ok":
@@ -165,8 +230,8 @@ def show_inspection(record: dict[str, Any], as_json: bool) -> None:
         _print_json(record)
         return
     stored = [t for t in record["tensors"] if t.get("bytes")]
-    rest = {k: v for k, v in record.items() if k != "tensors"}
-    show_record({**rest, "tensors": stored}, as_json=False)
+    rest = {k: v for k, v in record.items() if k not in ("tensors", "edgetpu")}
+    show_record({**rest, "tensors": stored, **record.get("edgetpu", {})}, as_json=False)
 
 
 def show_latencies(record: dict[str, Any], as_json: bool) -> None:
@@ -174,16 +239,61 @@ def show_latencies(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         _print_json(record)
         return
-    table = Table(title=f"ms an image, {record['threads']} thread(s), files timed in turns", title_justify="left")
-    for name in ("file", "p50", "p90", "p99", "mean", "runs", "kernels", "peak memory", "bytes"):
+    title = f"ms an image on {record['device']}, {record['threads']} thread(s), files timed in turns"
+    table = Table(title=title, title_justify="left", caption=_conditions(record), caption_justify="left")
+    for name in ("file", "p50 (95% CI)", "p90", "p99", "mean", "runs (far out)", "kernels", "peak memory", "bytes"):
         table.add_column(name, overflow="fold", justify="left" if name in ("file", "kernels") else "right")
     for one in record["files"]:
-        ms = one["latency_ms"]
-        memory = one["peak_memory_reason"] or f"{one['peak_memory_bytes']:,}"
-        figures = [f"{ms[k]:.4f}" for k in ("p50", "p90", "p99", "mean")]
-        where = _text(one["kernels"])
-        table.add_row(escape(one["file"]), *figures, str(ms["runs"]), where, memory, f"{one['bytes']:,}")
-    _console().print(table)
+        table.add_row(*_latency_row(one))
+    console = _console()
+    console.print(table)
+    for one in record["files"]:
+        if one.get("profile"):
+            console.print(_records(f"{Path(one['file']).name}: microseconds an operator", one["profile"]))
+        elif "profile" in one:
+            console.print(f"{one['file']}: its runtime does not tell the time of single operators.", soft_wrap=True)
+
+
+def _latency_row(one: dict[str, Any]) -> tuple[str, ...]:
+    ms = one["latency_ms"]
+    low, high = ms["p50_ci95"]
+    figures = (f"{ms['p50']:.4f} ({low:.4f}–{high:.4f})", *(f"{ms[k]:.4f}" for k in ("p90", "p99", "mean")))
+    memory = one["peak_memory_reason"] or f"{one['peak_memory_bytes']:,}"
+    runs = f"{ms['runs']} ({ms['outliers']})"
+    return (escape(one["file"]), *figures, runs, _text(one["kernels"]), memory, f"{one['bytes']:,}")
+
+
+def _conditions(record: dict[str, Any]) -> str:
+    """The machine and its state before and after, as far as it tells."""
+    before, after = record["conditions"]["before"], record["conditions"]["after"]
+    words = [record["machine"]["cpu"]]
+    for key, unit in (("mhz", "MHz"), ("celsius", "°C")):
+        if before[key]:
+            words.append(f"{max(before[key].values()):.0f} → {max(after[key].values() or [0]):.0f} {unit}")
+    words.append(f"governor {before['governor'] or 'not told'}, load {before['load']} → {after['load']}")
+    return escape("; ".join(words))
+
+
+def show_diagnosis(record: dict[str, Any], as_json: bool) -> None:
+    """The findings, the root cause first; the raw outputs side by side; what a confidence threshold means."""
+    if as_json:
+        _print_json(record)
+        return
+    console = _console()
+    for number, found in enumerate(record["findings"], 1):
+        console.print(
+            f"[bold]{number}. {found['name']}[/bold]: {escape(found['seen'])}.", soft_wrap=True, highlight=False
+        )
+        console.print(f"   {escape(found['why'])}", soft_wrap=True, highlight=False)
+        for fix in found["fixes"]:
+            console.print(f"   > {escape(fix)}", soft_wrap=True, highlight=False)
+    if record["healthy"]:
+        console.print(f"Healthy: nothing found on {record['images']} {record['split']} images.", soft_wrap=True)
+    for line in record["unseen"]:
+        console.print(f"Not looked at: {escape(line)}", soft_wrap=True, highlight=False)
+    show_record({k: v for k, v in record["outputs"].items() if v is not None}, as_json=False)
+    console.print(record["confidence"]["words"], soft_wrap=True, highlight=False)
+    console.print(_records("confidence thresholds", record["confidence"]["rows"]))
 
 
 def _print_json(record: dict[str, Any]) -> None:

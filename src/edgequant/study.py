@@ -15,8 +15,14 @@ from typing import Any, TypeVar, final
 from .core.errors import BadOption
 from .core.registry import unknown
 from .train.settings import TrainSettings
+from .train.transfer import Transfer
 
 T = TypeVar("T")
+DEPLOYED = {
+    "input": ("uint8", "int8", "float32"),
+    "output": ("uint8", "int8", "float32"),
+    "layout": ("nhwc", "nchw"),
+}
 
 
 @final
@@ -38,10 +44,14 @@ class NetworkSpec:
     data: str = ""
     name: str = ""  # in tables and charts; default: the model's
     weights: str = ""  # a file; "random"; or empty: the kept ones, else trained by [network.train]
+    transfer: Transfer | None = None  # a new head on pretrained weights; `train` then fine-tunes the whole network
     train: TrainSettings | None = None
     then: tuple[TrainSettings, ...] = ()  # further trainings, each from the weights of the one before (warm restarts)
     recipes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    input: str = ""  # of the file: uint8 or int8 (raw pixels), float32 (normalised ones); empty: as the recipe has it
+    output: str = ""  # of the file: uint8, int8, float32
+    layout: str = ""  # of the file's input: nhwc, nchw; empty: the target's own
 
 
 @final
@@ -70,6 +80,8 @@ class Study:
     network: tuple[NetworkSpec, ...] = ()
     criteria: tuple[Criterion, ...] = ()
     max_drop: float = 1.0  # points: what the recommendation may lose
+    devices: tuple[str, ...] = ("local",)  # where the files are timed and answer besides: ssh:USER@HOST, adb:SERIAL
+    device_images: int = 200  # of the test split, on each other device
     quick: int = 0  # test images, 0: all; every figure is marked where this is set
     allow_few: bool = False  # fewer than 100 calibration images
 
@@ -110,6 +122,11 @@ def check(study: Study) -> Study:
     for network in study.network:
         if not network.model or not network.data:
             raise BadOption(f"A [[network]] of the study {study.name} lacks 'model' or 'data'.")
+        for option, known in DEPLOYED.items():
+            if getattr(network, option) not in ("", *known):
+                raise BadOption(
+                    f"A network's {option} is one of {', '.join(known)}, or left out. Got {getattr(network, option)!r}."
+                )
     for name in ("recipes", "targets", "calibration"):
         if not getattr(study, name):
             raise BadOption(
@@ -121,6 +138,11 @@ def check(study: Study) -> Study:
                 f"calibration.n must be at least 1 and calibration.seed at least 0. Got {calibration.n} and"
                 f" {calibration.seed}."
             )
+    if "local" not in study.devices or study.device_images < 1:
+        raise BadOption(
+            'devices holds "local", and others besides; device_images is at least 1.'
+            f" Got {list(study.devices)} and {study.device_images}."
+        )
     if study.quick < 0 or study.seed < 0:
         raise BadOption(f"quick and seed must be at least 0. Got {study.quick} and {study.seed}.")
     for criterion in study.criteria:
@@ -215,11 +237,16 @@ def _table(name: str, item: Any) -> list[str]:
     for f in dataclasses.fields(item):
         value = getattr(item, f.name)
         if dataclasses.is_dataclass(value):
-            fields_ = {g.name: getattr(value, g.name) for g in dataclasses.fields(value)}
-            inner += [f"[{name}.{f.name}]", *(f"{k} = {_toml(v)}" for k, v in fields_.items())]
+            inner += [f"[{name}.{f.name}]", *_fields(value)]
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            inner += [line for one in value for line in (f"[[{name}.{f.name}]]", *_fields(one))]
         elif value is not None:
             lines.append(f"{f.name} = {_toml(value)}")
     return lines + inner
+
+
+def _fields(value: Any) -> list[str]:
+    return [f"{g.name} = {_toml(getattr(value, g.name))}" for g in dataclasses.fields(value)]
 
 
 def _toml(value: Any) -> str:

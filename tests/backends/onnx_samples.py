@@ -20,7 +20,7 @@ CLASSES = tuple("abcde")
 
 
 class EveryOp(nn.Module):
-    """Each row of the op table at least once, with odd paddings, strides and a fused activation of both sorts."""
+    """The plain rows of the op table at least once, with odd paddings, strides and a fused activation of both sorts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -66,9 +66,10 @@ def constants(path: Path) -> dict[str, onnx.TensorProto]:
     return {c.name: c for c in onnx.load_model(str(path)).graph.initializer}
 
 
-def test_every_operation_of_the_op_table_has_an_emitter_and_is_exercised(every: Captured) -> None:
+def test_every_operation_has_an_emitter_and_the_plain_ones_are_exercised_here(every: Captured) -> None:
+    """The others are in test_conformance.py."""
     assert set(EMIT) == set(OPS)
-    assert {step.kind for step in every.program.steps} | {"relu6"} == set(OPS)
+    assert {step.kind for step in every.program.steps} > {"conv2d", "linear", "add", "mul", "cat", "pad", "softmax"}
     assert {step.activation for step in every.program.steps} == {"", "relu", "relu6"}
 
 

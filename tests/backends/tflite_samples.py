@@ -26,7 +26,7 @@ CLASSES = tuple("abcde")
 
 
 class EveryOp(nn.Module):
-    """Each row of the op table, with paddings that are SAME, VALID and neither, and activations fused and alone."""
+    """The plain rows of the op table, with paddings SAME, VALID and neither, activations fused and alone."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,16 +4,25 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.data.selection import calibration_subset, check_calibration, warnings
+from edgequant.core.records import InputSpec, Splits
+from edgequant.data.selection import ADVISED, FEWEST, Check, calibration_subset, check_calibration, passing, warnings
 from edgequant.data.splits import ArraySplit, Subset
 
-NAMES = ["images", "classes covered", "class balance", "duplicates", "constant images"]
+NAMES = [
+    *("images", "classes covered", "class balance", "duplicates", "constant images"),
+    *("domain match", "same preprocessing", "no augmentation"),
+]
+SPEC = InputSpec(1, 4, 4)
 
 
 def make(labels: np.ndarray | None, n: int = 0) -> ArraySplit:
     n = n if labels is None else len(labels)
     images = np.random.default_rng(0).integers(0, 256, (n, 4, 4, 1), np.uint8)
     return ArraySplit(images, labels, np.arange(n))
+
+
+def checked(subset: Subset | ArraySplit, split: ArraySplit, validation: ArraySplit | None = None) -> list[Check]:
+    return check_calibration(subset, Splits((), split, validation or split, None, ""), SPEC)
 
 
 def test_every_class_gives_as_many_where_it_can() -> None:
@@ -42,7 +51,7 @@ def test_the_seed_decides_and_nothing_else() -> None:
 def test_fewer_images_than_classes_are_all_of_different_ones() -> None:
     subset = calibration_subset(make(np.arange(1000) % 200), 100, 0)
     assert len(np.unique(subset.labels)) == 100
-    assert check_calibration(subset, make(np.arange(1000) % 200))[1].wanted == "100 of 200"
+    assert checked(subset, make(np.arange(1000) % 200))[1].wanted == "100 of 200"
 
 
 def test_without_labels_the_draw_is_uniform() -> None:
@@ -70,18 +79,18 @@ def test_more_than_there_are_is_refused() -> None:
 
 def test_a_good_subset_meets_every_check() -> None:
     split = make(np.arange(1000) % 10)
-    checks = check_calibration(calibration_subset(split, 300, 0), split)
+    checks = checked(calibration_subset(split, 300, 0), split)
     assert [c.name for c in checks] == NAMES and all(c.met for c in checks) and warnings(checks) == []
 
 
 def test_fewer_than_advised_is_a_warning() -> None:
     split = make(np.arange(1000) % 10)
-    checks = check_calibration(calibration_subset(split, 299, 0), split)
+    checks = checked(calibration_subset(split, 299, 0), split)
     assert warnings(checks) == ["Calibration images, images: 299; wanted: at least 300."]
 
 
 def unmet(subset: Subset | ArraySplit, split: ArraySplit) -> list[str]:
-    return [c.name for c in check_calibration(subset, split) if not c.met]
+    return [c.name for c in checked(subset, split) if not c.met]
 
 
 def test_a_missing_class_and_a_lopsided_choice_are_seen() -> None:
@@ -101,13 +110,43 @@ def test_duplicates_and_constant_images_are_counted() -> None:
     images = split.source.copy()
     images[5], images[15] = 9, images[25]
     spoilt = ArraySplit(images, split.labels, np.arange(1000))
-    checks = {c.name: c for c in check_calibration(Subset(spoilt, np.arange(300)), spoilt)}
+    checks = {c.name: c for c in checked(Subset(spoilt, np.arange(300)), spoilt)}
     assert (checks["duplicates"].seen, checks["constant images"].seen) == ("1", "1")
     assert not checks["duplicates"].met and not checks["constant images"].met
 
 
 def test_without_labels_the_classes_are_not_judged() -> None:
     split = make(None, 400)
-    checks = check_calibration(calibration_subset(split, 300, 0), split)
+    checks = checked(calibration_subset(split, 300, 0), split)
     assert [c.name for c in checks] == NAMES
     assert all(c.met for c in checks) and checks[1].seen == checks[2].seen == "no labels"
+
+
+def test_training_images_of_another_domain_than_validation_are_seen() -> None:
+    split = make(np.arange(1000) % 10)
+    darker = ArraySplit(split.source // 3, split.labels, np.arange(1000))
+    checks = {c.name: c for c in checked(calibration_subset(split, 300, 0), split, darker)}
+    assert not checks["domain match"].met and "in the reference; p = " in checks["domain match"].seen
+    assert checks["same preprocessing"].met
+
+
+def test_training_images_preprocessed_otherwise_than_validation_are_seen() -> None:
+    split = make(np.arange(1000) % 10)
+    inverted = ArraySplit((255 - split.source // 2).astype(np.uint8), split.labels, np.arange(1000))
+    half = ArraySplit(split.source // 2, split.labels, np.arange(1000))
+    checks = {c.name: c for c in checked(calibration_subset(inverted, 300, 0), inverted, half)}
+    assert checks["domain match"].met and not checks["same preprocessing"].met
+    assert checks["same preprocessing"].seen.startswith("inverted")
+
+
+def test_images_that_are_no_draw_of_the_training_split_may_have_been_changed() -> None:
+    split = make(np.arange(1000) % 10)
+    assert unmet(make(np.arange(300) % 10), split) == ["no augmentation"]
+
+
+@pytest.mark.parametrize("n", [FEWEST, ADVISED])
+def test_the_next_image_passes_a_range_as_often_as_is_said(n: int) -> None:
+    """2 / (n + 1), whatever the distribution: measured on one with heavy tails."""
+    draws = np.random.default_rng(0).standard_cauchy((4000, n + 1))
+    seen, new = draws[:, :n], draws[:, n]
+    assert np.mean((new > seen.max(1)) | (new < seen.min(1))) == pytest.approx(passing(n), rel=0.3)

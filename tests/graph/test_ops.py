@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -91,3 +91,54 @@ def test_only_fixed_outputs_state_a_range_and_it_holds_what_they_compute() -> No
         if row.fixed:
             value = run(kind, VECTOR)
             assert value.min() >= row.fixed[0] and value.max() <= row.fixed[1] + 1 / 256
+
+
+def each(function: Callable[[float], float]) -> torch.Tensor:
+    return torch.tensor([function(a) for a in X.flatten().tolist()]).view_as(X)
+
+
+def test_activations_by_their_definitions() -> None:
+    same(run("tanh", X), each(math.tanh))
+    same(run("elu", X), each(lambda a: a if a > 0 else math.expm1(a)))
+    same(run("leaky_relu", X, slope=0.3), each(lambda a: a if a > 0 else 0.3 * a))
+    same(run("hard_swish", X), each(lambda a: a * min(max(a + 3, 0), 6) / 6))
+    same(run("clamp", X, low=-0.5, high=2.0), each(lambda a: min(max(a, -0.5), 2.0)))
+    same(run("gelu", X, approximate="none"), each(lambda a: a / 2 * (1 + math.erf(a / math.sqrt(2)))))
+    inner = math.sqrt(2 / math.pi)
+    same(
+        run("gelu", X, approximate="tanh"),
+        each(lambda a: a / 2 * (1 + math.tanh(inner * (a + 0.044715 * a**3)))),
+    )
+    same(run("rsqrt", X.abs() + 1), each(lambda a: 1 / math.sqrt(abs(a) + 1)))
+
+
+def test_sub_and_channel_mean() -> None:
+    same(run("sub", X, Y[:, :, :1, :1]), X + Y[:, :, :1, :1] * -1)
+    same(run("channel_mean", X), ((X[:, 0] + X[:, 1] + X[:, 2]) / 3)[:, None])
+
+
+def test_slices_take_every_step_between_begin_and_end() -> None:
+    found = run("slice", X, begin=(1, 0, 1), end=(3, 5, 4), step=(1, 2, 3))
+    assert torch.equal(found, torch.stack([X[:, c][:, [0, 2, 4]][:, :, [1]] for c in (1, 2)], 1))
+
+
+def test_shuffles_and_depth_to_space() -> None:
+    x = torch.arange(12.0).view(1, 12, 1, 1)
+    assert run("shuffle", x, groups=3).flatten().tolist() == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
+    pixels = run("depth_to_space", x, block=2)  # channel (i * 2 + j) * 3 + c goes to (c, i, j)
+    assert pixels.tolist() == [[[[c, 3 + c], [6 + c, 9 + c]] for c in range(3)]]
+
+
+def test_paddings_of_all_kinds() -> None:
+    row = torch.tensor([[[[1.0, 2.0, 3.0]]]])
+    assert run("pad", row, padding=(1, 2, 0, 0), value=9.0).flatten().tolist() == [9, 1, 2, 3, 9, 9]
+    assert run("pad", row, padding=(1, 2, 0, 0), mode="reflect").flatten().tolist() == [2, 1, 2, 3, 2, 1]
+    assert run("pad", row, padding=(1, 2, 0, 0), mode="replicate").flatten().tolist() == [1, 1, 2, 3, 3, 3]
+
+
+def test_upsampling() -> None:
+    row = torch.tensor([[[[0.0, 4.0]]]])
+    sizes = {"before": (1, 2), "size": (1, 4)}
+    assert run("upsample", row, mode="nearest", **sizes).flatten().tolist() == [0, 0, 4, 4]
+    assert run("upsample", row, mode="bilinear", corners=False, **sizes).flatten().tolist() == [0, 1, 3, 4]
+    same(run("upsample", row, mode="bilinear", corners=True, **sizes).flatten(), torch.tensor([0, 4 / 3, 8 / 3, 4]))

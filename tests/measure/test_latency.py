@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from edgequant.core.errors import BadOption
 from edgequant.core.interfaces import AbstractSession, Array
-from edgequant.measure.latency import Budget, benchmark, describe, eager_latency, median_interval, sample
+from edgequant.core.stopwatch import Budget, describe, far_out, median_interval, quantile_interval, sample
+from edgequant.measure.latency import benchmark, eager_latency
 
 QUICK = Budget(warmup_s=0.01, min_runs=12, max_runs=30, budget_s=0.1)
 
@@ -60,7 +61,8 @@ class Spinning(AbstractSession):
 def test_benchmark_gives_milliseconds_by_name() -> None:
     sessions = {"fast": Spinning(0.2), "slow": Spinning(2.0)}
     found = benchmark(sessions, np.zeros((1, 3, 4, 4), np.float32), threads=2, warmup_s=0.01, budget_s=0.2)
-    assert list(found["fast"]) == ["p50", "p90", "p99", "mean", "runs", "threads", "p50_ci95"]
+    intervals = ["p50_ci95", "p90_ci95", "p99_ci95", "outliers"]
+    assert list(found["fast"]) == ["p50", "p90", "p99", "mean", "runs", "threads", *intervals]
     for name, least in [("fast", 0.2), ("slow", 2.0)]:
         assert least <= found[name]["p50"] < 50 * least  # milliseconds; a busy machine stretches them
         assert found[name]["p50"] <= found[name]["p90"] <= found[name]["p99"]
@@ -182,6 +184,33 @@ def test_the_interval_covers_the_true_median_19_times_in_20() -> None:
     assert 0.94 <= np.mean([low <= 1 <= high for low, high in intervals]) <= 0.98
 
 
+@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=300), st.sampled_from([0.5, 0.9, 0.99]))
+def test_every_interval_lies_within_the_samples_and_holds_its_quantile(values: list[float], quantile: float) -> None:
+    low, high = quantile_interval(values, quantile)
+    ordered = sorted(values)
+    assert ordered[0] <= low <= high <= ordered[-1]
+    rank = int(quantile * (len(values) - 1))
+    assert low <= ordered[min(rank + 1, len(values) - 1)] and high >= ordered[rank]
+
+
+def test_the_interval_of_p90_covers_it_19_times_in_20() -> None:
+    rng = np.random.default_rng(0)
+    intervals = [quantile_interval(rng.uniform(0, 1, 400), 0.9) for _ in range(1500)]
+    assert 0.94 <= np.mean([low <= 0.9 <= high for low, high in intervals]) <= 0.98
+
+
+def test_what_lies_far_out_is_counted_and_kept() -> None:
+    ms = np.array([1.0, 1.1, 1.2, 1.3] * 20 + [9.0])
+    assert far_out(ms) == 1 and far_out(ms[:-1]) == 0
+    assert describe(ms, 1)["outliers"] == 1 and describe(ms, 1)["runs"] == 81
+
+
+def test_more_turns_can_be_asked_for() -> None:
+    budget = Budget(min_turns=3)
+    assert [budget.met(STEADY, 0.1, turns) for turns in (1, 2, 3)] == [False, False, True]
+    assert budget.met(STEADY, 2.0, 1)  # the time is up
+
+
 @settings(max_examples=20)
 @given(st.lists(st.floats(0.1, 100), min_size=1, max_size=50))
 def test_describe_is_in_the_units_given(values: list[float]) -> None:
@@ -189,7 +218,9 @@ def test_describe_is_in_the_units_given(values: list[float]) -> None:
     assert found["runs"] == len(values) and found["mean"] == pytest.approx(np.mean(values))
 
 
-@pytest.mark.parametrize("wrong", [{"min_runs": 0}, {"max_runs": 3}, {"budget_s": 0.0}, {"warmup_s": -1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"min_runs": 0}, {"max_runs": 3}, {"budget_s": 0.0}, {"warmup_s": -1.0}, {"min_turns": 0}]
+)
 def test_a_budget_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadOption, match="Expected 1 <= min_runs"):
         Budget(**wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMaxObserver
 from edgequant.catalog import CALIBRATORS
-from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver
-from edgequant.core.progress import Silent
+from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver, Tick
+from edgequant.core.progress import AbstractProgress, Silent
 from edgequant.core.rundir import RunFolder
+from edgequant.data.selection import calibration_subset
 from edgequant.data.splits import Subset
 from edgequant.pipeline import calibration
-from edgequant.pipeline.calibration import observable, statistics
+from edgequant.pipeline.calibration import checked, observable, statistics
 from edgequant.pipeline.network import Prepared, prepare
 from edgequant.refine.equalize import Equalize
 from edgequant.study import Calibration, NetworkSpec
@@ -82,3 +84,29 @@ def test_what_changes_the_network_before_calibration_has_statistics_of_its_own(n
     assert ran and len(list(folder.steps.iterdir())) == 2
     _, rested = seen(network, folder, "minmax", network.captured, ["adaround"])
     assert rested == [], "what corrects the reference afterwards sees the same tensors"
+
+
+class Said(AbstractProgress):
+    """What was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def task(self, text: str) -> AbstractContextManager[Tick]:
+        return Silent().task(text)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_the_checks_are_made_and_said_once_for_a_network_and_its_draw(network: Prepared, folder: RunFolder) -> None:
+    said = Said()
+    draw = calibration_subset(network.splits.train, 120, 0)
+    for method in ("minmax", "mse"):  # two variants of one draw
+        found = checked(network, Calibration(method, 120), draw, folder, said)
+    few = "  note: Calibration images, images: 120; wanted: at least 300."
+    assert said.lines == [few] and [check["name"] for check in found if not check["met"]] == ["images"]
+    names = [check["name"] for check in found]
+    assert names[-3:] == ["domain match", "same preprocessing", "no augmentation"]
+    checked(network, Calibration("minmax", 120, seed=1), draw, folder, said)
+    assert said.lines == [few, few], "another draw is another check"

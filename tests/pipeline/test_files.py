@@ -114,7 +114,7 @@ def data(tmp_path: Path) -> str:
 def test_the_suffix_says_which_target_opens_a_file() -> None:
     assert target_for(Path("a.tflite")) == "litert"
     assert target_for(Path("a.ONNX")) == "onnxruntime"
-    with pytest.raises(BadFile, match=r"a.bin ends in .bin; edgequant opens .onnx, .tflite"):
+    with pytest.raises(BadFile, match=r"a.bin ends in .bin; edgequant opens .onnx, .pte, .tflite"):
         target_for(Path("a.bin"))
 
 
@@ -301,19 +301,43 @@ def test_predictions_are_labels_with_probabilities(
         images.append(tmp_path / f"{name}.png")
     path = make("w8a8", target, probabilities)
     assert ends_in_softmax(path) == probabilities
-    for (image, top), expected in zip(predict_files(path, images), images):
-        assert image == expected
-        assert top[0][0] == image.stem
-        assert top[0][1] > 0.5
-        assert sum(p for _, p in top) == pytest.approx(1, abs=0.02)
+    for found, expected in zip(predict_files(path, images), images):
+        assert (found.image, found.fault) == (expected, "")
+        assert found.top[0][0] == found.image.stem
+        assert found.top[0][1] > 0.5
+        assert sum(p for _, p in found.top) == pytest.approx(1, abs=0.02)
+
+
+def test_a_folder_stands_for_its_images_and_a_damaged_one_does_not_stop_the_others(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    for name, pixel in zip(("a.png", "below/b.png"), pixels(2)):
+        Image.fromarray(pixel).save(folder / name)
+    (folder / "c.jpg").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("no image at all")
+    found = predict_files(make("w8a8"), [folder])
+    assert [f.image.name for f in found] == ["a.png", "c.jpg", "b.png"]
+    assert [f.top[0][0] if f.top else f.fault for f in found if not f.fault] == ["dark", "light"]
+    assert "c.jpg is not a whole image" in found[1].fault and found[1].top == []
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadData, match="has no image, nor has any folder in it"):
+        predict_files(make("w8a8"), [tmp_path / "empty"])
+
+
+def test_the_command_prints_what_it_can_and_a_line_for_what_it_cannot(
+    make: Make, tmp_path: Path, edgequant: Callable[..., Any]
+) -> None:
+    Image.fromarray(pixels(1)[0]).save(tmp_path / "dark.png")
+    said = edgequant("predict", make("w8a8"), tmp_path / "dark.png")
+    assert said.status == 0 and said.out.startswith(f"{tmp_path / 'dark.png'}: dark ")
+    said = edgequant("predict", make("w8a8"), tmp_path / "dark.png", tmp_path / "none.png")
+    assert said.out.startswith(f"{tmp_path / 'dark.png'}: dark ") and "none.png is not a whole image" in said.refusal
 
 
 def test_without_class_names_a_prediction_is_an_index(foreign: Any, tmp_path: Path) -> None:
     Image.fromarray(pixels(1)[0]).save(tmp_path / "dark.png")
-    ((_, top),) = predict_files(foreign("w8a8"), [tmp_path / "dark.png"])
-    assert sorted(name for name, _ in top) == ["0", "1", "2"]
-    with pytest.raises(BadData, match="not a whole image"):
-        predict_files(foreign("w8a8"), [foreign("w8a8")])
+    (found,) = predict_files(foreign("w8a8"), [tmp_path / "dark.png"])
+    assert sorted(name for name, _ in found.top) == ["0", "1", "2"]
 
 
 def test_predictions_need_class_scores(tmp_path: Path) -> None:

@@ -160,3 +160,11 @@ def test_a_file_that_is_absent_or_binary_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadOption, match=r"binary\.toml cannot be read"):
         parse_recipe(str(tmp_path / "binary.toml"))
+
+
+def test_a_shipped_recipe_file_goes_by_its_name() -> None:
+    recipe = parse_recipe("w8a8-conv-dense")
+    assert (recipe.name, recipe.kind) == ("w8a8-conv-dense", "static")
+    conv, other = recipe.scheme_for(frozenset({"op:conv2d"})), recipe.scheme_for(frozenset({"op:mul"}))
+    assert conv is not None and (conv.weight_bits, conv.activation_bits) == (8, 8)
+    assert other is None or (other.weight_bits, other.activation_bits) == (None, None)

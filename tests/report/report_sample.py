@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+CHECKS = [
+    {"name": "images", "seen": "512", "wanted": "at least 300", "met": True},
+    {"name": "domain match", "seen": "sharpness: p = 1e-9", "wanted": "like validation's", "met": False},
+]
 OPS = ("stem", *(f"features.{i}.{part}" for i in range(1, 18) for part in ("expand", "depthwise", "project")), "head")
 
 
@@ -87,6 +91,7 @@ def _variant(
         "recipe": recipe,
         "refine": refine or [],
         "calibration": None if is_base else {"method": "mse", "n": 512, "seed": 0},
+        "calibration_checks": [] if is_base else CHECKS,
         "target": target,
         "device": "local",
         "status": "ok",

@@ -86,7 +86,8 @@ def test_the_snippet_is_python(name, words):
     text = section("recommendation").text(run(recommended=name))
     code = text.split("```python\n")[1].split("```")[0]
     compile(code, "snippet", "exec")
-    assert words in code and "/ 255 - 0.5019608) / 0.5019608" in code
+    assert words in code and "np.asarray(photo" in code
+    assert "```c\n" in text
 
 
 def test_the_snippet_says_what_it_does_not_know():

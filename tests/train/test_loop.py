@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from edgequant.core.errors import BadData, BadModel, Diverged, RunFolderError
+from edgequant.core.errors import BadData, BadModel, BadOption, Diverged, RunFolderError
 from edgequant.core.records import InputSpec, Splits
 from edgequant.data.splits import ArraySplit
 from edgequant.models.micro_cnn import MicroCNN
@@ -274,3 +274,41 @@ def test_the_folder_is_made(tmp_path):
     folder: Path = tmp_path / "a" / "b"
     fit(make(), SPLITS, SPEC, replace(SETTINGS, epochs=1), folder)
     assert (folder / "checkpoint.pt").exists()
+
+
+def out_of_memory(at_most: int):
+    """Cross entropy on a machine whose memory takes so many images at a time."""
+
+    def loss(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if len(images) > at_most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return smoothed_cross_entropy(0.0)(network, images, labels)
+
+    return loss
+
+
+def linear() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+
+
+def test_where_memory_is_short_a_batch_is_worked_off_in_parts_and_that_is_said(tmp_path):
+    said: list[str] = []
+    whole, parts = linear(), linear()
+    fit(whole, SPLITS, SPEC, SETTINGS, tmp_path / "whole")
+    fit(parts, SPLITS, SPEC, SETTINGS, tmp_path / "parts", loss=out_of_memory(5), say=said.append)
+    for a, b in zip(whole.parameters(), parts.parameters()):
+        torch.testing.assert_close(a, b)
+    assert [line for line in said if "short for 16 images" in line and "4 at a time" in line] == said[-1:]
+    assert len(said) == 2
+
+
+def test_a_gpu_without_memory_for_one_image(tmp_path):
+    with pytest.raises(BadOption, match=r"no memory for one image of 8x8 pixels.*CUDA_VISIBLE_DEVICES="):
+        fit(linear(), SPLITS, SPEC, SETTINGS, tmp_path, loss=out_of_memory(0))
+
+
+def test_before_each_step_it_says_which(tmp_path):
+    steps = []
+    fit(make(), SPLITS, SPEC, replace(SETTINGS, epochs=2), tmp_path, begin=lambda *step: steps.append(step))
+    assert steps == [(i, 8) for i in range(8)]

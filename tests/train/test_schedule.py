@@ -67,3 +67,10 @@ def test_the_average_forgets_its_random_start():
         left *= average_decay(settings, step)
     assert left < 1e-9
     assert average_decay(settings, 10**6) == 0.999
+
+
+def test_a_parameter_may_have_a_rate_of_its_own():
+    network = nn.Linear(3, 2)
+    network.bias.lr_factor = 0.5
+    groups = make_optimizer(network, TrainSettings()).param_groups
+    assert [(len(g["params"]), g["lr_factor"]) for g in groups] == [(1, 1.0), (1, 0.5)]

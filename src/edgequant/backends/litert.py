@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ..core.errors import Unsupported
 from ..core.files import write_artifact
-from ..core.interfaces import AbstractBackend, AbstractSession
-from ..core.records import Artifact, Capability
+from ..core.interfaces import AbstractBackend, AbstractSession, Array
+from ..core.records import Artifact, Capability, Lack
 
 if TYPE_CHECKING:
     from ..quantization.integer.arithmetic import Pick
@@ -29,8 +29,12 @@ class LiteRT(AbstractBackend):
 
     capability: ClassVar[Capability] = Capability(
         kinds=frozenset({"float32", "float16", "dynamic", "weight-only", "static"}),
-        weight_bits=frozenset({2, 4, 8}),  # 2 in linear layers only; the emitter refuses the rest
+        weight_bits=frozenset({2, 4, 8}),
         activation_bits=frozenset({8, 16}),
+        lacks=(
+            Lack("op:conv2d", frozenset({2}), frozenset({8, 16}), "Give convolutions 4 or 8 bits"),
+            Lack("depthwise", frozenset({2, 4}), frozenset({16}), "Give depthwise layers 8 bits: it misreads fewer"),
+        ),
         layout="NHWC",
         suffix=".tflite",
     )
@@ -40,20 +44,22 @@ class LiteRT(AbstractBackend):
         from .tflite.writer import Writer
 
         writer = Writer(slim)
-        source, sink = Emitter(reference, writer).emit()
+        emitter = Emitter(reference, writer)
+        source, sink = emitter.emit()
         data = writer.finish({"image": source}, {"scores": sink}, {METADATA: metadata(reference)})
-        if reference.kind == "static" and not reference.float_layers:
-            _check_integer(writer)
+        if reference.kind == "static" and not reference.float_layers and _all_integers(reference):
+            _check_integer(writer, emitter.border)
         names = {i: t.name for i, t in enumerate(writer.tensors) if t.name}
         path.with_suffix(".names.json").write_text(json.dumps(names))
         return write_artifact(path, data)
 
-    def arithmetic(self, reference: Reference, path: Path) -> Pick:  # noqa: ARG002
+    def arithmetic(self, reference: Reference, path: Path) -> Pick:
         """What XNNPACK took of this very file, and the builtin kernels for the rest."""
         from ..quantization.integer.pick import arithmetic_for
         from .tflite.session import Session
 
-        return arithmetic_for(Session(path, 1, self.delegate).delegated())
+        session = Session(path, 1, self.delegate)
+        return arithmetic_for(session.delegated_floats() if reference.kind == "dynamic" else session.delegated())
 
     def open(self, path: Path, threads: int = 1) -> AbstractSession:
         from .tflite.session import Session
@@ -65,9 +71,16 @@ class LiteRT(AbstractBackend):
 
         return inspect(path)
 
+    def integers(self, path: Path, inputs: Array) -> Mapping[str, Array]:
+        from .tflite.session import Session
+
+        return Session(path, 1, self.delegate, preserve=True).run_all(inputs)
+
 
 def metadata(reference: Reference) -> bytes:
     """What an app must know to feed the file and read its answer."""
+    from .tflite.border import border_record
+
     inputs = reference.captured.inputs
     record = {
         "mean": inputs.mean,
@@ -75,18 +88,25 @@ def metadata(reference: Reference) -> bytes:
         "shape": inputs.shape,
         "resize": inputs.resize,
         "interpolation": inputs.interpolation,
-        "layout": "NHWC",
+        **({} if inputs.antialias else {"antialias": False}),
+        **border_record(reference),
         "classes": reference.captured.classes,
         "recipe": reference.recipe,
     }
     return json.dumps(record, separators=(",", ":")).encode()
 
 
-def _check_integer(writer: Any) -> None:
-    """A full-integer file has no float tensor. Raises Unsupported where one slipped in."""
+def _all_integers(reference: Reference) -> bool:
+    """Whether the recipe leaves no operation in float, with weights or without."""
+    return all(tensor in reference.activations for tensor in reference.captured.program.tensors)
+
+
+def _check_integer(writer: Any, border: set[int]) -> None:
+    """A full-integer file has no float tensor but those an app asked for. Raises Unsupported where one slipped in."""
     from ai_edge_litert.schema_py_generated import TensorType
 
-    floats = [t.name or "(unnamed)" for t in writer.tensors if t.type in (TensorType.FLOAT32, TensorType.FLOAT16)]
+    inner = [t for i, t in enumerate(writer.tensors) if i not in border]
+    floats = [t.name or "(unnamed)" for t in inner if t.type in (TensorType.FLOAT32, TensorType.FLOAT16)]
     if floats:
         raise Unsupported(
             f"The full-integer file would hold float tensors: {', '.join(floats[:5])}. Use a mixed recipe."

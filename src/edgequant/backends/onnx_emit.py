@@ -12,9 +12,10 @@ from typing import Any, Protocol, cast
 import numpy as np
 from torch import nn
 
-from ..core.interfaces import Array
 from ..graph.program import Step
+from . import onnx_moves
 from .onnx_graph import OnnxGraph
+from .onnx_moves import batched_shape
 
 
 class Site(Protocol):
@@ -61,39 +62,78 @@ def _mean(site: Site, _: Step, inputs: Sequence[str], output: str) -> str:
 
 
 def _pad(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("Pad", [*inputs, pad_sides(site.graph, step)], output)
+    number = [site.float_constant(step.attrs["value"])] if step.attrs.get("value") else []
+    return onnx_moves.pad(site.graph, step, [*inputs, *number], output)
 
 
-def pad_sides(graph: OnnxGraph, step: Step) -> str:
-    """Pad's second input: the sizes before each of N, C, H, W, then those behind."""
-    left, right, top, bottom = step.attrs["padding"]
-    return graph.constant(np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+def _move(kind: str) -> Emitter:
+    return lambda site, step, inputs, output: onnx_moves.MOVES[kind](site.graph, step, inputs, output)
+
+
+def _clamp(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+    ends = [site.float_constant(step.attrs[name]) for name in ("low", "high")]
+    return site.graph.node("Clip", [*inputs, *ends], output)
+
+
+def _rsqrt(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+    root = site.graph.node("Sqrt", inputs, f"{step.name}/root")
+    return site.graph.node("Reciprocal", [root], output)
+
+
+def _channel_mean(site: Site, _: Step, inputs: Sequence[str], output: str) -> str:
+    axes = site.graph.constant(np.array([1], np.int64))
+    return site.graph.node("ReduceMean", [*inputs, axes], output)
+
+
+def _leaky_relu(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+    return site.graph.node("LeakyRelu", inputs, output, alpha=float(step.attrs["slope"]))
+
+
+def _gelu(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+    return site.graph.node("Gelu", inputs, output, approximate=step.attrs["approximate"])
 
 
 def _reshape(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     return site.graph.node("Reshape", [*inputs, batched_shape(site.graph, step.shape)], output)
 
 
-def _relu6(site: Site, _: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("Clip", [*inputs, site.float_constant(0.0), site.float_constant(6.0)], output)
+def _bounded(high: float) -> Emitter:
+    def emit(site: Site, _: Step, inputs: Sequence[str], output: str) -> str:
+        return site.graph.node("Clip", [*inputs, site.float_constant(0.0), site.float_constant(high)], output)
+
+    return emit
 
 
 EMIT: dict[str, Emitter] = {
     "add": _simple("Add"),
     "avg_pool2d": _avg_pool2d,
     "cat": _simple("Concat", axis=1),
+    "channel_mean": _channel_mean,
+    "clamp": _clamp,
     "conv2d": _conv2d,
+    "depth_to_space": _move("depth_to_space"),
+    "elu": _simple("Elu"),
+    "gelu": _gelu,
+    "hard_swish": _simple("HardSwish"),
+    "leaky_relu": _leaky_relu,
     "linear": _linear,
     "max_pool2d": _max_pool2d,
     "mean": _mean,
     "mul": _simple("Mul"),
     "pad": _pad,
     "relu": _simple("Relu"),
-    "relu6": _relu6,
+    "relu6": _bounded(6.0),
     "reshape": _reshape,
+    "rsqrt": _rsqrt,
+    "shuffle": _move("shuffle"),
     "sigmoid": _simple("Sigmoid"),
+    "slice": _move("slice"),
     "softmax": _simple("Softmax", axis=1),
+    "sub": _simple("Sub"),
+    "tanh": _simple("Tanh"),
+    "upsample": _move("upsample"),
 }
+ACTIVATIONS: dict[str, Emitter] = {"relu": EMIT["relu"], "relu6": EMIT["relu6"], "relu1": _bounded(1.0)}
 
 
 def conv_attributes(conv: nn.Conv2d, step: Step) -> dict[str, Any]:
@@ -120,12 +160,6 @@ def conv_pads(conv: nn.Conv2d) -> list[int]:
     return [int(p) for p in conv.padding] * 2
 
 
-def batched_shape(graph: OnnxGraph, shape: Sequence[int]) -> str:
-    """A Reshape's target: the batch as it is, then `shape`."""
-    values: Array = np.array([0, *shape], np.int64)  # 0: copy this dimension
-    return graph.constant(values)
-
-
 def _window(step: Step) -> dict[str, Any]:
     kernel, stride, padding = (list(step.attrs[name]) for name in ("kernel", "stride", "padding"))
     given = {"kernel_shape": kernel}
@@ -133,4 +167,4 @@ def _window(step: Step) -> dict[str, Any]:
         given["strides"] = stride
     if padding != [0, 0]:
         given["pads"] = padding * 2
-    return given
+    return given | ({"ceil_mode": 1} if step.attrs.get("ceil") else {})

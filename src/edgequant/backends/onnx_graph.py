@@ -15,9 +15,10 @@ from ..core.interfaces import Array
 
 OPSET = 21  # the first with 4-bit constants
 IR_VERSION = 10  # what opset 21 asks for; ONNX Runtime reads it from 1.20 on
-FLOAT, FLOAT16, UINT8, INT8, INT4 = (
+FLOAT, FLOAT16, INT32, UINT8, INT8, INT4 = (
     onnx.TensorProto.FLOAT,
     onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.INT32,
     onnx.TensorProto.UINT8,
     onnx.TensorProto.INT8,
     onnx.TensorProto.INT4,
@@ -84,17 +85,18 @@ def to_numpy(tensor: torch.Tensor) -> Array:
     return tensor.detach().cpu().numpy()
 
 
-def metadata(reference: Any) -> dict[str, str]:
-    """What an app must know to feed the file and to read its scores, as one JSON text."""
+def metadata(reference: Any, border: Mapping[str, Any]) -> dict[str, str]:
+    """What an app must know to feed the file and to read its scores, as one JSON text; `border` adds to it."""
     spec = reference.captured.inputs
     record = {
         "recipe": reference.recipe,
-        "layout": "NCHW",
         "shape": list(spec.shape),
         "mean": list(spec.mean),
         "std": list(spec.std),
         "resize": spec.resize,
         "interpolation": spec.interpolation,
+        **({} if spec.antialias else {"antialias": False}),
+        **border,
         "classes": list(reference.captured.classes),
     }
     return {"edgequant": json.dumps(record, separators=(",", ":"))}

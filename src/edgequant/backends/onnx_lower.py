@@ -27,11 +27,12 @@ from ..core.interfaces import Array
 from ..core.records import QParams, WeightQ
 from ..graph.program import Program, Step
 from ..quantization.integer.arithmetic import limits
+from ..quantization.integer.moves import padding_value
 from ..quantization.reference import Reference
-from . import onnx_graph
+from . import onnx_border, onnx_graph, onnx_moves
 from .onnx_dynamic import DynamicLayers
-from .onnx_emit import EMIT, pad_sides
-from .onnx_graph import FLOAT, FLOAT16, INT8, UINT8, OnnxGraph, to_numpy
+from .onnx_emit import ACTIVATIONS, EMIT
+from .onnx_graph import INT8, OnnxGraph, to_numpy
 from .onnx_rewrite import rewrite
 
 OFFSET = 128  # from the reference's int8 to the file's uint8
@@ -46,7 +47,7 @@ def lower(reference: Reference) -> onnx.ModelProto:
     for step in program.steps:
         lowering.write(step)
     lowering.end(program)
-    return lowering.graph.model(onnx_graph.metadata(reference))
+    return lowering.graph.model(onnx_graph.metadata(reference, onnx_border.record(reference)))
 
 
 class Lowering:
@@ -64,18 +65,12 @@ class Lowering:
         self.integer: dict[str, str] = {}
 
     def begin(self, program: Program) -> None:
-        name = program.input
-        if name in self.activations:
-            self.graph.declare_input(name, UINT8, program.input_shape)
-            self.integer[name] = name
-            return
-        self.graph.declare_input(name, FLOAT, program.input_shape)
-        self.real[name] = self.graph.node("Cast", [name], f"{name}/h", to=FLOAT16) if self.half else name
+        onnx_border.enter(self, program)
 
     def write(self, step: Step) -> None:
         qparams = self.activations.get(step.name)
-        if step.kind == "pad" and qparams and qparams == self.activations.get(step.inputs[0]):
-            self.integer[step.name] = self._padded(step, qparams)
+        if onnx_moves.moves(step) and qparams and qparams == self.activations.get(step.inputs[0]):
+            self.integer[step.name] = self._moved(step, qparams)
             return
         inputs = [self._read(name) for name in step.inputs]
         if qparams is None:
@@ -85,14 +80,7 @@ class Lowering:
             self.integer[step.name] = self._quantized(step, value, qparams)
 
     def end(self, program: Program) -> None:
-        name, shape = program.output, program.shape(program.output)
-        if name in self.integer:
-            self.graph.declare_output(name, UINT8, shape)
-            return
-        value = self.real[name]
-        self.graph.declare_output(
-            self.graph.node("Cast", [value], f"{name}/f", to=FLOAT) if self.half else value, FLOAT, shape
-        )
+        onnx_border.leave(self, program)
 
     def layer(self, step: Step) -> nn.Conv2d | nn.Linear:
         return self.network.layer(step.layer)
@@ -119,7 +107,7 @@ class Lowering:
     def _read(self, tensor: str) -> str:
         """The name of a tensor's float value; written behind the integers the first time somebody asks."""
         if tensor not in self.real:
-            scale, zero_point = self._qparams(self.activations[tensor])
+            scale, zero_point = self.qparams(self.activations[tensor])
             self.real[tensor] = self.graph.node(
                 "DequantizeLinear", [self.integer[tensor], scale, zero_point], f"{tensor}/dq"
             )
@@ -134,14 +122,14 @@ class Lowering:
         if not step.activation:
             return self._operation(step, inputs, step.name)
         value = self._operation(step, inputs, f"{step.name}/a")
-        return EMIT[step.activation](self, step, [value], step.name)
+        return ACTIVATIONS[step.activation](self, step, [value], step.name)
 
     def _quantized(self, step: Step, value: str, qparams: QParams) -> str:
         """The activation is clamped on the integers, and only if the grid does not do so by itself.
 
         Between the operation and its QuantizeLinear it would keep the runtime from fusing the two.
         """
-        scale, zero_point = self._qparams(qparams)
+        scale, zero_point = self.qparams(qparams)
         low, high = (int(bound) + qparams.zero_point for bound in limits(step, qparams))
         if (low, high) == (qparams.low, qparams.high):
             return self.graph.node("QuantizeLinear", [value, scale, zero_point], step.name)
@@ -149,12 +137,15 @@ class Lowering:
         bounds = [self.graph.constant(np.array(bound + OFFSET, np.uint8)) for bound in (low, high)]
         return self.graph.node("Clip", [whole, *bounds], step.name)
 
-    def _padded(self, step: Step, qparams: QParams) -> str:
-        """On the integers, with the zero point: ONNX Runtime leaves a Pad between Q and DQ in float."""
-        names = [self.integer[step.inputs[0]], pad_sides(self.graph, step), self._qparams(qparams)[1]]
-        return self.graph.node("Pad", names, step.name)
+    def _moved(self, step: Step, qparams: QParams) -> str:
+        """On the integers, a padding with the zero point or a value: between Q and DQ these stay in float."""
+        number = []
+        if step.kind == "pad":
+            integer = int(padding_value(step, qparams)) + qparams.zero_point + OFFSET
+            number = [self.graph.constant(np.array(integer, np.uint8))]
+        return onnx_moves.MOVES[step.kind](self.graph, step, [self.integer[step.inputs[0]], *number], step.name)
 
-    def _qparams(self, qparams: QParams) -> tuple[str, str]:
+    def qparams(self, qparams: QParams) -> tuple[str, str]:
         return (
             self.graph.constant(np.array(qparams.scale, np.float32)),
             self.graph.constant(np.array(qparams.zero_point + OFFSET, np.uint8)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -14,7 +15,8 @@ import onnxruntime
 
 from ..core.errors import BadFile, Unsupported
 from ..core.interfaces import AbstractSession, Array
-from .onnx_inspect import first_line, read
+from .onnx_fusion import unfused
+from .onnx_inspect import first_line, metadata, read
 
 # what ONNX Runtime's optimizer makes of Q/DQ around an operation, and ONNX's own integer operations
 INTEGER_KERNELS = {"QGemm", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
@@ -73,15 +75,19 @@ class OnnxSession(AbstractSession):
 
     def __init__(self, session: Any, model: onnx.ModelProto, path: Path, provider: str) -> None:
         self._session, self._path, self._provider = session, path, provider
-        self._input = _border(session.get_inputs(), model.graph, path, "input")
-        self._output = _border(session.get_outputs(), model.graph, path, "output")
+        record = metadata(model)
+        self._input = _border(session.get_inputs(), model.graph, path, "input", record)
+        self._output = _border(session.get_outputs(), model.graph, path, "output", record)
+        self._nhwc = record.get("layout") == "NHWC"
+        self._step = float(self._output.scale or record.get("output_scale", 0.0))
         self._batch = _batch(session, model)
         self._binding: Any = None
         self._held: Any = None
 
     @property
     def output_scale(self) -> float:
-        return self._output.scale
+        """Of the output, or of the integers that the file's last node dequantizes."""
+        return self._step
 
     def run(self, inputs: Array) -> Array:
         return self._output.dequantize(self._call(inputs))
@@ -91,8 +97,20 @@ class OnnxSession(AbstractSession):
         scores = self._call(inputs)
         return (scores ^ 128).view(np.int8) if scores.dtype == np.uint8 else scores
 
+    def encode(self, inputs: Array) -> Array:
+        """(N, C, H, W) float32 -> what the file takes."""
+        return self._input.quantize(inputs.transpose(0, 2, 3, 1) if self._nhwc else inputs)
+
+    def decode(self, scores: Array) -> Array:
+        """What the file gives -> float32."""
+        return self._output.dequantize(scores)
+
+    def counted(self, nodes: Any, files: Mapping[str, bytes]) -> dict[str, Any]:  # noqa: ARG002
+        """`kernels` of the optimized graph that another machine sent."""
+        return count_kernels(onnx.load_model_from_string(files["optimized-0.onnx"]))
+
     def _call(self, inputs: Array) -> Array:
-        fed = self._input.quantize(inputs)
+        fed = self.encode(inputs)
         size = self._batch or max(len(fed), 1)
         parts = [self._once(fed[start : start + size]) for start in range(0, max(len(fed), 1), size)]
         return np.concatenate(parts)
@@ -105,7 +123,7 @@ class OnnxSession(AbstractSession):
         return result[: len(fed)]
 
     def prepare(self, inputs: Array) -> None:
-        self._held = onnxruntime.OrtValue.ortvalue_from_numpy(self._input.quantize(inputs))
+        self._held = onnxruntime.OrtValue.ortvalue_from_numpy(self.encode(inputs))
         self._binding = self._session.io_binding()
         self._binding.bind_ortvalue_input(self._input.name, self._held)
         self._binding.bind_output(self._output.name, "cpu")
@@ -119,13 +137,20 @@ class OnnxSession(AbstractSession):
             chosen = options(1)
             chosen.optimized_model_filepath = str(Path(folder, "optimized.onnx"))
             onnxruntime.InferenceSession(str(self._path), chosen, providers=[self._provider])
-            nodes = onnx.load_model(chosen.optimized_model_filepath).graph.node
-        by = Counter(node.op_type for node in nodes)
-        integer = sum(count for kind, count in by.items() if kind.startswith("QLinear") or kind in INTEGER_KERNELS)
-        return {"delegated": integer, "total": len(nodes), "by": dict(sorted(by.items()))}
+            return count_kernels(onnx.load_model(chosen.optimized_model_filepath))
 
 
-def _border(found: Any, graph: onnx.GraphProto, path: Path, side: str) -> Border:
+def count_kernels(optimized: onnx.ModelProto) -> dict[str, Any]:
+    """{"delegated", "total", "by"} of a graph as ONNX Runtime's optimizer left it, here or on another machine."""
+    nodes = optimized.graph.node
+    by = Counter(node.op_type for node in nodes)
+    integer = sum(count for kind, count in by.items() if kind.startswith("QLinear") or kind in INTEGER_KERNELS)
+    counts = {"delegated": integer, "total": len(nodes), "by": dict(sorted(by.items()))}
+    left = unfused(optimized)
+    return counts | ({"unfused": left} if left else {})
+
+
+def _border(found: Any, graph: onnx.GraphProto, path: Path, side: str, record: Mapping[str, Any]) -> Border:
     if len(found) != 1:
         raise BadFile(f"{path} has {len(found)} {side}s. One was expected: an image in, class scores out.")
     name, kind = found[0].name, found[0].type
@@ -133,8 +158,8 @@ def _border(found: Any, graph: onnx.GraphProto, path: Path, side: str) -> Border
         return Border(name, FLOATS[kind])
     if kind not in INTEGERS:
         raise BadFile(f"The {side} of {path} is {kind}; float32, float16, int8 or uint8 was expected.")
-    scale, zero_point = _parameters(graph, name, path, side)
-    return Border(name, INTEGERS[kind], scale, zero_point)
+    scale, zero_point = record.get(f"{side}_grid") or _parameters(graph, name, path, side)
+    return Border(name, INTEGERS[kind], float(scale), int(zero_point))
 
 
 def _parameters(graph: onnx.GraphProto, name: str, path: Path, side: str) -> tuple[float, int]:

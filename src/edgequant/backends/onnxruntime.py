@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ..core.files import write_artifact
-from ..core.interfaces import AbstractBackend, AbstractSession
+from ..core.interfaces import AbstractBackend, AbstractSession, Array
 from ..core.records import Artifact, Capability
 
 if TYPE_CHECKING:
@@ -54,3 +54,8 @@ class OnnxRuntime(AbstractBackend):
         from .onnx_inspect import inspect
 
         return inspect(path)
+
+    def integers(self, path: Path, inputs: Array) -> Mapping[str, Array]:
+        from .onnx_trace import integers
+
+        return integers(path, inputs, self.provider)

@@ -14,7 +14,8 @@ import torch
 from .errors import Unsupported
 from .records import QParams
 
-SMALLEST_SCALE = 2.0**-40  # a tensor that never moves still gets a grid on which zero is exact
+# A tensor that never moves still gets a grid on which zero is exact; LiteRT refuses one where 6 / scale passes int32.
+SMALLEST_SCALE = 2.0**-28
 INT32 = 2**31 - 1
 
 

@@ -42,18 +42,22 @@ def canonical(value: Any) -> str:
     return json.dumps(clean(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value`, cleaned, so that readers see the old file or the new one, whole. Raises RunFolderError."""
-    text = json.dumps(clean(value), indent=1, allow_nan=False) + "\n"
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` so that readers see the old file or the new one, whole. Raises RunFolderError."""
     temporary = path.parent / f".tmp-{path.name}"
     with writing(path.parent):
         try:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_bytes(data)
             sync(temporary)
             temporary.replace(path)
             sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value`, cleaned, as `write_bytes` does. Raises RunFolderError."""
+    write_bytes(path, (json.dumps(clean(value), indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -10,21 +10,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .records import Artifact, Capability, InputSpec, Run, Splits
+from .prefetch import ahead
+from .records import Artifact, Capability, InputSpec, Job, JobAnswer, Run, Splits
 
 if TYPE_CHECKING:
     import altair
     import torch
     from torch import nn
 
+    from ..doctor.evidence import Evidence
+    from ..doctor.found import Found
     from ..graph.program import Captured
     from ..quantization.integer.arithmetic import Pick
     from ..quantization.reference import Reference
+    from ..train.training import Training
 
 Tick = Callable[[int, int], None]  # (done, total)
 Array = NDArray[Any]
@@ -51,10 +55,13 @@ class AbstractSplit(ABC):
         return len(self.indices)
 
     def batches(self, size: int) -> Iterator[tuple[Array, Array | None]]:
-        """(images, labels) in order, `size` at a time; the last one may be smaller."""
-        for start in range(0, len(self), size):
-            where = np.arange(start, min(start + size, len(self)))
-            yield self.take(where), None if self.labels is None else self.labels[where]
+        """(images, labels) in order, `size` at a time; the last one may be smaller.
+
+        The next batch is decoded while the caller works on this one, so two are in memory.
+        """
+        labels, chunks = self.labels, [np.arange(len(self))[at : at + size] for at in range(0, len(self), size)]
+        for where, images in zip(chunks, ahead(self.take, chunks)):
+            yield images, None if labels is None else labels[where]
 
 
 class AbstractDataset(ABC):
@@ -103,6 +110,10 @@ class AbstractCalibrator(ABC):
 class AbstractRefiner(ABC):
     """A correction on top of a recipe. Each composes with any recipe and says what it changed."""
 
+    trains: ClassVar[bool] = False  # it has a `train`, which takes minutes or hours and is kept on its own
+    shrinks: ClassVar[bool] = False  # it has a `shrink`, which takes channels out before the network is captured
+    teaches: ClassVar[bool] = False  # it has an `objective`, and needs a refiner before it that trains
+
     @abstractmethod
     def network(self, captured: Captured) -> Captured:
         """Before calibration: a network that computes the same in float and quantizes better; or `captured` itself."""
@@ -110,6 +121,18 @@ class AbstractRefiner(ABC):
     @abstractmethod
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
         """After calibration: better integers, found on unlabelled `(n, H, W, C)` pixels; or `reference` itself."""
+
+    def shrink(self, module: nn.Module, inputs: InputSpec, training: Training, tick: Tick) -> list[Any]:  # noqa: ARG002
+        """Where `shrinks`: take channels out of `module`, in place, and train it; which went, for `pruning.rebuild`."""
+        return []
+
+    def train(self, reference: Reference, training: Training, tick: Tick) -> Reference:  # noqa: ARG002
+        """Where `trains`, after `reference`: what training on the images of the splits made of it."""
+        return reference
+
+    def objective(self, training: Training) -> Training:
+        """Where `teaches`: another loss, or other labels, for the refiner that trains."""
+        return training
 
 
 class AbstractSession(ABC):
@@ -140,6 +163,24 @@ class AbstractSession(ABC):
     def kernels(self) -> dict[str, Any]:
         """{"delegated", "total", "by": {op or provider: count}}: where the ops ran."""
 
+    def arena(self) -> dict[str, int] | None:
+        """{"total", "head", "tail"} bytes of RAM, where the runtime plans its memory ahead; None elsewhere."""
+        return None
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """What a session has besides, where its files can run on other devices: there only raw values go in and out."""
+
+    def encode(self, inputs: Array) -> Array:
+        """(N, C, H, W) float32 normalised images -> what the file's input takes."""
+
+    def decode(self, scores: Array) -> Array:
+        """What the file's output gives -> (N, classes) float32 scores."""
+
+    def counted(self, nodes: Any, files: Mapping[str, bytes]) -> dict[str, Any] | None:
+        """`kernels` of what the device told of the operators, and of the files it sent along; None: it cannot tell."""
+
 
 class AbstractBackend(ABC):
     """A target: lowers the reference graph to a file, and opens such files in their runtime."""
@@ -161,6 +202,36 @@ class AbstractBackend(ABC):
     @abstractmethod
     def inspect(self, path: Path) -> Mapping[str, Any]:
         """What is in the file: {"tensors": [...], "operators": {...}, "bytes": {...}, "metadata": {...}}."""
+
+    def integers(self, path: Path, inputs: Array) -> Mapping[str, Array]:  # noqa: ARG002
+        """Tensor -> (N, ...) integers that the file computes on normalised `inputs`, in `capability.layout`, under the
+        reference's names, on a run that keeps them all; empty where the runtime shows none."""
+        return {}
+
+
+class AbstractDevice(ABC):
+    """A machine that runs files: this one, or one at the other end of a connection."""
+
+    @abstractmethod
+    def run(self, job: Job, tick: Tick) -> JobAnswer:
+        """Have the job done there; nothing of it stays behind. Raises DeviceError and, before it is sent, BadOption."""
+
+
+class AbstractFinding(ABC):
+    """One thing that can be wrong with a quantized file, or with how it was made or is used.
+
+    `symptom`, `figure`, `why` and `fix` are the row of the playbook (docs/troubleshooting.md).
+    """
+
+    symptom: ClassVar[str]  # what a user notices
+    figure: ClassVar[str]  # what is measured, and where the limit comes from
+    why: ClassVar[str]  # the cause, and why it matters
+    fix: ClassVar[str]  # what to type, with placeholders in capitals
+    last_resort: ClassVar[bool] = False  # only asked where no other finding explains the case
+
+    @abstractmethod
+    def look(self, evidence: Evidence) -> Found | None:
+        """What was seen, and the commands that mend it; None where it is not there or cannot be judged."""
 
 
 class AbstractSection(ABC):

@@ -28,10 +28,25 @@ class InputSpec:
     std: tuple[float, ...] = (128 / 255,)
     resize: int | None = None  # the shorter side before the centre crop; None: resize straight to (height, width)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    antialias: bool = True  # False: as TensorFlow's plain resize, which samples without a filter
 
     @property
     def shape(self) -> tuple[int, int, int]:
         return (self.channels, self.height, self.width)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """How an app meets the file. Empty: as the recipe and the target have it.
+
+    `input`: "uint8" takes the camera's bytes 0..255 as they are and "int8" those less 128, whatever mean and std the
+    network was trained with; "float32" takes the normalised pixels. `output`: the type of the scores; those that a
+    recipe leaves in float stay float32. `layout` of the input: "nhwc" or "nchw".
+    """
+
+    input: str = ""
+    output: str = ""
+    layout: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,16 @@ RecipeKind = Literal["float32", "float16", "dynamic", "weight-only", "static"]
 
 
 @dataclass(frozen=True)
+class Lack:
+    """Kernels that a target has not, or has wrong, for layers that answer to `where` (a word of a recipe's rule)."""
+
+    where: str
+    weight_bits: frozenset[int]
+    activation_bits: frozenset[int]
+    advice: str  # what the recipe should ask for instead
+
+
+@dataclass(frozen=True)
 class Capability:
     """What a target can run. A recipe is resolved against it before any work is done."""
 
@@ -76,6 +101,8 @@ class Capability:
     weight_bits: frozenset[int] = frozenset({8})
     activation_bits: frozenset[int] = frozenset({8})
     weight_activation: frozenset[tuple[int, int]] | None = None  # the pairs that have a kernel; None: all
+    lacks: tuple[Lack, ...] = ()  # of static recipes, where a kernel is missing for some layers only
+    symmetric_activations: bool = False  # every activation has zero point 0
     layout: Literal["NHWC", "NCHW"] = "NHWC"
     notes: dict[str, str] = field(default_factory=dict)  # kind -> why it is not there
     suffix: str = ""  # of the file; "" where there is none
@@ -140,3 +167,20 @@ class Run:
 
     results: dict[str, Any]
     folder: Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work for a device: `spec` as devices/runner.py reads it, and the files that it names."""
+
+    spec: dict[str, Any]
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class JobAnswer:
+    """What a device answered: its record, the files it made, and how many times the job had to be sent."""
+
+    record: dict[str, Any]
+    files: dict[str, bytes]
+    attempts: int = 1

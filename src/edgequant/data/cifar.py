@@ -12,9 +12,12 @@ from ..core.errors import BadData
 from ..core.interfaces import AbstractDataset, Array
 from ..core.records import InputSpec, Splits
 from .download import data_root, fetch, locate, unpack
+from .folder import check_size
+from .rescale import fewer, rescaled
 from .splits import check_labels, check_shape, count_note, with_test_set
 from .unpickle import unpickle
 
+SIDE = 32  # pixels
 OFFICIAL = (50_000, 10_000)
 HELD_OUT = 10  # one training image in ten is validation: 5,000 of 50,000
 ADVICE = "Expected the official python version; delete it and run again with a fresh copy."
@@ -66,35 +69,58 @@ CIFAR100 = Source(
 @final
 @dataclass(frozen=True)
 class Cifar10(AbstractDataset):
-    """CIFAR-10: 45,000 / 5,000 / 10,000, stratified. Nothing in the pickled batches can run code."""
+    """CIFAR-10: 45,000 / 5,000 / 10,000, stratified. Nothing in the pickled batches can run code.
+
+    `size`: pixels a side to which the images are scaled; 0 leaves them at 32. `train` and `validation`: only so many
+    images of these splits, class-balanced; 0 means all.
+    """
 
     root: str = ""
+    size: int = 0
+    train: int = 0
+    validation: int = 0
 
     def image_shape(self) -> tuple[int, int, int] | None:
-        return (3, 32, 32)
+        return _shape(self.size)
 
     def load(self, inputs: InputSpec) -> Splits:
         """Raises BadData for files that are missing and cannot be fetched, damaged or mislabelled."""
-        return load(CIFAR10, self.root, inputs)
+        return _load(CIFAR10, self, inputs)
 
 
 @final
 @dataclass(frozen=True)
 class Cifar100(AbstractDataset):
-    """CIFAR-100 with its fine labels: 45,000 / 5,000 / 10,000, stratified."""
+    """CIFAR-100 with its fine labels: 45,000 / 5,000 / 10,000, stratified. Options as CIFAR-10's."""
 
     root: str = ""
+    size: int = 0
+    train: int = 0
+    validation: int = 0
 
     def image_shape(self) -> tuple[int, int, int] | None:
-        return (3, 32, 32)
+        return _shape(self.size)
 
     def load(self, inputs: InputSpec) -> Splits:
         """Raises BadData for files that are missing and cannot be fetched, damaged or mislabelled."""
-        return load(CIFAR100, self.root, inputs)
+        return _load(CIFAR100, self, inputs)
 
 
-def load(source: Source, root: str, inputs: InputSpec) -> Splits:
-    check_shape((3, 32, 32), inputs, source.name)
+def _shape(size: int) -> tuple[int, int, int]:
+    return (3, size or SIDE, size or SIDE)
+
+
+def _load(source: Source, options: Cifar10 | Cifar100, inputs: InputSpec) -> Splits:
+    """As the options ask. Raises BadData where the network takes another size: nothing is scaled in silence."""
+    if not options.size:
+        check_shape((3, SIDE, SIDE), inputs, source.name)
+    check_size(options.size, inputs)
+    chosen = fewer(load(source, options.root), options.train, options.validation)
+    return rescaled(chosen, inputs) if options.size else chosen
+
+
+def load(source: Source, root: str) -> Splits:
+    """The whole set at its own 32x32."""
     folder = locate(root, (source.folder,), source.files) or _fetch_all(source, root)
     classes = class_names(folder / source.meta, source.names)
     train = read_batches([folder / name for name in source.train], source.labels, len(classes))

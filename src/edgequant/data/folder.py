@@ -105,6 +105,19 @@ def list_images(base: Path, below: str = "") -> Files:
     return Files(names, tuple(e.stat().st_size for e in images), len(files) - len(images))
 
 
+def find_images(folder: Path) -> list[Path]:
+    """The images in the folder and below it, by path; hidden ones do not count. Raises BadData where there is none."""
+    found = _below(folder)
+    if not found:
+        raise BadData(f"{folder} has no image, nor has any folder in it. Expected {', '.join(SUFFIXES)} files.")
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    here = [folder / name for name in list_images(folder).names]
+    return here + [path for name in sub_folders(folder) for path in _below(folder / name)]
+
+
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:

@@ -9,10 +9,16 @@ import numpy as np
 
 from ..core.errors import BadData
 from ..core.interfaces import AbstractSplit, Array
+from ..core.records import InputSpec, Splits
+from .calibration_fit import fit
+from .image_statistics import some, split_statistics
 from .splits import Subset
+from .two_sample import ALPHA, compare, matched
 
-FEWEST = 100  # below this, `allow_few` has to say so
-ADVISED = 300  # below this, a warning: ranges still move with the choice of images
+# Of n exchangeable images, the next one passes the largest value that n gave a tensor with probability 1 / (n + 1),
+# whatever the distribution; so too at the lower end. A tensor's range is then too narrow for 2 / (n + 1) of all images.
+FEWEST = 100  # 2.0% of images; below this, `allow_few` has to say so
+ADVISED = 300  # 0.7% of images; below this, a warning
 BATCH = 64
 
 
@@ -59,10 +65,25 @@ def _turn(labels: Array) -> Array:
     return turn
 
 
-def check_calibration(subset: AbstractSplit, split: AbstractSplit) -> list[Check]:
-    """Count, class coverage and balance, duplicates and constant images of a calibration subset of `split`."""
+def passing(n: int) -> float:
+    """The share of images that pass the range which `n` images gave a tensor: see FEWEST."""
+    return 2 / (n + 1)
+
+
+def check_calibration(subset: AbstractSplit, splits: Splits, inputs: InputSpec) -> list[Check]:
+    """The requirements on a calibration subset of the training split, each with what was seen.
+
+    Count, class coverage and balance, duplicates, constant images; and, against the validation images, the same
+    domain, the same preprocessing and no augmentation. Deterministic.
+    """
     few = Check("images", f"{len(subset):,}", f"at least {ADVISED}", len(subset) >= ADVISED)
-    return [few, *_check_classes(subset, split), *_check_content(subset)]
+    return [
+        few,
+        *_check_classes(subset, splits.train),
+        *_check_content(subset),
+        *_check_domain(subset, splits.validation, inputs),
+        _check_augmentation(subset, splits.train),
+    ]
 
 
 def warnings(checks: list[Check]) -> list[str]:
@@ -104,3 +125,22 @@ def _check_content(subset: AbstractSplit) -> list[Check]:
         Check("duplicates", str(duplicates), "0", duplicates == 0),
         Check("constant images", str(constant), "0", constant == 0),
     ]
+
+
+def _check_domain(subset: AbstractSplit, reference: AbstractSplit, inputs: InputSpec) -> list[Check]:
+    """Image statistics against validation's. Only where these differ are all images held at once, to say how."""
+    there = matched(subset.labels, reference.labels, some(reference))
+    found = compare(split_statistics(subset, some(subset)), split_statistics(reference, there))
+    why = "" if found.same else fit(subset.take(some(subset)), subset.labels, reference, inputs).preprocessing
+    level = f"no difference at p < {ALPHA:g}"
+    return [
+        Check("domain match", found.seen, f"image statistics like validation's: {level}", found.same or bool(why)),
+        Check("same preprocessing", why or "pixels in 0..255", "as at inference: pixels in 0..255", not why),
+    ]
+
+
+def _check_augmentation(subset: AbstractSplit, split: AbstractSplit) -> Check:
+    """A draw from a split takes its images as they are stored; nothing in between could change them."""
+    drawn = isinstance(subset, Subset) and subset.parent is split
+    seen = "drawn from the training images as stored" if drawn else "not drawn from the training images"
+    return Check("no augmentation", seen, "images as the network will see them", drawn)

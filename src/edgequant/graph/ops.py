@@ -48,12 +48,13 @@ def _mean(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
 
 
 def _max_pool2d(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
-    return F.max_pool2d(x, attrs["kernel"], attrs["stride"], attrs["padding"])
+    return F.max_pool2d(x, attrs["kernel"], attrs["stride"], attrs["padding"], ceil_mode=attrs.get("ceil", False))
 
 
 def _avg_pool2d(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
     """Without padding, or not counting it."""
-    return F.avg_pool2d(x, attrs["kernel"], attrs["stride"], attrs["padding"], count_include_pad=False)
+    window = (attrs["kernel"], attrs["stride"], attrs["padding"])
+    return F.avg_pool2d(x, *window, ceil_mode=attrs.get("ceil", False), count_include_pad=False)
 
 
 def _reshape(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
@@ -61,23 +62,64 @@ def _reshape(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
 
 
 def _pad(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
-    """With zeros: (left, right, top, bottom)."""
-    return F.pad(x, attrs["padding"])
+    """(left, right, top, bottom); with a value, zero where there is none, or with what lies at the border."""
+    mode = attrs.get("mode", "constant")
+    return F.pad(x, attrs["padding"], mode, attrs.get("value", 0.0) if mode == "constant" else None)
+
+
+def _slice(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
+    """`begin`, `end` and `step` of each dimension but the batch."""
+    return x[(slice(None), *(slice(b, e, s) for b, e, s in zip(attrs["begin"], attrs["end"], attrs["step"])))]
+
+
+def shuffle(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
+    """Channels seen as (groups, n), transposed to (n, groups)."""
+    n, c, *size = x.shape
+    return x.reshape(n, attrs["groups"], -1, *size).transpose(1, 2).reshape(n, c, *size)
+
+
+def depth_to_space(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
+    """(b * b * C, H, W) -> (C, H * b, W * b); channel `(i * b + j) * C + c` goes to pixel (i, j) of its block."""
+    b = attrs["block"]
+    return F.pixel_shuffle(shuffle({"groups": b * b}, None, x), b)
+
+
+def _upsample(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
+    """From `before` to `size` (H, W), `mode` "nearest" or "bilinear"."""
+    corners = attrs["corners"] if attrs["mode"] == "bilinear" else None
+    return F.interpolate(x, attrs["size"], mode=attrs["mode"], align_corners=corners)
+
+
+def _unary(function: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    return lambda attrs, module, x: function(x)
 
 
 OPS: dict[str, Op] = {
     "add": Op("own", lambda a, m, x, y: x + y, fuses=True),
     "avg_pool2d": Op("same", _avg_pool2d),
     "cat": Op("unified", lambda a, m, *xs: torch.cat(xs, 1)),
+    "channel_mean": Op("own", lambda a, m, x: x.mean(1, keepdim=True)),
+    "clamp": Op("own", lambda a, m, x: torch.clamp(x, a["low"], a["high"])),
     "conv2d": Op("weights", _conv2d, fuses=True),
+    "depth_to_space": Op("same", depth_to_space),
+    "elu": Op("own", _unary(F.elu)),
+    "gelu": Op("own", lambda a, m, x: F.gelu(x, approximate=a["approximate"])),
+    "hard_swish": Op("own", _unary(F.hardswish)),
+    "leaky_relu": Op("own", lambda a, m, x: F.leaky_relu(x, a["slope"])),
     "linear": Op("weights", _linear, fuses=True),
     "max_pool2d": Op("same", _max_pool2d),
     "mean": Op("own", _mean),
     "mul": Op("own", lambda a, m, x, y: x * y),
     "pad": Op("same", _pad),
-    "relu": Op("own", lambda a, m, x: torch.relu(x)),
+    "relu": Op("own", _unary(torch.relu)),
     "relu6": Op("own", lambda a, m, x: torch.clamp(x, 0, 6)),
     "reshape": Op("same", _reshape),
-    "sigmoid": Op("fixed", lambda a, m, x: torch.sigmoid(x), fixed=(0.0, 255 / 256)),
+    "rsqrt": Op("own", _unary(torch.rsqrt)),
+    "shuffle": Op("same", shuffle),
+    "sigmoid": Op("fixed", _unary(torch.sigmoid), fixed=(0.0, 255 / 256)),
+    "slice": Op("same", _slice),
     "softmax": Op("fixed", lambda a, m, x: torch.softmax(x, 1), fixed=(0.0, 255 / 256)),
+    "sub": Op("own", lambda a, m, x, y: x - y),
+    "tanh": Op("fixed", _unary(torch.tanh), fixed=(-1.0, 127 / 128)),
+    "upsample": Op("same", _upsample),
 }

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..core.records import InputSpec
+from ..core.records import Deployment, InputSpec
 
-Activation = Literal["", "relu", "relu6"]
+Activation = Literal["", "relu", "relu6", "relu1"]
+TOPS: dict[str, float] = {"relu6": 6.0, "relu1": 1.0}  # where an activation ends above; all begin at 0
 Visit = Callable[[str, torch.Tensor], None]
 
 
@@ -108,6 +109,7 @@ class Captured:
     network: Network
     inputs: InputSpec
     classes: tuple[str, ...]
+    deployed: Deployment = field(default_factory=Deployment)
 
     @property
     def program(self) -> Program:
@@ -122,7 +124,7 @@ def mangle(path: str) -> str:
 def activate(x: torch.Tensor, activation: Activation) -> torch.Tensor:
     if activation == "relu":
         return torch.relu(x)
-    return torch.clamp(x, 0, 6) if activation == "relu6" else x
+    return torch.clamp(x, 0, TOPS[activation]) if activation in TOPS else x
 
 
 def last_uses(program: Program) -> dict[str, tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """Does the file compute what was promised? One dict of figures per mode, with the same keys.
 
 *integer*: a static integer file against the bit-exact executor, in steps of the output's grid (LSB).
-*float*: float32, float16 and weight-only files against PyTorch. *dynamic*: only the answers can agree,
-since the activations' scales are made from each image by the runtime.
+*float*: float32, float16 and weight-only files against PyTorch. *dynamic*: against a simulation that quantizes
+activations on the fly as the runtime does; its sums in float may be added in another order, so answers are compared.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def float_parity(file_outputs: Array, reference_outputs: Array, gate: Gate = FLO
 
 
 def dynamic_parity(file_outputs: Array, reference_outputs: Array, gate: Gate = DYNAMIC) -> dict[str, Any]:
-    """Compare the answers of a dynamically quantized file with PyTorch's, from (N, classes) scores. Raises BadModel."""
+    """Compare a dynamically quantized file with its simulation, from (N, classes) scores. Raises BadModel."""
     _check(file_outputs, reference_outputs)
     return _judged("dynamic", _figures(file_outputs, reference_outputs), gate, reference_outputs)
 

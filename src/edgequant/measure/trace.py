@@ -32,22 +32,24 @@ class TensorDifference:
 
 
 def trace(
-    reference: Reference, arithmetic: Arithmetic | Pick, found: Mapping[str, Array], inputs: Array
+    reference: Reference, arithmetic: Arithmetic | Pick, found: Mapping[str, Array], inputs: Array, layout: str = "NHWC"
 ) -> list[TensorDifference]:
     """Every integer tensor that both sides have, in order.
 
-    `found`: tensor name -> (N, ...) integers of the file, in the file's NHWC order, on the normalised
-    `(N, C, H, W)` images `inputs` (`Session.run_all`). A padding merged into a convolution is in no file.
+    `found`: tensor name -> (N, ...) integers of the file, in the file's `layout`, on the normalised `(N, C, H, W)`
+    images `inputs` (`AbstractBackend.integers`). A padding merged into a convolution is in no file.
     """
     program, ours = reference.captured.program, executor_tensors(reference, arithmetic, inputs)
-    return list(_differences(program, ours, {name: _nchw(program, name, value) for name, value in found.items()}))
+    if layout == "NHWC":
+        found = {name: _nchw(program, name, value) for name, value in found.items()}
+    return list(_differences(program, ours, found))
 
 
 def first_difference(
-    reference: Reference, arithmetic: Arithmetic | Pick, found: Mapping[str, Array], inputs: Array
+    reference: Reference, arithmetic: Arithmetic | Pick, found: Mapping[str, Array], inputs: Array, layout: str = "NHWC"
 ) -> TensorDifference | None:
     """The first tensor that differs; None where all are equal."""
-    return next((d for d in trace(reference, arithmetic, found, inputs) if d.max_lsb), None)
+    return next((d for d in trace(reference, arithmetic, found, inputs, layout) if d.max_lsb), None)
 
 
 def executor_tensors(reference: Reference, arithmetic: Arithmetic | Pick, inputs: Array) -> dict[str, Array]:
@@ -66,7 +68,8 @@ def _differences(
 ) -> Iterator[TensorDifference]:
     for step in program.steps:
         if step.name in ours and step.name in theirs:
-            apart = np.abs(ours[step.name].astype(np.int64) - theirs[step.name].astype(np.int64))
+            mine, other = ours[step.name].astype(np.int64), theirs[step.name].astype(np.int64)
+            apart = np.abs(mine - other.reshape(mine.shape))  # a file may keep the 1s of a pooled image's shape
             exact, furthest = float((apart == 0).mean()), int(apart.max(initial=0))
             yield TensorDifference(step.name, step.layer, step.kind, exact, furthest)
 

@@ -18,9 +18,11 @@ from typing import Any, final
 import torch
 from torch import nn
 
-from ..core.errors import BadModel, BadOption
+from ..core.errors import BadModel
 from ..core.interfaces import AbstractModel
 from ..core.records import InputSpec
+from .keras_package import is_keras
+from .pixels import with_pixels
 
 CLASSES = ("classes", "num_classes", "n_classes")  # parameters of a factory that are told the number of classes
 EXAMPLE = "path/to/file.py:factory"
@@ -63,15 +65,17 @@ class File(AbstractModel):
             spec = replace(spec, height=self.size, width=self.size)
         if self.channels is not None:
             spec = replace(spec, channels=self.channels)
-        mean = _numbers("mean", self.mean) if self.mean else spec.mean
-        std = _numbers("std", self.std) if self.std else spec.std
-        return _checked(replace(spec, mean=mean, std=std), self.path)
+        return with_pixels(spec, self.mean, self.std, self.path)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
         file, _ = self._where()
         factory = self._factory(self._load())
         with _blaming(file):
             network = factory(**_arguments(factory, classes, file))
+        if is_keras(network):
+            from .keras_memory import from_keras
+
+            return from_keras(network, skip=self._written() is None)
         if not isinstance(network, nn.Module):
             raise BadModel(
                 f"{self._spec()} returned {type(network).__name__}, not a torch.nn.Module. Return the network itself."
@@ -123,15 +127,24 @@ class File(AbstractModel):
             f"{file} has no function or class {name!r}. It has: {', '.join(own) or 'none'}. Write {EXAMPLE}."
         )
 
-    def _declared(self) -> InputSpec | None:
-        """The `input_spec` of the file, the factory or the network."""
+    def _written(self) -> Any:
+        """The `input_spec` of the file or the factory, as it stands there; None for none."""
         module = self._load()
-        factory = self._factory(module)
-        found = getattr(module, "input_spec", None) or getattr(factory, "input_spec", None)
-        if found is None and not _arguments(factory, 0, self._where()[0]):
+        return getattr(module, "input_spec", None) or getattr(self._factory(module), "input_spec", None)
+
+    def _declared(self) -> InputSpec | None:
+        """The `input_spec` of the file, the factory or the network; a Keras model says it in its layers."""
+        found, needed = self._written(), _arguments(self._factory(self._load()), 2, self._where()[0])
+        if found is None and (not needed or _uses_keras(self._load())):
             with torch.random.fork_rng(devices=[]):  # a look; the weights of the real build must not depend on it
-                found = getattr(self.build(InputSpec(1, 1, 1), 0), "input_spec", None)
+                found = getattr(self.build(InputSpec(1, 1, 1), 2), "input_spec", None)
         return _as_spec(found, self.path)
+
+
+def _uses_keras(module: ModuleType) -> bool:
+    """Whether the file names anything of Keras; a PyTorch factory that needs the number of classes is not called."""
+    names = [str(getattr(v, "__module__", None) or getattr(v, "__name__", "")) for v in vars(module).values()]
+    return any(name.partition(".")[0] == "keras" for name in names)
 
 
 def _arguments(factory: Callable[..., Any], classes: int, file: Path) -> dict[str, int]:
@@ -186,24 +199,4 @@ def _as_spec(found: Any, path: str) -> InputSpec | None:
         raise BadModel(
             f"The input_spec of {path} is {found!r}. Expected an InputSpec or a dict such as"
             " {'channels': 3, 'height': 224, 'width': 224, 'mean': (0.5,), 'std': (0.5,)}."
-        ) from error
-
-
-def _checked(spec: InputSpec, path: str) -> InputSpec:
-    """Raises BadModel for what no image can be."""
-    fits = all(len(v) in (1, spec.channels) for v in (spec.mean, spec.std))
-    if min(spec.shape) < 1 or not fits or min(spec.std) <= 0:
-        raise BadModel(
-            f"{path} cannot take {spec.channels}x{spec.height}x{spec.width} with mean {spec.mean} and std {spec.std}."
-            " Expected sizes above 0, and one mean and one std above 0 for all channels or for each."
-        )
-    return spec
-
-
-def _numbers(name: str, text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(":"))
-    except ValueError as error:
-        raise BadOption(
-            f"The model's {name} is numbers, one or one a channel. Got {text!r}. Write {name}=0.5:0.5:0.5."
         ) from error

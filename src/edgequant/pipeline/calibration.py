@@ -16,7 +16,9 @@ from ..calibrate import store
 from ..calibrate.collect import collect
 from ..catalog import CALIBRATORS
 from ..core.interfaces import AbstractObserver, AbstractSplit, Tick
+from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder
+from ..data.selection import check_calibration, warnings
 from ..graph.ops import OPS
 from ..graph.program import Captured, Program
 from ..study import Calibration
@@ -60,6 +62,25 @@ def statistics(
     }
     made = run.step("calibrate", inputs, work)
     return store.load(made.folder / FILE, calibrator), float(made.value["seconds"])
+
+
+def checked(
+    network: Prepared, calibration: Calibration, subset: AbstractSplit, run: RunFolder, progress: AbstractProgress
+) -> list[dict[str, Any]]:
+    """The checks on calibration images, made once for a network and its draw, and said when they are made.
+
+    What is not met is a warning: the variant goes on, and its record and the report say so.
+    """
+
+    def work(_: Path) -> dict[str, Any]:
+        found = check_calibration(subset, network.splits, network.captured.inputs)
+        for line in warnings(found):
+            progress.say(f"  note: {line}")
+        return {"checks": [dataclasses.asdict(check) for check in found]}
+
+    draw = {"network": network.key, "n": calibration.n, "seed": calibration.seed, "code": source_hash()}
+    made: list[dict[str, Any]] = run.step("calibration-checks", draw, work).value["checks"]
+    return made
 
 
 def observable(program: Program) -> tuple[str, ...]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ..catalog import BACKENDS, CALIBRATORS, DATASETS, REFINERS
+from ..catalog import BACKENDS, CALIBRATORS, DATASETS, DEVICES, REFINERS
 from ..core.errors import BadOption
 from ..core.registry import unknown
 from ..data.selection import calibration_subset
 from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
 from ..study import NetworkSpec, Study
-from .network import Prepared, build_model
+from .learning import check_refiners
+from .network import Prepared
 from .results import MEASURED
+from .sources import build_model
 
 
 def check_names(study: Study) -> None:
@@ -21,8 +23,9 @@ def check_names(study: Study) -> None:
     for recipe in dict.fromkeys(r for spec in study.network for r in recipes_of(study, spec)):
         base, *refiners = recipe.split("+")
         parse_recipe(base)
-        for refiner in refiners:
-            REFINERS.build(refiner)
+        check_refiners(base, [REFINERS.build(refiner) for refiner in refiners])
+    for device in study.devices:
+        DEVICES.build(device)
     for target in dict.fromkeys(t for spec in study.network for t in targets_of(study, spec)):
         BACKENDS.build(target)
     for calibration in study.calibration:
@@ -75,3 +78,8 @@ def targets_of(study: Study, spec: NetworkSpec) -> tuple[str, ...]:
 def needs_images(recipe: str) -> bool:
     """Whether it has ranges to calibrate, or a refiner that looks at images."""
     return "+" in recipe or parse_recipe(recipe).kind == "static"
+
+
+def trains(recipe: str) -> bool:
+    """Whether it names a refiner that trains."""
+    return any(REFINERS.get(name.partition(":")[0]).trains for name in recipe.split("+")[1:])

@@ -11,6 +11,10 @@ ONNX_PASSING = {"QuantizeLinear", "DequantizeLinear", "Cast", "Reshape", "Flatte
 
 def ends_in_softmax(path: Path) -> bool:
     """Raises BadFile."""
+    if path.suffix.lower() == ".pte":
+        from ..backends.executorch_session import metadata
+
+        return bool(metadata(path).get("probabilities"))
     return _onnx(path) if path.suffix.lower() == ".onnx" else _tflite(path)
 
 

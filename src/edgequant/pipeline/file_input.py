@@ -50,7 +50,7 @@ def target_for(path: Path) -> str:
     for name in BACKENDS:
         if BACKENDS.get(name).capability.suffix == path.suffix.lower() and path.suffix:
             return name
-    known = ", ".join(sorted({BACKENDS.get(n).capability.suffix for n in BACKENDS} - {""}))
+    known = ", ".join(sorted({Path(f"x{BACKENDS.get(n).capability.suffix}").suffix for n in BACKENDS} - {""}))
     raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
 
 
@@ -68,7 +68,7 @@ def open_file(path: Path) -> OpenFile:
 
 def _inputs(record: dict[str, Any]) -> InputSpec:
     c, h, w = record["shape"]
-    kept = {name: record[name] for name in ("resize", "interpolation") if name in record}
+    kept = {name: record[name] for name in ("resize", "interpolation", "antialias") if name in record}
     return InputSpec(c, h, w, tuple(record["mean"]), tuple(record["std"]), **kept)
 
 
@@ -123,7 +123,10 @@ def _onnx_entry(file: OpenFile) -> Entry:
     from ..backends.onnx_session import OnnxSession
 
     session = file.backend.open(file.path)
-    assert isinstance(session, OnnxSession)
+    if not isinstance(session, OnnxSession):
+        raise BadFile(
+            f"{file.path} does not say what it takes; of {file.path.suffix} files, edgequant opens its own only."
+        )
     sides = [t["shape"] for t in file.backend.inspect(file.path)["tensors"] if t["role"] == "input"]
     shape = sides[0][1:] if sides else []
     if len(shape) != 3 or not all(isinstance(d, int) and d > 0 for d in shape):

@@ -15,7 +15,8 @@ from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.records import InputSpec
 from ..measure.parity import DYNAMIC, FLOAT, FLOAT16, INTEGER_LITERT, dynamic_parity, float_parity, integer_parity
-from ..quantization.simulate import with_stored_weights
+from ..quantization.integer.pick import arithmetic_for
+from ..quantization.simulate import simulator
 from .file_input import OpenFile, Pixels, open_file, spec_for
 from .file_split import split_of
 
@@ -74,11 +75,12 @@ def _images(inputs: InputSpec, data_spec: str | None, n: int) -> tuple[Array, st
 
 
 def _compare(file: OpenFile, imported: Imported, x: Array, tick: Any) -> dict[str, Any]:
-    from ..backends.tflite.twin import Twin
+    from ..backends.tflite.twin import Twin, open_named
 
     reference, session = imported.reference, file.backend.open(file.path)
     if reference.kind != "static":
-        network = with_stored_weights(reference)
+        taken = open_named(imported).delegated_floats()
+        network = simulator(reference, arithmetic_for(taken))
         theirs, ours = _in_chunks(session.run, x, tick), _in_chunks(lambda part: _floats(network, part), x)
         if reference.kind == "dynamic":
             return {**dynamic_parity(theirs, ours, DYNAMIC), "tensors": [], "first_difference": None}

@@ -9,23 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ..catalog import BACKENDS
 from ..core.errors import BadData, BadFile, BadOption
 from ..core.files import artifact
-from ..core.interfaces import AbstractSession, Array
+from ..core.interfaces import AbstractDevice, AbstractSplit, Tick
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
-from ..data.decode import check_channels, decode
-from ..measure.accuracy import evaluate, summary
-from ..measure.latency import benchmark
-from ..measure.memory import peak_memory
-from .file_ending import ends_in_softmax
+from ..core.records import InputSpec
+from ..measure.accuracy import Answers, evaluate, judge, summary
 from .file_input import OpenFile, Pixels, entry, open_file, spec_for, target_for
 from .file_parity import parity_file
+from .file_predict import Prediction, predict_files, softmax
 from .file_split import split_of
-
-TOP = 5
-Predictions = list[tuple[Path, list[tuple[str, float]]]]
+from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
 
 
 def evaluate_file(
@@ -35,12 +30,16 @@ def evaluate_file(
     std: Pixels = None,
     quick: int = 0,
     progress: AbstractProgress | None = None,
+    device: str = LOCAL,
 ) -> dict[str, Any]:
     """The file on the test split (validation where the set is unlabelled), in its runtime, on all cores.
 
-    {"file", "target", "bytes", "sha256", "data", "split", "quick", "n", "top1", "top5", "top1_ci95", "kernels",
-    "seconds"}; accuracies are fractions; `quick`: only the first images. Raises BadFile, BadData, BadOption.
+    {"file", "target", "device", "bytes", "sha256", "data", "split", "quick", "n", "top1", "top5", "top1_ci95",
+    "kernels", "seconds", "against_local"}; accuracies are fractions; `quick`: only the first images. On another
+    `device` the images are also run here, and `against_local` says how the scores differ; it is None for this one.
+    Raises BadFile, BadData, BadOption, DeviceError.
     """
+    there = None if device == LOCAL else device_of(device)
     file = open_file(path)
     inputs = spec_for(file, mean, std)
     images = split_of(data_spec, inputs, quick)
@@ -54,10 +53,26 @@ def evaluate_file(
     start = time.perf_counter()
     with (progress or Silent()).task(f"{path.name}: evaluating in {file.target}") as tick:
         answers = evaluate(lambda: file.backend.open(path), images.split, inputs, tick=tick)
-    seconds, figures = time.perf_counter() - start, summary(answers, None, 0)
-    about = {**_identity(file), "data": data_spec, "split": images.name, "quick": quick}
+    found = {"kernels": session.kernels(), "seconds": time.perf_counter() - start, "against_local": None}
+    if there is not None:
+        sent = Sent(path, file.target, file.backend, session)
+        with (progress or Silent()).task(f"{path.name}: evaluating on {device}") as tick:
+            answers, found = _there(there, sent, images.split, inputs, answers, tick)
+    figures = summary(answers, None, 0)
+    about = {**_identity(file), "device": device, "data": data_spec, "split": images.name, "quick": quick}
     measured = {key: figures[key] for key in ("n", "top1", "top5", "top1_ci95")}
-    return {**about, **measured, "kernels": session.kernels(), "seconds": seconds}
+    return {**about, **measured, **found}
+
+
+def _there(
+    device: AbstractDevice, sent: Sent, split: AbstractSplit, inputs: InputSpec, here: Answers, tick: Tick
+) -> tuple[Answers, dict[str, Any]]:
+    """The answers of another device, and what is known of them: kernels, seconds, how they differ from those here."""
+    start = time.perf_counter()
+    scores, about = scores_on(device, sent, split, inputs, tick)
+    seconds = time.perf_counter() - start
+    apart = difference(scores, here.outputs, sent.session.output_scale)
+    return judge(scores, split.labels), {"kernels": about["kernels"], "seconds": seconds, "against_local": apart}
 
 
 def _identity(file: OpenFile) -> dict[str, Any]:
@@ -71,13 +86,19 @@ def benchmark_file(
     against: Sequence[Path] = (),
     progress: AbstractProgress | None = None,
     memory: bool = True,
+    device: str = LOCAL,
+    profile: bool = False,
+    library: str = "",
 ) -> dict[str, Any]:
-    """{"threads", "input", "files"}: of each file, `path` first, its latency, kernels and peak memory.
+    """{"threads", "input", "device", "machine", "conditions", "attempts", "files"}: of each file, `path` first, its
+    latency, kernels and peak memory, and with `profile` the time of each operator where the runtime tells it.
 
     All are timed in turns on one image of seeded noise in [-1, 1] (which image it is does not change what is
-    computed), so they must take images of one shape. Peak memory takes two processes a file; `memory` False leaves it
-    out. Raises BadFile, BadOption.
+    computed), so they must take images of one shape. Timing is done by a process of its own on `device`, and peak
+    memory by one more for each file; `memory` False leaves it out. `library`: a LiteRT delegate's shared library on
+    that device. Raises BadFile, BadOption, DeviceError.
     """
+    there = device_of(device)
     files = [open_file(p) for p in dict.fromkeys((path, *against))]
     shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
     if threads < 1 or len(set(shapes)) > 1:
@@ -85,61 +106,39 @@ def benchmark_file(
             f"Expected at least one thread and files that take images of one shape. Got {threads} and {shapes}."
         )
     image = np.random.default_rng(0).uniform(-1, 1, (1, *shapes[0])).astype(np.float32)
-    sessions = {str(file.path): file.backend.open(file.path, threads) for file in files}
+    options = _delegate(files, library)
+    sent = [Sent(file.path, file.target, file.backend, file.backend.open(file.path), options) for file in files]
     with (progress or Silent()).task(f"{path.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
-        latency = benchmark(sessions, image, threads=threads, tick=tick)
-    records = [_timed(file, sessions[str(file.path)], latency[str(file.path)]) for file in files]
-    if memory:
-        records = [record | _memory(file, shapes[0], threads) for file, record in zip(files, records)]
-    return {"threads": threads, "input": list(shapes[0]), "files": records}
+        found = benchmark_on(there, sent, image, Wanted(threads, memory, profile), tick)
+    found["files"] = [{**_identity(file), **record} for file, record in zip(files, found["files"])]
+    return {"threads": threads, "input": list(shapes[0]), "device": device, **found}
 
 
-def _timed(file: OpenFile, session: AbstractSession, latency: dict[str, Any]) -> dict[str, Any]:
-    return {**_identity(file), "latency_ms": latency, "kernels": session.kernels()}
+def _delegate(files: Sequence[OpenFile], library: str) -> dict[str, str]:
+    """Options of the runtime. Raises BadOption where a file is of another runtime than LiteRT."""
+    other = next((file.path for file in files if library and file.target != "litert"), None)
+    if other is not None:
+        raise BadOption(f"--delegate takes LiteRT's delegates, and {other} is no .tflite. Leave --delegate out.")
+    return {"library": library} if library else {}
 
 
-def _memory(file: OpenFile, shape: tuple[int, int, int], threads: int) -> dict[str, Any]:
-    found = peak_memory(BACKENDS.path(file.target), file.path, shape, threads)
-    return {"peak_memory_bytes": found.bytes, "peak_memory_reason": found.reason}
-
-
-def predict_files(path: Path, images: Sequence[Path], mean: Pixels = None, std: Pixels = None) -> Predictions:
-    """The five likeliest classes of each image with their probabilities, as an app would use the file.
-
-    Scores go through a softmax, unless the file ends in one. Ties go to the first class.
-    Raises BadFile, BadOption, and BadData naming the image that cannot be read.
-    """
-    file = open_file(path)
-    inputs = spec_for(file, mean, std)
-    check_channels(inputs)
-    session, probabilities = file.backend.open(path), ends_in_softmax(path)
-    found: Predictions = []
-    for image in images:
-        scores = session.run(normalise(decode(image, inputs)[None], inputs))
-        if scores.ndim != 2:
-            raise BadFile(f"{path} gives {scores.shape[1:]} for an image; class scores were expected.")
-        found.append((image, _top(file, scores[0] if probabilities else softmax(scores[0]))))
-    return found
-
-
-def softmax(scores: Array) -> Array:
-    """(classes,) float64."""
-    powers = np.exp(scores.astype(np.float64) - scores.max())
-    probabilities: Array = powers / powers.sum()
-    return probabilities
-
-
-def _top(file: OpenFile, probabilities: Array) -> list[tuple[str, float]]:
-    order = np.argsort(-probabilities, kind="stable")[:TOP]
-    return [(file.label(int(i)), float(probabilities[i])) for i in order]
-
-
-def inspect_file(path: Path) -> dict[str, Any]:
+def inspect_file(path: Path, edgetpu: bool = False) -> dict[str, Any]:
     """What the target's `inspect` gives, {"file", "target", "sha256"}, and "unreadable": why a .tflite cannot be
     read into edgequant's own graph (parity, quantizing it again); empty where it can, None for other formats.
+
+    `edgetpu` adds what Coral's Edge TPU would take. Raises BadFile; BadOption where that is asked of another format.
     """
     file = open_file(path)
-    return {**_identity(file), **file.backend.inspect(path), "unreadable": _unreadable(file)}
+    found = {**_identity(file), **file.backend.inspect(path), "unreadable": _unreadable(file)}
+    return found | ({"edgetpu": _edgetpu(file)} if edgetpu else {})
+
+
+def _edgetpu(file: OpenFile) -> dict[str, Any]:
+    if file.target != "litert":
+        raise BadOption(f"--edgetpu takes a .tflite. Got {file.path}. Quantize with --target litert --recipe w8a8.")
+    from ..backends.edgetpu import report
+
+    return report(file.path)
 
 
 def _unreadable(file: OpenFile) -> str | None:
@@ -155,6 +154,6 @@ def _unreadable(file: OpenFile) -> str | None:
 
 
 __all__ = [
-    "OpenFile", "benchmark_file", "evaluate_file", "inspect_file", "open_file", "parity_file", "predict_files",
-    "spec_for", "target_for",
+    "OpenFile", "Prediction", "benchmark_file", "evaluate_file", "inspect_file", "open_file", "parity_file",
+    "predict_files", "softmax", "spec_for", "target_for",
 ]  # fmt: skip

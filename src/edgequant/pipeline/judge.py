@@ -11,10 +11,12 @@ import torch
 
 from ..catalog import BACKENDS
 from ..core.interfaces import AbstractSplit, Array
+from ..core.machine import conditions
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder, Step
 from ..measure.accuracy import Answers, cores, evaluate, judge
+from ..measure.compressed import compressed_bytes
 from ..measure.latency import benchmark, eager_latency
 from ..measure.memory import peak_memory
 from ..measure.parity import (
@@ -28,7 +30,9 @@ from ..measure.parity import (
     integer_parity,
 )
 from ..recipe.recipe import parse_recipe
+from ..study import Study
 from .network import Prepared
+from .parity_miss import explain
 from .variant import Variant, head
 
 
@@ -84,13 +88,28 @@ def parity(variant: Variant, answered: Step, promised: Array | None) -> dict[str
     return float_parity(outputs, promised, FLOAT16 if kind == "float16" else FLOAT)
 
 
+def miss(
+    variant: Variant,
+    made: Step,
+    answered: Step,
+    promised: Array,
+    study: Study,
+    run: RunFolder,
+    progress: AbstractProgress,
+) -> tuple[str, dict[str, Any] | None]:
+    """Where a file that missed its gate leaves the simulation (`parity_miss.explain`)."""
+    outputs, split = np.load(answered.folder / "outputs.npy"), evaluation_split(variant.network, study.quick)
+    with progress.task(f"{variant.id}: looking for the first layer that differs"):
+        return explain(variant, made, outputs, promised, split, study, run, progress)
+
+
 def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: AbstractProgress) -> Step:
     """All files of one network, interleaved, at one thread and at all; and the framework's own float32."""
     network = next(iter(group.values()))[0].network
     image = normalise(evaluation_split(network, 1).take(np.arange(1)), network.captured.inputs)
 
     def work(_: Path) -> dict[str, Any]:
-        result: dict[str, Any] = {}
+        result: dict[str, Any] = {"conditions": {"before": conditions()}}
         for key, threads in (("one", 1), ("all", cores())):
             sessions = {
                 name: BACKENDS.build(variant.target).open(made.folder / made.value["file"], threads)
@@ -98,6 +117,7 @@ def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: 
             }
             with progress.task(f"{network.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
                 result[key] = benchmark(sessions, image, threads=threads, tick=tick)
+        result["conditions"]["after"] = conditions()
         network.module.eval()
         result["eager"] = eager_latency(network.module, image, 1)
         return result
@@ -106,20 +126,28 @@ def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: 
 
 
 def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
-    """Peak memory of opening and running the file once, in a process of its own."""
+    """Peak memory of opening and running the file once, in a process of its own; or its planned arena."""
 
     def work(_: Path) -> dict[str, Any]:
         if made.value["file"] is None:
-            return {"bytes": None, "reason": "simulated: there is no file"}
+            return {"bytes": None, "arena": None, "reason": "simulated: there is no file"}
+        arena = BACKENDS.build(variant.target).open(made.folder / made.value["file"]).arena()
+        if arena is not None:
+            return {"bytes": arena["total"], "arena": arena, "reason": ""}
         backend = BACKENDS.get(variant.target.partition(":")[0])
         found = peak_memory(
             f"{backend.__module__}:{backend.__qualname__}",
             made.folder / made.value["file"],
             variant.network.captured.inputs.shape,
         )
-        return {"bytes": found.bytes, "reason": found.reason}
+        return {"bytes": found.bytes, "arena": None, "reason": found.reason}
 
     return run.step("memory", {"file": made.value["sha256"], "target": variant.target}, work)
+
+
+def compressed(made: Step) -> dict[str, int] | None:
+    """The download size of the file, by compressor; None where there is no file."""
+    return None if made.value["file"] is None else compressed_bytes(made.folder / made.value["file"])
 
 
 def validation_top1(variant: Variant, scores: Array | None, quick: int) -> float | None:

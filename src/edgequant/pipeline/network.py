@@ -11,20 +11,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..catalog import DATASETS, MODELS
+from ..catalog import DATASETS
 from ..core.disk import sha256
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractDataset, AbstractModel
 from ..core.progress import AbstractProgress
-from ..core.records import InputSpec, Splits
+from ..core.records import Deployment, InputSpec, Splits
 from ..core.rundir import RunFolder, step_key
 from ..graph.capture import capture, check_finite
+from ..graph.deploy import deployed
 from ..graph.program import Captured
-from ..models.weights import load_weights, save_weights
+from ..models.weights import load_weights, save_weights, state_hash
 from ..models.wrap import Wrapped
 from ..study import NetworkSpec
 from ..train.loop import fit
 from ..train.settings import TrainSettings
+from .sources import build_model, reads, short_name, told
+from .transfer import transferred
 
 Stages = tuple[TrainSettings, ...]
 
@@ -40,6 +43,8 @@ class Prepared:
     captured: Captured
     splits: Splits
     provenance: str  # where the weights came from
+    inputs: InputSpec  # what `module` takes; `captured` may take raw bytes instead
+    training: TrainSettings | None = None  # how it was trained (the last stage), where the study says
 
 
 def prepare(spec: NetworkSpec, seed: int, run: RunFolder, progress: AbstractProgress, fresh: bool = False) -> Prepared:
@@ -61,6 +66,7 @@ def prepare_objects(
     fresh: bool = False,
 ) -> Prepared:
     """The same, from objects instead of names."""
+    model = told(model, spec.weights)
     inputs, splits = load_data(model, dataset)
     if not splits.classes and not getattr(model, "has_weights", False):
         raise BadModel(
@@ -68,38 +74,50 @@ def prepare_objects(
             " that knows (path/to/file.py:factory), or labelled images."
         )
     torch.manual_seed(seed)
-    module = model.build(inputs, len(splits.classes))
-    provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
-    check_finite(module)
-    captured = capture(module.eval(), inputs, splits.classes)
+    module, plain, provenance = _trained(model, spec, inputs, splits, run, progress, fresh)
+    captured = deployed(plain, Deployment(spec.input, spec.output, spec.layout))
     state = {
-        "weights": _state_hash(module),
+        "weights": state_hash(module),
         "data": splits.fingerprint,
         "model": repr(spec.model),
         "inputs": repr(inputs),
+        "deployed": repr(captured.deployed),
         "graph": [repr(captured.program), repr(captured.network)],  # the same weights may be used in another way
     }
+    name = spec.name or short_name(spec.model)
+    training = spec.then[-1] if spec.then else spec.train
     return Prepared(
-        step_key("network", state), spec.name or _short(spec.model), spec.data, module, captured, splits, provenance
+        step_key("network", state), name, spec.data, module, captured, splits, provenance, plain.inputs, training
     )
 
 
-def _short(spec: str) -> str:
-    """What a network is called in tables, where the study does not say."""
-    return Path(spec.partition(".py")[0]).name if ".py" in spec else spec.partition(":")[0]
+def _trained(
+    model: AbstractModel,
+    spec: NetworkSpec,
+    inputs: InputSpec,
+    splits: Splits,
+    run: RunFolder,
+    progress: AbstractProgress,
+    fresh: bool,
+) -> tuple[nn.Module, Captured, str]:
+    """The network with its weights, as the framework runs it and as it is captured; and where they came from."""
+    if spec.transfer is None:
+        module = model.build(inputs, len(splits.classes))
+        provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
+        check_finite(module)
+        return module, capture(module.eval(), inputs, splits.classes), provenance
+    network, provenance = transferred(model, spec, inputs, splits, run, progress)
+    if spec.train is not None:
+        tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)
+        provenance = f"{provenance}; fine-tuned: {tuned}"
+    check_finite(network)
+    return network, Captured(network.eval(), inputs, splits.classes), provenance
 
 
 def load_data(model: AbstractModel, dataset: AbstractDataset) -> tuple[InputSpec, Splits]:
     """What the network takes, and the images in that size."""
     inputs = model.inputs(dataset.image_shape())
     return inputs, dataset.load(inputs)
-
-
-def build_model(spec: str) -> AbstractModel:
-    """A model by name, or `path/to/file.py:factory`."""
-    if ".py:" in spec or spec.endswith(".py"):
-        return MODELS.build(f"file:{spec}")
-    return MODELS.build(spec)
 
 
 def _give_weights(
@@ -118,7 +136,8 @@ def _give_weights(
     if spec.weights == "random":
         return f"{'as ' + spec.model + ' gave them, said to be ' if own else ''}random: no accuracy means anything"
     if spec.weights:
-        load_weights(module, spec.weights)
+        if not reads(model, spec.weights):
+            load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
     if own:
         return f"its own, from {spec.model}"
@@ -137,6 +156,8 @@ def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, the
         "data": splits.fingerprint,
         "train": dataclasses.asdict(settings),
     }
+    if spec.transfer is not None:
+        what["transfer"] = dataclasses.asdict(spec.transfer)
     if then:
         what["then"] = [dataclasses.asdict(stage) for stage in then]
     return step_key("train", what)
@@ -205,16 +226,7 @@ def _train(
         )
 
     with progress.task("training") as tick:
-        log = fit(module, splits, inputs, settings, folder, report=report, tick=tick)
+        log = fit(module, splits, inputs, settings, folder, report=report, tick=tick, say=progress.say)
     save_weights(module, folder / "weights.safetensors")
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return {"epochs": log["epochs"], "validation_accuracy": log["epochs"][-1]["validation_accuracy"]}
-
-
-def _state_hash(module: nn.Module) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
-        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -10,7 +10,7 @@ from ..catalog import DATASETS
 from ..core.errors import BadData, BadModel
 from ..core.interfaces import AbstractDataset, AbstractModel, Array
 from ..core.records import InputSpec
-from .network import build_model
+from .sources import build_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,13 +43,22 @@ def _joined(arrays: Any) -> Array:
 
 
 def as_model(model: str | nn.Module | AbstractModel, dataset: AbstractDataset) -> AbstractModel:
-    """From a spec, or a module in memory, which is taken to see `(pixel - 128) / 128`. Raises BadModel, UnknownName."""
+    """From a spec, or a module in memory, which is taken to see `(pixel - 128) / 128`. Raises BadModel, UnknownName.
+
+    A Keras model says what it sees in its Rescaling and Normalization layers, where it begins with such.
+    """
+    from ..models.keras_package import is_keras
     from ..models.wrap import Wrapped
 
     if isinstance(model, str):
         return build_model(model)
     if isinstance(model, AbstractModel):
         return model
+    if is_keras(model):
+        from ..models.keras_memory import from_keras
+
+        network = from_keras(model)
+        return Wrapped(network, network.spec)
     shape = dataset.image_shape()
     if shape is None:
         raise BadModel(

@@ -16,9 +16,9 @@ from ..study import Criterion, Study, to_dict
 
 SCHEMA = "edgequant/1"
 MEASURED = (
-    "file", "sha256", "bytes", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95", "hits", "drop",
-    "drop_ci95", "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "kernels", "compression",
-    "parity", "seconds", "validation_top1", "eager_latency_ms",
+    "file", "sha256", "bytes", "bytes_compressed", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95",
+    "hits", "drop", "drop_ci95", "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "arena_bytes",
+    "kernels", "compression", "parity", "seconds", "validation_top1", "eager_latency_ms",
 )  # fmt: skip
 PACKAGES = ("torch", "ai-edge-litert", "onnxruntime", "onnx", "numpy")
 
@@ -71,6 +71,7 @@ def blank(variant: Any, status: str, reason: str = "") -> dict[str, Any]:
         "target": variant.target,
         "device": "local",
         "input": to_dict(variant.network.captured.inputs),
+        "deployed": to_dict(variant.network.captured.deployed),
         "status": status,
         "reason": reason,
         "baseline_id": None,
@@ -180,8 +181,9 @@ def _want(criterion: Criterion) -> str:
 
 
 def exit_status(results: dict[str, Any]) -> int:
-    """0 done; 1 where a criterion or a parity gate was missed, or a variant that should run failed."""
+    """0 done; 1 where a criterion or a parity gate was missed, or a variant or a device that should run failed."""
     missed = any(not c["met"] for c in results["criteria"])
     failed = any(v["status"] == "failed" for v in results["variants"])
     broken = any(v["parity"] and v["parity"]["gate"] == "failed" for v in results["variants"])
-    return int(missed or failed or broken)
+    lost = any(d["status"] == "failed" for v in results["variants"] for d in v.get("devices", []))
+    return int(missed or failed or broken or lost)

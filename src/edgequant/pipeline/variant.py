@@ -16,7 +16,7 @@ from ..core.interfaces import AbstractBackend, AbstractSplit, Array
 from ..core.progress import AbstractProgress
 from ..core.records import LayerFate
 from ..core.rundir import RunFolder, Step
-from ..data.selection import calibration_subset, check_calibration, warnings
+from ..data.selection import calibration_subset
 from ..quantization.build import build
 from ..quantization.reference import Reference
 from ..quantization.simulate import simulate
@@ -24,10 +24,14 @@ from ..quantization.size import estimated_bytes
 from ..recipe.recipe import Recipe, parse_recipe
 from ..recipe.resolve import Plan, resolve
 from ..study import Calibration, Study
-from .calibration import Observers, statistics
-from .checks import check_ids, needs_images, recipes_of, targets_of
+from ..train.settings import TrainSettings
+from .calibration import Observers, checked, statistics
+from .checks import check_ids, needs_images, recipes_of, targets_of, trains
 from .code import source_hash
+from .learning import settings_of, trained
 from .network import Prepared
+from .pruned import pruned
+from .refined import refined
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Variant:
     recipe: str
     target: str
     calibration: Calibration
+    train: TrainSettings | None = None  # of the float network, which a refiner that trains follows
 
     @property
     def base(self) -> str:
@@ -65,9 +70,10 @@ def plan_variants(study: Study, networks: list[tuple[Any, Prepared]]) -> list[Va
         prefix = f"{network.name}-{network.data.partition(':')[0]}-" if len(networks) > 1 else ""
         for target in targets_of(study, spec):
             for recipe in recipes_of(study, spec):
-                calibrations = study.calibration if needs_images(recipe) else study.calibration[:1]
+                many = needs_images(recipe) and not trains(recipe)  # a training starts from the first
+                calibrations = study.calibration if many else study.calibration[:1]
                 for number, calibration in enumerate(calibrations):
-                    one = Variant("", network, recipe, target, calibration)
+                    one = Variant("", network, recipe, target, calibration, spec.train)
                     variants.append(dataclasses.replace(one, id=_slug(f"{prefix}{_id(one, number)}")))
     check_ids(v.id for v in variants)
     return variants
@@ -94,18 +100,22 @@ def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
     """
     backend = BACKENDS.build(variant.target)
     recipe = parse_recipe(variant.base)
+    smaller, pruning = pruned(variant.network, variant.refine, run, progress)
+    variant = dataclasses.replace(variant, network=smaller)
     plan = resolve(variant.network.captured.program, recipe, variant.target, backend.capability)
+    refiners = [REFINERS.build(name) for name in variant.refine]
     inputs = {
         "network": variant.network.key,
         "recipe": dataclasses.asdict(recipe),
         "refine": variant.refine,
         "target": repr(backend),
         "calibration": dataclasses.asdict(variant.calibration) if recipe.kind == "static" or variant.refine else None,
+        "training": settings_of(variant.train, refiners),
         "quick": study.quick,
         "code": source_hash(),
     }
     return run.step(
-        "variant", inputs, lambda folder: _make(variant, recipe, plan, backend, study, run, folder, progress)
+        "variant", inputs, lambda folder: _make(variant, recipe, plan, backend, study, run, folder, progress, pruning)
     )
 
 
@@ -118,8 +128,9 @@ def _make(
     run: RunFolder,
     folder: Path,
     progress: AbstractProgress,
+    pruning: float = 0.0,
 ) -> dict[str, Any]:
-    seconds: dict[str, float] = {}
+    seconds: dict[str, float] = {"prune": pruning} if pruning else {}
     reference, checks = reference_of(variant, recipe, plan, study.allow_few, seconds, run, progress)
     start = time.perf_counter()
     size = _lower(variant, reference, backend, folder)
@@ -142,6 +153,13 @@ def _lower(variant: Variant, reference: Reference, backend: AbstractBackend, fol
     return {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes, "bytes_estimated": None}
 
 
+def remade(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Reference:
+    """The reference of a variant that was made: from the steps that were kept."""
+    recipe, can = parse_recipe(variant.base), BACKENDS.build(variant.target).capability
+    plan = resolve(variant.network.captured.program, recipe, variant.target, can)
+    return reference_of(variant, recipe, plan, study.allow_few, {}, run, progress)[0]
+
+
 def reference_of(
     variant: Variant,
     recipe: Recipe,
@@ -162,10 +180,7 @@ def reference_of(
         subset = calibration_subset(
             variant.network.splits.train, variant.calibration.n, variant.calibration.seed, allow_few
         )
-        found = check_calibration(subset, variant.network.splits.train)
-        for line in warnings(found):
-            progress.say(f"  note: {line}")
-        checks = [dataclasses.asdict(c) for c in found]
+        checks = checked(variant.network, variant.calibration, subset, run, progress)
         images = subset
     if recipe.kind == "static" and images is not None:
         with progress.task(f"{variant.id}: calibrating") as tick:
@@ -174,12 +189,15 @@ def reference_of(
     start = time.perf_counter()
     reference = build(captured, plan, observers)
     seconds["calibrate"] = passed + time.perf_counter() - start
-    start = time.perf_counter()
-    for name, refiner in zip(variant.refine, refiners):
+    seconds["refine"] = 0.0
+    for position, (name, refiner) in enumerate(zip(variant.refine, refiners)):
         assert images is not None
         with progress.task(f"{variant.id}: {name}") as tick:
-            reference = refiner.reference(reference, images.take(np.arange(len(images))), tick)
-    seconds["refine"] = time.perf_counter() - start
+            reference, took = refined(refiner, reference, variant.network, variant.calibration, images, run, tick)
+        seconds["refine"] += took
+        if refiner.trains:
+            reference, took = trained(refiners, position, reference, variant.network, variant.train, run, progress)
+            seconds["refine"] += took
     return reference, checks
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+import torch
+
 from ..calibrate.weights import weight_scales
 from ..core.affine import choose_qparams, quantize_bias, quantize_weight
 from ..core.errors import Unsupported
@@ -73,14 +76,28 @@ def _with_weight(reference: Reference, step: Step, scheme: Scheme, method: Weigh
     assert scheme.weight_bits is not None
     layer = reference.captured.network.layer(step.layer)
     scale = weight_scales(layer.weight.detach(), scheme.weight_bits, scheme.per_channel, method)
-    weight = WeightQ(quantize_weight(layer.weight, scale, scheme.weight_bits), scale, scheme.weight_bits)
     source = reference.activations.get(step.inputs[0])
+    if layer.bias is not None and source is not None and step.name in reference.activations and len(scale) > 1:
+        scale = roomy(scale, layer.bias, source)
+    weight = WeightQ(quantize_weight(layer.weight, scale, scheme.weight_bits), scale, scheme.weight_bits)
     if layer.bias is not None and source is not None and step.name in reference.activations:
         try:
             quantize_bias(layer.bias, source.scale, scale, 64 if source.bits > 8 else 32)
         except Unsupported as error:
             return _left_in_float(reference, step, str(error))
     return replace(reference, weights={**reference.weights, step.layer: weight})
+
+
+def roomy(scale: torch.Tensor, bias: torch.Tensor, source: QParams) -> torch.Tensor:
+    """(O,) weight scales, raised in the channels whose bias would need more than half of the accumulator.
+
+    That is a channel that training switched off: weights of 1e-10 and a bias. The scale of such weights is so small
+    that the bias, which has the scale `s_in * s_w`, has no room (EfficientNet-Lite0 has some in many layers). With
+    the larger scale its weights are coarser, or 0; beside that bias their products are next to nothing.
+    """
+    half = 2.0 ** (62 if source.bits > 8 else 30)
+    least = bias.detach().double().abs() / (float(np.float32(source.scale)) * half)
+    return torch.maximum(scale, least.float() * (1 + 1e-6))
 
 
 def _left_in_float(reference: Reference, step: Step, reason: str) -> Reference:

@@ -11,6 +11,7 @@ from ..core.interfaces import AbstractSplit, Array, Tick
 from ..core.preprocess import normalise
 from ..core.records import WeightQ
 from ..graph.program import Network
+from .dynamic import DynamicNetwork
 from .integer.arithmetic import Arithmetic, Pick
 from .integer.executor import IntegerExecutor
 from .reference import Reference
@@ -19,7 +20,8 @@ BATCH = 32  # of MobileNetV2's tensors at 32x32 this many stay in a CPU's cache,
 
 
 def simulate(reference: Reference, arithmetic: Arithmetic | Pick, split: AbstractSplit, tick: Tick) -> Array:
-    """(N, classes) float32 scores on `split`: exact integers for static recipes, float32 for the others."""
+    """(N, classes) float32 scores on `split`: exact integers for static recipes, and for the products of dynamic ones;
+    else float32."""
     network = simulator(reference, arithmetic)
     inputs, results = reference.captured.inputs, []
     with torch.inference_mode():
@@ -33,6 +35,8 @@ def simulator(reference: Reference, arithmetic: Arithmetic | Pick) -> torch.nn.M
     """A module from normalised images to float scores."""
     if reference.kind == "static":
         return _Scores(reference, arithmetic)
+    if reference.kind == "dynamic":
+        return DynamicNetwork(reference, arithmetic)
     return with_stored_weights(reference)
 
 

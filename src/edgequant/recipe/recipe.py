@@ -11,6 +11,7 @@ import re
 import tomllib
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ NAMES = ("float32", "float16", "dynamic-w8", "w8", "w8a8", "w8a16", "w4", "w4a8"
 OPTIONS = {
     "weight_bits": int, "activation_bits": int, "per_channel": bool, "symmetric_activations": bool, "reason": str,
 }  # fmt: skip
+PRESETS = resources.files("edgequant.recipe.presets")
 WEIGHT_BITS, ACTIVATION_BITS = range(2, 9), range(2, 17)
 
 
@@ -54,17 +56,25 @@ class Recipe:
         return chosen
 
 
+def presets() -> tuple[str, ...]:
+    """The names of the recipe files inside the package."""
+    return tuple(sorted(e.name.removesuffix(".toml") for e in PRESETS.iterdir() if e.name.endswith(".toml")))
+
+
 def parse_recipe(text: str) -> Recipe:
-    """A recipe by name (`w4a8`, `w5a7-all`) or from a `.toml` file. Raises BadOption."""
+    """A recipe by name (`w4a8`, `w5a7-all`, one of `presets`) or from a `.toml` file. Raises BadOption."""
     if text.endswith(".toml"):
         return load_recipe(Path(text))
+    if text in presets():
+        return load_recipe(Path(str(PRESETS / f"{text}.toml")))
     if text in ("float32", "float16"):
         return Recipe(text, text)  # type: ignore[arg-type]
     if text == "dynamic-w8":
         return Recipe(text, "dynamic", (Rule("*", Scheme(8, None)),))
     match = re.fullmatch(r"w(\d+)(?:a(\d+))?(-all)?", text)
     if not match:
-        raise BadOption(unknown("recipe", text, NAMES) + " Any wXaY works (X 2..8, Y 2..16), or give a .toml file.")
+        known = (*NAMES, *presets())
+        raise BadOption(unknown("recipe", text, known) + " Any wXaY works (X 2..8, Y 2..16), or give a .toml file.")
     weight, activation = int(match[1]), int(match[2]) if match[2] else None
     _check_bits(text, weight, activation)
     return Recipe(text, "static" if activation else "weight-only", _rules(weight, activation, bool(match[3])))

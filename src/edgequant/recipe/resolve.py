@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
-from ..core.errors import Unsupported
+from ..core.errors import BadOption, Unsupported
 from ..core.records import Capability, LayerFate, Scheme
 from ..graph.ops import OPS
 from ..graph.program import Program, Step
 from .recipe import Recipe
+
+EVERY_NETWORK = ("*", "first", "last")  # rules that the recipes with names are made of
+WORDS = "op:KIND, depthwise, first or last"
 
 
 @dataclass(frozen=True)
@@ -28,29 +33,51 @@ class Plan:
 
 
 def resolve(program: Program, recipe: Recipe, target: str, can: Capability) -> Plan:
-    """Raises Unsupported where the target has no kernel for what the recipe asks."""
+    """Raises Unsupported where the target lacks a kernel that the recipe asks, BadOption for a rule about no layer."""
     if recipe.kind not in can.kinds:
         raise Unsupported(
             f"{target} cannot run {recipe.name}: {can.notes.get(recipe.kind, f'no {recipe.kind} kernels')}."
         )
+    _check_rules(recipe, program)
     schemes = {step.name: recipe.scheme_for(names(program, step)) or Scheme(None, None) for step in program.steps}
     _check(recipe, schemes, program, target, can)
     if recipe.kind != "static":
         return Plan(recipe, schemes, {}, {}, frozenset())
-    groups = _groups(program)
+    groups = sharing(program)
     bits = _bits(program, schemes, groups)
-    return Plan(recipe, schemes, bits, groups, _symmetric(program, schemes, groups, bits))
+    symmetric = frozenset(bits) if can.symmetric_activations else _symmetric(program, schemes, groups, bits)
+    return Plan(recipe, schemes, bits, groups, symmetric)
 
 
 def names(program: Program, step: Step) -> frozenset[str]:
     """What a rule may call this step."""
     words = {step.layer or step.name, f"op:{step.kind}"}
     if step.weighted:
-        words |= {"first"} if step is program.layers[0] else set()
-        words |= {"last"} if step is program.layers[-1] else set()
+        real = [s for s in program.layers if not (s.attrs.get("normalises") or s.attrs.get("affine"))]
+        ends = (real or list(program.layers))[0], (real or list(program.layers))[-1]
+        words |= {"first"} if step is program.layers[0] or step is ends[0] else set()
+        words |= {"last"} if step is program.layers[-1] or step is ends[1] else set()
         if step.attrs.get("depthwise"):
             words.add("depthwise")
     return frozenset(words)
+
+
+def _check_rules(recipe: Recipe, program: Program) -> None:
+    """Raises BadOption where a rule matches nothing: a typing error would else leave a layer as it was, in silence."""
+    known = {word: None for step in program.steps for word in sorted(names(program, step))}
+    for rule in recipe.rules:
+        if rule.where not in EVERY_NETWORK and not any(fnmatchcase(word, rule.where) for word in known):
+            layers = [step.layer for step in program.layers]
+            close = get_close_matches(rule.where, known, n=1, cutoff=0.0)
+            raise BadOption(
+                f"No layer matches {rule.where!r}, a rule of the recipe {recipe.name!r}. Did you mean {close[0]!r}?"
+                f" Layers: {_some(layers)}. A rule takes a layer's path, a glob, or {WORDS}."
+            )
+
+
+def _some(layers: list[str], count: int = 8) -> str:
+    more = f", and {len(layers) - count} more" if len(layers) > count else ""
+    return ", ".join(layers[:count]) + more
 
 
 def _check(recipe: Recipe, schemes: Mapping[str, Scheme], program: Program, target: str, can: Capability) -> None:
@@ -65,6 +92,7 @@ def _check(recipe: Recipe, schemes: Mapping[str, Scheme], program: Program, targ
             )
         if recipe.kind == "static" and scheme.activation_bits is not None:
             _check_pair(recipe, (scheme.weight_bits, scheme.activation_bits), step, target, can)
+            _check_layer(recipe, (scheme.weight_bits, scheme.activation_bits), step, names(program, step), target, can)
 
 
 def _check_pair(recipe: Recipe, pair: tuple[int, int], step: Step, target: str, can: Capability) -> None:
@@ -75,11 +103,23 @@ def _check_pair(recipe: Recipe, pair: tuple[int, int], step: Step, target: str, 
         )
 
 
+def _check_layer(
+    recipe: Recipe, pair: tuple[int, int], step: Step, words: frozenset[str], target: str, can: Capability
+) -> None:
+    """Raises Unsupported for a pair that the target has for other layers."""
+    for lack in can.lacks:
+        if lack.where in words and pair[0] in lack.weight_bits and pair[1] in lack.activation_bits:
+            raise Unsupported(
+                f"{target} has no kernel for {pair[0]}-bit weights with {pair[1]}-bit activations in layers like"
+                f" {step.layer} ({lack.where}), which {recipe.name} asks. {lack.advice}, or use target `simulation`."
+            )
+
+
 def _list(bits: frozenset[int]) -> str:
     return ", ".join(str(b) for b in sorted(bits)) + " bits"
 
 
-def _groups(program: Program) -> dict[str, str]:
+def sharing(program: Program) -> dict[str, str]:
     """Tensors that must have one set of parameters, named after the first of them."""
     parent = {t: t for t in program.tensors}
 

@@ -83,4 +83,6 @@ def _without_relu6(program: Program) -> Program:
 
 
 def _relaxed(step: Step) -> Step:
-    return replace(step, kind="relu") if step.kind == "relu6" else replace(step, activation="relu")
+    if step.kind == "relu6":
+        return replace(step, kind="relu")
+    return replace(step, activation="relu") if step.activation == "relu6" else step

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..graph.program import Program, Step
+from ..graph.program import TOPS, Program, Step
 
 # op(s * x) = s * op(x) for s > 0 and one s a channel. All but `relu` and `relu6` hold for any channelwise x.
 HOMOGENEOUS = frozenset({"avg_pool2d", "max_pool2d", "mean", "pad", "relu", "reshape"})
@@ -26,8 +26,8 @@ class Pair:
 
     @property
     def saturates(self) -> tuple[str, ...]:
-        """The steps at which a ReLU6 cuts at 6, whatever the scale: there, no factor can pass."""
-        return tuple(s.name for s in (self.producer, *self.between) if "relu6" in (s.activation, s.kind))
+        """The steps at which a ReLU6 (ReLU1) cuts at 6 (1), whatever the scale: there, no factor can pass."""
+        return tuple(s.name for s in (self.producer, *self.between) if TOPS.keys() & {s.activation, s.kind})
 
 
 def consecutive(program: Program) -> Iterator[Pair]:
@@ -40,7 +40,7 @@ def consecutive(program: Program) -> Iterator[Pair]:
             if last.weighted:
                 yield Pair(producer, last, tuple(between))
                 break
-            if last.kind not in HOMOGENEOUS | {"relu6"}:
+            if last.kind not in HOMOGENEOUS | {"relu6"} or last.attrs.get("value"):
                 break
             between.append(last)
 

@@ -35,6 +35,12 @@ def write_log(folder: Path, epochs: list[dict[str, float]]) -> None:
     temporary.replace(folder / LOG)
 
 
+def epochs(folder: Path) -> list[dict[str, float]]:
+    """The figures of each epoch, from the log; none where nothing was trained."""
+    path = folder / LOG
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def read(folder: Path, settings: TrainSettings, data: str, device: torch.device) -> dict[str, Any] | None:
     """The checkpoint in `folder`, or None where there is none yet.
 

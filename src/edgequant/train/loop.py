@@ -27,11 +27,13 @@ from ..core.preprocess import normalise_tensor
 from ..core.records import InputSpec, Splits
 from . import checkpoint
 from .augment import augment, resize
+from .parts import gradients
 from .schedule import average_decay, learning_rate, make_optimizer
 from .settings import TrainSettings
 
 Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # -> (loss, logits)
 Tick = Callable[[int, int], None]
+Say = Callable[[str], None]
 
 
 @dataclass
@@ -47,6 +49,9 @@ class Trainer:
     accelerator: Any
     loss: Loss
     data: str  # fingerprint of the splits
+    begin: Tick
+    say: Say
+    parts: int = 1  # of a batch, one after the other: more where a GPU's memory is short
 
 
 def fit(
@@ -58,11 +63,15 @@ def fit(
     loss: Loss | None = None,
     report: Callable[[dict[str, float]], None] = lambda _: None,
     tick: Tick = lambda _done, _total: None,
+    begin: Tick = lambda _step, _total: None,
+    say: Say = lambda _: None,
 ) -> dict[str, Any]:
     """Train `network` in place, resuming from `folder` where it holds a checkpoint.
 
     `loss(network, images, labels) -> (loss, logits)` replaces cross entropy (distillation).
-    `report` is called after each epoch with its figures, `tick` after each step with (done, total).
+    `report` is called after each epoch with its figures, `tick` after each step with (done, total), `begin` before
+    each with (step, total), `say` with what a person should know: that a GPU's memory was short and batches are
+    now worked off in parts.
     Writes `checkpoint.pt` and `log.jsonl` to `folder`. Returns {"epochs": [figures of each]}, the
     network in eval mode and on the device it came from. Its first weights are the caller's: seed
     before building it.
@@ -72,7 +81,8 @@ def fit(
     _check(splits)
     folder.mkdir(parents=True, exist_ok=True)
     home = next(network.parameters(), torch.empty(0)).device
-    trainer = _prepare(network, splits, inputs, settings, loss or smoothed_cross_entropy(settings.label_smoothing))
+    loss = loss or smoothed_cross_entropy(settings.label_smoothing)
+    trainer = _prepare(network, splits, inputs, settings, loss, begin, say)
     done = _resume(trainer, folder)
     for epoch in range(len(done), settings.epochs):
         figures = _epoch(trainer, splits.train, epoch, tick)
@@ -103,7 +113,9 @@ def _check(splits: Splits) -> None:
             raise BadData(f"Training needs labels, and the {name} split has none. Name a labelled set with --data.")
 
 
-def _prepare(network: nn.Module, splits: Splits, inputs: InputSpec, settings: TrainSettings, loss: Loss) -> Trainer:
+def _prepare(
+    network: nn.Module, splits: Splits, inputs: InputSpec, settings: TrainSettings, loss: Loss, begin: Tick, say: Say
+) -> Trainer:
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
@@ -115,7 +127,8 @@ def _prepare(network: nn.Module, splits: Splits, inputs: InputSpec, settings: Tr
     average = copy.deepcopy(network).eval() if settings.ema else None
     wrapped, optimizer = accelerator.prepare(network, optimizer)
     steps = max(1, len(splits.train) // settings.batch)
-    return Trainer(wrapped, average, optimizer, settings, inputs, steps, accelerator, loss, splits.fingerprint)
+    data = splits.fingerprint
+    return Trainer(wrapped, average, optimizer, settings, inputs, steps, accelerator, loss, data, begin, say)
 
 
 def _epoch(trainer: Trainer, split: AbstractSplit, epoch: int, tick: Tick) -> dict[str, float]:
@@ -126,7 +139,8 @@ def _epoch(trainer: Trainer, split: AbstractSplit, epoch: int, tick: Tick) -> di
     total, correct, seen = 0.0, 0, 0
     for step, (pixels, labels) in enumerate(_batches(trainer, split, epoch), epoch * trainer.steps):
         for group in trainer.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step, trainer.steps)
+            group["lr"] = learning_rate(settings, step, trainer.steps) * group.get("lr_factor", 1.0)
+        trainer.begin(step, settings.epochs * trainer.steps)
         value, hits = _step(trainer, pixels, labels, side)
         _finite(value, "training", settings, epoch)
         _update_average(trainer, step)
@@ -166,12 +180,9 @@ def _step(trainer: Trainer, pixels: torch.Tensor, labels: torch.Tensor, side: in
     """One update. Returns the loss and how many of the batch were right."""
     pixels = resize(augment(pixels, trainer.settings), side)
     images = normalise_tensor(pixels, trainer.inputs).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=trainer.settings.precision == "bf16"):
-        loss, logits = trainer.loss(trainer.network, images, labels)
-    trainer.optimizer.zero_grad()
-    trainer.accelerator.backward(loss)
+    value, hits = gradients(trainer, images, labels)
     trainer.optimizer.step()
-    return float(loss.detach()), int((logits.argmax(1) == labels).sum())
+    return value, hits
 
 
 @torch.no_grad()

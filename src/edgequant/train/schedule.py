@@ -26,13 +26,19 @@ def learning_rate(settings: TrainSettings, step: int, steps_per_epoch: int) -> f
 
 
 def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimizer; weight decay only where there is a matrix or a kernel to decay. Raises BadModel."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    """The optimizer; weight decay only where there is a matrix or a kernel to decay. Raises BadModel.
+
+    A parameter may carry an `lr_factor`: its rate is that many times the others'.
+    """
+    found: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            key = (parameter.ndim <= 1, float(getattr(parameter, "lr_factor", 1.0)))
+            found.setdefault(key, []).append(parameter)
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": found[vector, factor], "weight_decay": 0.0 if vector else settings.weight_decay, "lr_factor": factor}
+        for vector, factor in sorted(found)
     ]
-    groups = [g for g in groups if g["params"]]
     if not groups:
         raise BadModel("The network has no parameter that can be trained. Expected some with requires_grad=True.")
     if settings.optimizer == "sgd":

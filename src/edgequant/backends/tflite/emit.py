@@ -19,7 +19,9 @@ from ...core.errors import Unsupported
 from ...core.records import QParams, WeightQ
 from ...graph.program import Step
 from ...quantization.reference import Reference
+from .border import enter, leave
 from .layout import NUMPY, VERSIONS, Op, Type, nhwc, pack
+from .more_operators import between, cap, needs_cap
 from .operators import EMIT
 from .padding import conv_windows
 from .writer import Quant, Writer
@@ -35,15 +37,16 @@ class Emitter:
     floats: dict[str, int] = field(default_factory=dict)  # tensor -> index of its float form
     flattened: dict[str, tuple[int, ...]] = field(default_factory=dict)  # flat tensor -> the (C, H, W) it was
     padded: dict[str, tuple[str, tuple[int, int, int, int]]] = field(default_factory=dict)  # pad merged into its reader
+    border: set[int] = field(default_factory=set)  # tensors that are there for the app, not for the network
 
     def emit(self) -> tuple[int, int]:
         """All steps; returns the indices of the input and of the output tensor."""
         program = self.reference.captured.program
-        source = self.make(program.input)
+        source = enter(self)
         for step in program.steps:
             if not self.merge_pad(step):
                 self.step(step)
-        return source, self.final(program.output)
+        return source, leave(self)
 
     def final(self, name: str) -> int:
         return self.integers[name] if name in self.reference.activations else self.floats[name]
@@ -55,7 +58,11 @@ class Emitter:
         if step.kind == "reshape":
             self.note_flattening(step)
         output = self.declare(step.name, integer)
-        EMIT[step.kind](self, step, inputs, output, integer)
+        capped = needs_cap(self, step, integer)
+        target = between(self, output, self.writer.tensors[output].shape, f"{step.name}.uncapped") if capped else output
+        EMIT[step.kind](self, step, inputs, target, integer)
+        if capped:
+            cap(self, step, target, output, integer)
         if not integer and step.name in self.reference.activations:
             self.convert(step.name, to_integer=True)
 
@@ -162,7 +169,8 @@ class Emitter:
         """A padding that only one convolution reads, and that makes it a SAME convolution, becomes part of it."""
         program = self.reference.captured.program
         users = program.users(step.name)
-        if step.kind != "pad" or len(users) != 1 or users[0].kind != "conv2d" or step.name == program.output:
+        plain = step.kind == "pad" and not set(step.attrs) - {"padding"} and step.name != program.output
+        if not plain or len(users) != 1 or users[0].kind != "conv2d":
             return False
         size = program.shape(step.inputs[0])[1:]
         windows = conv_windows(self.conv(users[0]), (size[0], size[1]), step.attrs["padding"])

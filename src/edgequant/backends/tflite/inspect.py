@@ -71,6 +71,19 @@ def sidecar(path: Path) -> dict[int, str]:
     return {int(k): str(v) for k, v in json.loads(beside.read_text()).items()}
 
 
+def file_metadata(path: Path) -> dict[str, Any]:
+    """`metadata` of a file, without unpacking the rest of it; empty for what is no .tflite."""
+    data = path.read_bytes()
+    if len(data) < 8 or data[4:8] != b"TFL3":
+        return {}
+    model = schema.Model.GetRootAs(data, 0)
+    for entry in (model.Metadata(i) for i in range(model.MetadataLength())):
+        if entry.Name() == b"edgequant":
+            found = json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+            return found if isinstance(found, dict) else {}
+    return {}
+
+
 def metadata(model: Any) -> dict[str, Any]:
     """The record that edgequant left in the file; empty for the file of another tool."""
     for entry in model.metadata or []:

@@ -15,7 +15,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ...core.errors import Unsupported
 from ...graph.program import Step
 from .layout import FUSED, Op, Options, Type, nhwc
-from .padding import Window, conv_windows
+from .more_operators import MORE, between
+from .padding import Window, conv_windows, pool_windows
+from .pads import LOWEST, pad, pad_by
+from .pointwise import emit_product, is_product
 
 if TYPE_CHECKING:
     from .emit import Emitter
@@ -45,6 +48,9 @@ def _conv2d(e: Emitter, step: Step, inputs: list[int], output: int, integer: boo
     size = e.reference.captured.program.shape(e.source_name(source))[1:]
     extra = e.padded[source][1] if source in e.padded else (0, 0, 0, 0)
     windows = conv_windows(conv, (size[0], size[1]), extra)
+    if is_product(e, step, conv, windows, integer):
+        emit_product(e, step, inputs[0], output)
+        return
     x, padding = _padding(e, step, inputs[0], windows, integer)
     bias = e.bias(step, integer)
     depthwise = conv.groups > 1 and conv.groups == conv.in_channels
@@ -75,16 +81,11 @@ def _padding(e: Emitter, step: Step, x: int, windows: list[Window], integer: boo
     return _pad_operator(e, step, x, (wide.before, wide.after, high.before, high.after), integer), schema.Padding.VALID
 
 
-def _pad_operator(
-    e: Emitter, step: Step, x: int, padding: tuple[int, int, int, int], integer: bool, output: int | None = None
-) -> int:
+def _pad_operator(e: Emitter, step: Step, x: int, padding: tuple[int, int, int, int], integer: bool) -> int:
     left, right, top, bottom = padding
     source = e.writer.tensors[x]
     _, h, w, c = source.shape
-    if output is None:
-        output = e.writer.tensor(
-            (1, h + top + bottom, w + left + right, c), source.type, source.quant, f"{step.name}.pad"
-        )
+    output = e.writer.tensor((1, h + top + bottom, w + left + right, c), source.type, source.quant, f"{step.name}.pad")
     amounts = e.integers_of(np.array([[0, 0], [top, bottom], [left, right], [0, 0]]), Type.INT32)
     e.op(Op.PAD, step, (x, amounts), output, integer, Options.PadOptions, schema.PadOptionsT())
     return output
@@ -123,23 +124,40 @@ def _mean(e: Emitter, step: Step, inputs: list[int], output: int, integer: bool)
 
 def _pool(code: int) -> Emit:
     def emit(e: Emitter, step: Step, inputs: list[int], output: int, integer: bool) -> None:
-        (kh, kw), (sh, sw), (ph, pw) = (step.attrs[k] for k in ("kernel", "stride", "padding"))
-        _, h, w, _ = e.writer.tensors[inputs[0]].shape
-        windows = [Window(h, kh, sh, ph, ph), Window(w, kw, sw, pw, pw)]
-        if all(x.is_valid() for x in windows):
-            padding = schema.Padding.VALID
-        elif all(x.is_same() for x in windows):
+        (kh, kw), (sh, sw) = (step.attrs[k] for k in ("kernel", "stride"))
+        windows, x = pool_windows(step, e.writer.tensors[inputs[0]].shape[1:3]), inputs[0]
+        if all(w.is_same() for w in windows):
             padding = schema.Padding.SAME
+        elif all(w.is_valid() for w in windows):
+            padding = schema.Padding.VALID
+        elif code == Op.MAX_POOL_2D:
+            x, padding = _padded_below(e, step, x, windows, integer), schema.Padding.VALID
         else:
             raise Unsupported(
-                f"{step.kind} {kh}x{kw} with padding {ph},{pw} is neither SAME nor VALID, which LiteRT has."
+                f"{step.kind} {kh}x{kw} with padding {step.attrs['padding']} (layer {step.layer or step.name!r}) is"
+                " neither SAME nor VALID, which LiteRT has. Pad the image before it, or count the padding."
             )
         options = schema.Pool2DOptionsT()
         options.padding, options.strideH, options.strideW = padding, sh, sw
         options.filterHeight, options.filterWidth = kh, kw
-        e.op(code, step, (inputs[0],), output, integer, Options.Pool2DOptions, options)
+        e.op(code, step, (x,), output, integer, Options.Pool2DOptions, options)
 
     return emit
+
+
+def _padded_below(e: Emitter, step: Step, x: int, windows: list[Window], integer: bool) -> int:
+    """The image with a border that no maximum is taken from: the grid's lowest integer, or float32's lowest number."""
+    high, wide = windows
+    sides = (wide.before, max(wide.after, 0), high.before, max(high.after, 0))
+    _, h, w, c = e.writer.tensors[x].shape
+    shape = (1, h + sides[2] + sides[3], w + sides[0] + sides[1], c)
+    output = between(e, x, shape, f"{step.name}.pad")
+    lowest = 0
+    if integer:
+        p = e.reference.activations[step.name]
+        lowest = p.low - p.zero_point
+    pad_by(e, step, x, output, integer, sides, LOWEST, lowest)
+    return output
 
 
 def _reshape(e: Emitter, step: Step, inputs: list[int], output: int, integer: bool) -> None:
@@ -147,10 +165,6 @@ def _reshape(e: Emitter, step: Step, inputs: list[int], output: int, integer: bo
     target = e.integers_of(np.array(shape), Type.INT32)
     options = schema.ReshapeOptionsT()
     e.op(Op.RESHAPE, step, (inputs[0], target), output, integer, Options.ReshapeOptions, options)
-
-
-def _pad(e: Emitter, step: Step, inputs: list[int], output: int, integer: bool) -> None:
-    _pad_operator(e, step, inputs[0], step.attrs["padding"], integer, output)
 
 
 def _cat(e: Emitter, step: Step, inputs: list[int], output: int, integer: bool) -> None:
@@ -178,10 +192,12 @@ EMIT: dict[str, Emit] = {
     "max_pool2d": _pool(Op.MAX_POOL_2D),
     "mean": _mean,
     "mul": _binary(Op.MUL, Options.MulOptions, schema.MulOptionsT),
-    "pad": _pad,
     "relu": _unary(Op.RELU),
     "relu6": _unary(Op.RELU6),
     "reshape": _reshape,
     "sigmoid": _unary(Op.LOGISTIC),
     "softmax": _softmax,
+    "sub": _binary(Op.SUB, Options.SubOptions, schema.SubOptionsT),
+    "pad": pad,
+    **MORE,
 }

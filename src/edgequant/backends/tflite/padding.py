@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ...graph.program import Step
+
 
 @dataclass(frozen=True)
 class Window:
@@ -32,6 +34,15 @@ class Window:
         out = -(-self.size // self.stride)
         total = max((out - 1) * self.stride + self.kernel - self.size, 0)
         return self.out == out and self.before == total // 2 and self.after >= total - total // 2
+
+
+def pool_windows(step: Step, size: tuple[int, ...]) -> list[Window]:
+    """Height and width windows of a pooling; where it takes a last window in part (ceil), more pixels after."""
+    windows = []
+    for axis, (kernel, stride, padding) in enumerate(zip(*(step.attrs[k] for k in ("kernel", "stride", "padding")))):
+        reach = (step.shape[1 + axis] - 1) * stride + kernel - size[axis] - padding
+        windows.append(Window(size[axis], kernel, stride, padding, max(padding, reach)))
+    return windows
 
 
 def conv_windows(conv: torch.nn.Conv2d, size: tuple[int, int], extra: tuple[int, int, int, int]) -> list[Window]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from ...core.errors import BadFile
-from ...core.records import InputSpec, LayerFate, RecipeKind, WeightQ
+from ...core.records import Deployment, InputSpec, LayerFate, RecipeKind, WeightQ
 from ...graph.program import Captured, Network, Program, Step
 from ...quantization.reference import Reference
 from .file_graph import FileGraph, FileTensor, load_graph
@@ -79,9 +79,9 @@ def input_spec(
     tensor, left = graph.tensors[graph.input], graph.metadata
     if len(tensor.shape) != 4 or tensor.shape[0] != 1:
         raise BadFile(f"{graph.path} takes {tensor.shape}; an image (1, H, W, C) was expected.")
-    _, h, w, c = tensor.shape
+    c, h, w = tensor.shape[1:] if left.get("layout") == "NCHW" else (tensor.shape[3], *tensor.shape[1:3])
     if left:
-        kept = {k: left[k] for k in ("resize", "interpolation") if k in left}
+        kept = {k: left[k] for k in ("resize", "interpolation", "antialias") if k in left}
         return InputSpec(c, h, w, tuple(left["mean"]), tuple(left["std"]), **kept)
     raw = raw_bytes(tensor) if tensor.integer and tensor.type != "int16" else RAW
     return InputSpec(c, h, w, mean or raw[0], std or raw[1])
@@ -94,12 +94,14 @@ def raw_bytes(tensor: FileTensor) -> tuple[tuple[float], tuple[float]]:
 
 
 def _reference(b: Builder, inputs: InputSpec) -> Reference:
+    if not any(b.integer.values()):
+        b.activations.clear()  # at most the bytes of the input of a float network, which are floats at once
     program, kind = _program(b, inputs), _kind(b)
     network = Network(program, b.layers).eval()
     _check_shapes(b.graph, network)
     weights = {name: w.q for name, w in b.weights.items() if w.q is not None and _stored_as(kind, w)}
     recipe = str(b.graph.metadata.get("recipe") or _recipe(kind, b, weights))
-    captured = Captured(network, inputs, tuple(b.graph.metadata.get("classes", ())))
+    captured = Captured(network, inputs, tuple(b.graph.metadata.get("classes", ())), _deployment(b))
     fates = tuple(_fate(step, kind, b.weights[step.layer], step.layer in weights, b) for step in program.layers)
     reference = Reference(captured, recipe, kind, b.activations, weights, fates)
     _check_domains(b, reference)
@@ -148,6 +150,16 @@ def _check_domains(b: Builder, reference: Reference) -> None:
                 f"{b.graph.path}: {step.name} is computed in floats between integer tensors, or the other way round;"
                 " edgequant's graph has one form for each. evaluate, benchmark, predict and inspect work."
             )
+
+
+def _deployment(b: Builder) -> Deployment:
+    """What the border has that the recipe would not give."""
+    kinds = {}
+    for side, index in (("input", b.graph.input), ("output", b.graph.output)):
+        own = b.activations.get(b.alias[index])
+        inner = "float32" if own is None else "int16" if own.bits > 8 else "int8"
+        kinds[side] = "" if b.graph.tensors[index].type == inner else b.graph.tensors[index].type
+    return Deployment(**kinds, layout="nchw" if b.graph.metadata.get("layout") == "NCHW" else "")
 
 
 def _kind(b: Builder) -> RecipeKind:

@@ -104,11 +104,24 @@ def _unpadded(b: Builder, op: FileOperator, source: str) -> tuple[str, tuple[int
 def fully_connected(b: Builder, op: FileOperator) -> None:
     if op.option("weightsFormat", 0):
         b.graph.refuse(op, "has shuffled weights")
+    if op.option("keepNumDims", False) and len(b.shape(op, b.tensor(op, 0))) == 3:
+        _pointwise(b, op)
+        return
     source = _flat(b, op)
     weight, bias = _parameters(b, op, lambda w: _columns(w, b.flattened.get(source)), 0, 2)
     outputs, inputs = weight.value.shape
     linear = nn.Linear(inputs, outputs, bias is not None, device="meta")
     b.append(op, "linear", (source,), {}, b.add_layer(op, linear, weight, bias))
+
+
+def _pointwise(b: Builder, op: FileOperator) -> None:
+    """A product of every pixel's channels with a matrix is a 1x1 convolution (pointwise.py writes them so)."""
+    channels, _, _ = b.image(op, b.tensor(op, 0))
+    weight, bias = _parameters(b, op, lambda w: w[:, :, None, None], 0, 2)
+    if weight.value.shape[1] != channels:
+        b.graph.refuse(op, f"has weights for {weight.value.shape[1]} channels on an image of {channels}")
+    conv = nn.Conv2d(channels, weight.value.shape[0], 1, bias=bias is not None, device="meta")
+    b.append(op, "conv2d", (b.source(op, 0),), {}, b.add_layer(op, conv, weight, bias))
 
 
 def _flat(b: Builder, op: FileOperator) -> str:

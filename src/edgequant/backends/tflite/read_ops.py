@@ -10,6 +10,7 @@ from collections.abc import Callable
 from .file_graph import FileOperator, FileTensor
 from .read_builder import Builder, qparams
 from .read_layers import conv2d, depthwise, fully_connected, note_flattening, padded_sides
+from .read_more import MORE, amounts
 from .read_weights import values_of
 
 Read = Callable[[Builder, FileOperator], None]
@@ -28,17 +29,15 @@ def _reshape(b: Builder, op: FileOperator) -> None:
 
 
 def _pad(b: Builder, op: FileOperator) -> None:
-    b.image(op, b.tensor(op, 0))
-    amounts = values_of(b.graph, op, b.tensor(op, 1)).tolist()
-    if len(amounts) != 4 or amounts[0] != [0, 0] or amounts[3] != [0, 0] or min(map(min, amounts)) < 0:
-        b.graph.refuse(op, f"pads by {amounts}, not only around the image")
-    (top, bottom), (left, right) = amounts[1:3]
-    b.append(op, "pad", (b.source(op, 0),), {"padding": (left, right, top, bottom)})
+    b.append(op, "pad", (b.source(op, 0),), {"padding": amounts(b, op)})
 
 
 def _mean(b: Builder, op: FileOperator) -> None:
     b.image(op, b.tensor(op, 0))
     axes = sorted(int(a) % 4 for a in values_of(b.graph, op, b.tensor(op, 1)).reshape(-1))
+    if axes == [3] and op.option("keepDims", False):
+        b.append(op, "channel_mean", (b.source(op, 0),))
+        return
     if axes != [1, 2]:
         b.graph.refuse(op, f"is over the dimensions {axes}, not over height and width")
     b.append(op, "mean", (b.source(op, 0),), {"keepdim": bool(op.option("keepDims", False))})
@@ -100,12 +99,15 @@ def _dequantize(b: Builder, op: FileOperator) -> None:
 
 
 def _quantize(b: Builder, op: FileOperator) -> None:
-    """Of floats: the same tensor, as integers. Of integers: only where no value changes (uint8 at the border)."""
+    """Of floats: the same tensor, as integers. Of integers: only where no value changes (uint8 at the border).
+
+    The bytes of the file's input may be made floats and rounded again: to 16 bits there is no other way.
+    """
     name, source, output = b.source(op, 0), b.tensor(op, 0), b.output(op)
     if not output.integer or len(output.scale) != 1 or (source.type != "float32" and not _equal(source, output)):
         b.graph.refuse(op, f"turns {source.type} into {output.type} of another scale")
     if source.type == "float32":
-        if name in b.activations and b.activations[name] != qparams(output):
+        if name in b.activations and b.activations[name] != qparams(output) and name != b.alias[b.graph.input]:
             b.graph.refuse(op, "rounds a tensor that has another scale elsewhere")
         b.rounded.add(name)
         b.makers[name] = output.index
@@ -117,7 +119,15 @@ def _equal(source: FileTensor, output: FileTensor) -> bool:
     return source.integer and len(source.scale) == 1 and qparams(source) == qparams(output)
 
 
-READERS: dict[str, Read] = {
+def _transpose(b: Builder, op: FileOperator) -> None:
+    """Of the file's input alone: an app's NCHW image becomes the NHWC one that all else works on."""
+    order = values_of(b.graph, op, b.tensor(op, 1)).reshape(-1).tolist()
+    if b.tensor(op, 0).index != b.graph.input or order != [0, 2, 3, 1]:
+        b.graph.refuse(op, f"reorders the dimensions of an inner tensor to {order}")
+    b.alias[b.output(op).index] = b.source(op, 0)
+
+
+READERS: dict[str, Read] = MORE | {
     "ADD": _binary("add"),
     "AVERAGE_POOL_2D": _pool("avg_pool2d"),
     "CONCATENATION": _cat,
@@ -135,5 +145,7 @@ READERS: dict[str, Read] = {
     "RELU6": _unary("relu6"),
     "RESHAPE": _reshape,
     "SOFTMAX": _softmax,
+    "SUB": _binary("sub"),
     "SQUEEZE": _reshape,
+    "TRANSPOSE": _transpose,
 }

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from ...core.errors import BadFile, BadModel
 from ...core.interfaces import AbstractSession, Array
-from .inspect import sidecar
+from .inspect import file_metadata, sidecar
 
 
 class Session(AbstractSession):
@@ -32,15 +32,19 @@ class Session(AbstractSession):
             raise BadFile(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; one of each was expected.")
         self.source, self.sink = inputs[0], outputs[0]
         shape = self.source["shape"]
-        colours = (1, 3, 4)
-        self.channels_last = len(shape) == 4 and (shape[-1] in colours or shape[1] not in colours)
+        self.record = file_metadata(path)
+        self.channels_last = _channels_last(tuple(shape), self.record.get("layout", ""))
 
     @property
     def output_scale(self) -> float:
-        return float(self.sink["quantization"][0])
+        """Of the output, or of the integers that the file's last operator dequantizes."""
+        return float(self.sink["quantization"][0] or self.record.get("output_scale", 0.0))
 
     def run(self, inputs: Array) -> Array:
-        scores = self.run_quantized(inputs)
+        return self.decode(self.run_quantized(inputs))
+
+    def decode(self, scores: Array) -> Array:
+        """(N, classes) of the output tensor's type -> float32."""
         scale, zero_point = self.sink["quantization"]
         real: Array = (
             (scores.astype(np.float32) - zero_point) * np.float32(scale) if scale else scores.astype(np.float32)
@@ -92,27 +96,55 @@ class Session(AbstractSession):
 
     def kernels(self) -> dict[str, Any]:
         """How many operators XNNPACK took, and by which name the others run."""
-        plain, taken = self._nodes()
-        by = Counter(n["op_name"] for n in plain if n["index"] not in taken)
-        return {"delegated": len(taken), "total": len(plain), "by": {"XNNPACK": len(taken), **dict(sorted(by.items()))}}
+        return count_kernels(self.interpreter._get_ops_details())
+
+    def counted(self, nodes: Any, files: Mapping[str, bytes]) -> dict[str, Any]:  # noqa: ARG002
+        """`kernels` as another machine's interpreter told them."""
+        return count_kernels(nodes)
 
     def delegated(self) -> frozenset[str]:
         """The names of the integer tensors that XNNPACK computes; the names of a slim file are in its sidecar map."""
         return frozenset(name for name, _, taken in self._integers() if taken)
 
+    def delegated_floats(self) -> frozenset[str]:
+        """The same of the float tensors: which kernels quantize their inputs on the fly depends on it."""
+        return frozenset(name for name, _, taken in self._made(np.float32) if taken)
+
     def _integers(self) -> list[tuple[str, int, bool]]:
         """(name, index, whether XNNPACK computes it) of every named int8 or int16 tensor that an operator makes."""
-        kinds = {d["index"] for d in self.interpreter.get_tensor_details() if d["dtype"] in (np.int8, np.int16)}
+        return self._made(np.int8, np.int16)
+
+    def _made(self, *types: type) -> list[tuple[str, int, bool]]:
+        kinds = {d["index"] for d in self.interpreter.get_tensor_details() if d["dtype"] in types}
         plain, taken = self._nodes()
         made = [(int(t), n["index"] in taken) for n in plain for t in n["outputs"]]
         return [(self.names[t], t, by) for t, by in made if t in kinds and t in self.names]
 
     def _nodes(self) -> tuple[list[dict[str, Any]], set[int]]:
         """The file's operators, and the indices of those that a delegate replaced."""
-        nodes = self.interpreter._get_ops_details()
-        delegates = [n for n in nodes if n["op_name"] == "DELEGATE"]
-        plain = [n for n in nodes if n["op_name"] != "DELEGATE"]
-        return plain, set().union(*(_partition(d, plain) for d in delegates)) if delegates else set()
+        return _split(self.interpreter._get_ops_details())
+
+
+def count_kernels(nodes: list[dict[str, Any]], delegate: str = "XNNPACK") -> dict[str, Any]:
+    """{"delegated", "total", "by"} from the interpreter's own list of nodes, of this machine or another."""
+    plain, taken = _split(nodes)
+    by = Counter(n["op_name"] for n in plain if n["index"] not in taken)
+    return {"delegated": len(taken), "total": len(plain), "by": {delegate: len(taken), **dict(sorted(by.items()))}}
+
+
+def _split(nodes: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], set[int]]:
+    """The file's operators, and the indices of those that a delegate replaced."""
+    delegates = [n for n in nodes if n["op_name"] == "DELEGATE"]
+    plain = [n for n in nodes if n["op_name"] != "DELEGATE"]
+    return plain, set().union(*(_partition(d, plain) for d in delegates)) if delegates else set()
+
+
+def _channels_last(shape: tuple[int, ...], layout: str) -> bool:
+    """By the file's own record; of another tool's file, by where the few channels of a picture are."""
+    if layout:
+        return layout == "NHWC" and len(shape) == 4
+    colours = (1, 3, 4)
+    return len(shape) == 4 and (shape[-1] in colours or shape[1] not in colours)
 
 
 def _partition(delegate: dict[str, Any], nodes: list[dict[str, Any]]) -> set[int]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from ...core.records import QParams
-from ...graph.program import Step
+from ...graph.program import TOPS, Step
+from .on_the_fly import OnTheFly
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """How a layer is summed: in `kind`, some input channels at a time, a byte at a time where `by_bytes`."""
+
+    kind: torch.dtype
+    channels: tuple[slice, ...] = (slice(None),)
+    by_bytes: bool = False
+
+    @property
+    def whole(self) -> bool:
+        return len(self.channels) == 1 and not self.by_bytes
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,8 @@ class Product:
     source: QParams
     scale: torch.Tensor  # (O,) float32, of the weights
     per_channel: bool = True  # whether the file holds a scale per channel
+    pieces: Pieces = field(default_factory=lambda: Pieces(torch.float32))
+    largest: float = math.inf  # the bound of an accumulator's magnitude
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,7 @@ class Arithmetic:
         [torch.Tensor, QParams], torch.Tensor
     ]  # real / scale, as its quantize operator divides and rounds
     ops: Mapping[str, Callable[[Operands], torch.Tensor]]
+    on_the_fly: OnTheFly | None = None  # how it quantizes float tensors while a network runs, if it does
 
 
 Pick = Callable[[Step], Arithmetic]
@@ -55,8 +73,11 @@ def limits(step: Step, out: QParams) -> tuple[float, float]:
     low, high = out.low - out.zero_point, out.high - out.zero_point
     if step.activation:
         low = max(low, 0)
-    if step.activation == "relu6":
-        high = min(high, round_half_even(6.0, out.scale))
+    if step.activation in TOPS:
+        high = min(high, round_half_even(TOPS[step.activation], out.scale))
+    if step.kind == "clamp":
+        low = max(low, round_half_even(step.attrs["low"], out.scale))
+        high = min(high, round_half_even(step.attrs["high"], out.scale))
     return float(low), float(high)
 
 

@@ -15,18 +15,23 @@ from torch import nn
 from ...core.interfaces import Array
 from ...core.records import QParams
 from ...graph.program import Step
-from .arithmetic import Arithmetic, Operands, Product
+from . import builtin_unary, resize
+from .arithmetic import Arithmetic, Operands, Product, round_half_even
 from .builtin_tables import sigmoid, softmax
 from .fixed_point import (
     Multiplier,
-    Rescale,
+    Rescaling,
     double_rounding,
+    doubled,
+    once,
     quantize_multiplier,
-    reduced_multiplier,
+    reduced,
+    rescale,
     round_away,
-    ruy_rounding,
     single_rounding,
 )
+from .moves import MOVES, moved
+from .on_the_fly import BUILTIN_DYNAMIC
 
 f32 = np.float32
 
@@ -36,10 +41,12 @@ def requantize(accumulator: torch.Tensor, product: Product, out: QParams) -> tor
 
     int16 convolutions take the reference kernels' 15-bit multipliers; int8 layers are ruy's matrix products.
     """
-    multiplier = quantize_multiplier(_real_multiplier(product, out))
-    shaped = multiplier.shaped((1, -1, *[1] * (accumulator.dim() - 2)))
+    shape = (1, -1, *[1] * (accumulator.dim() - 2))
+    multiplier = quantize_multiplier(_real_multiplier(product, out)).shaped(shape)
     low, high = bounds(product.step, out)
-    return _rescale_of(product)(accumulator.to(torch.int64), shaped).clamp_(low, high).float()
+    if product.source.bits > 8 and isinstance(product.layer, nn.Linear):
+        return single_rounding(accumulator.to(torch.int64), multiplier).clamp_(low, high).float()
+    return rescale(accumulator, _rescaling(product, multiplier), product.largest, low, high)
 
 
 def _real_multiplier(product: Product, out: QParams) -> Array:
@@ -51,24 +58,20 @@ def _real_multiplier(product: Product, out: QParams) -> Array:
     return scales * float(f32(product.source.scale)) / float(f32(out.scale))
 
 
-def _rescale_of(product: Product) -> Rescale:
+def _rescaling(product: Product, multiplier: Multiplier) -> Rescaling:
+    """The rounding of ruy's x86 kernels (ruy/kernel_avx512.cc) goes upwards twice; depthwise ones, by blocks of 8
+    (DepthwiseConvGeneral, optimized/integer_ops/depthwise_conv.h); other grouped ones, away from zero."""
     layer = product.layer
     if product.source.bits > 8:
-        return single_rounding if isinstance(layer, nn.Linear) else reduced_multiplier
+        return reduced(multiplier)
     if isinstance(layer, nn.Linear) or layer.groups == 1:
-        return ruy_rounding
-    return _depthwise if layer.groups == layer.in_channels else double_rounding
+        return doubled(multiplier, away=False)
+    return doubled(multiplier, _behind_blocks(8, layer.out_channels) if layer.groups == layer.in_channels else True)
 
 
-def _depthwise(accumulator: torch.Tensor, multiplier: Multiplier) -> torch.Tensor:
-    """DepthwiseConvGeneral (optimized/integer_ops/depthwise_conv.h)."""
-    return _by_blocks(8, accumulator, multiplier)
-
-
-def _by_blocks(width: int, x: torch.Tensor, multiplier: Multiplier) -> torch.Tensor:
+def _behind_blocks(width: int, channels: int) -> torch.Tensor:
     """Kernels that take `width` channels at a time send their ties upwards, and those of the rest away from zero."""
-    whole = torch.arange(x.shape[1], device=x.device).view(1, -1, 1, 1) < x.shape[1] // width * width
-    return torch.where(whole, ruy_rounding(x, multiplier), double_rounding(x, multiplier))
+    return torch.arange(channels).view(1, -1, 1, 1) >= channels // width * width
 
 
 def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
@@ -82,6 +85,8 @@ def bounds(step: Step, out: QParams, activation: str | None = None) -> tuple[int
     low, high = (-32768 if out.bits == 16 else out.low) - out.zero_point, out.high - out.zero_point
     if name == "relu6":
         high = min(high, int(round_away(torch.tensor(f32(6) / f32(out.scale)))))
+    if name == "relu1":  # an operator of its own, whose constant the writer rounds
+        high = min(high, round_half_even(1.0, out.scale))
     return (max(low, 0) if name else low), high
 
 
@@ -90,35 +95,49 @@ def add(o: Operands) -> torch.Tensor:
 
     Its int16 form (AVX2) rounds the inputs once.
     """
-    left, rescale = (15, single_rounding) if o.out.bits > 8 else (20, double_rounding)
+    return _sum(o, 1)
+
+
+def sub(o: Operands) -> torch.Tensor:
+    """SubElementwise (reference/sub.h), likewise."""
+    return _sum(o, -1)
+
+
+def _sum(o: Operands, sign: int) -> torch.Tensor:
+    left, rounding = (15, once) if o.out.bits > 8 else (20, doubled)
     scales = [float(f32(p.scale)) for p in o.params]
     twice = 2 * max(scales)
-    scaled = [
-        rescale(v.to(torch.int64) << left, quantize_multiplier(np.asarray(s / twice))) for v, s in zip(o.values, scales)
-    ]
+    inputs = [rounding(quantize_multiplier(np.asarray(s / twice)), left=left) for s in scales]
+    total = inputs[0].in_float64(o.values[0]) + sign * inputs[1].in_float64(o.values[1])  # 47 bits at most
     multiplier = quantize_multiplier(np.asarray(twice / (float(1 << left) * float(f32(o.out.scale)))))
-    return double_rounding(scaled[0] + scaled[1], multiplier).clamp_(*bounds(o.step, o.out)).float()
+    return rescale(total, doubled(multiplier), 2.0**31, *bounds(o.step, o.out))
 
 
 def mul(o: Operands) -> torch.Tensor:
     """Mul (integer_ops/mul.h): the scales are combined in float32."""
     real = f32(f32(o.params[0].scale) * f32(o.params[1].scale)) / f32(o.out.scale)
-    product = o.values[0].to(torch.int64) * o.values[1].to(torch.int64)
-    return double_rounding(product, quantize_multiplier(np.asarray(real))).clamp_(*bounds(o.step, o.out)).float()
+    product = o.values[0].double() * o.values[1].double()
+    multiplier = quantize_multiplier(np.asarray(real))
+    return rescale(product, doubled(multiplier), 4.0 ** o.params[0].bits, *bounds(o.step, o.out))
 
 
 def mean(o: Operands) -> torch.Tensor:
     """QuantizedMeanOrSum (reference/reduce.h); int8 with kept dimensions: optimized_integer_ops::Mean."""
-    total = o.values[0].to(torch.float64).sum((2, 3), keepdim=o.step.attrs["keepdim"]).to(torch.int64)
+    total = o.values[0].sum((2, 3), keepdim=o.step.attrs["keepdim"], dtype=torch.float64).to(torch.int64)
     if o.out.bits <= 8 and o.step.attrs["keepdim"]:
         return _optimized_mean(o, total)
-    n = o.values[0].shape[2] * o.values[0].shape[3]
-    real = float(f32(o.params[0].scale)) / float(f32(o.out.scale))
-    return (
-        double_rounding(total, _divided(quantize_multiplier(np.asarray(real)), n))
-        .clamp_(*bounds(o.step, o.out))
-        .float()
-    )
+    return _averaged(o, total, o.values[0].shape[2] * o.values[0].shape[3])
+
+
+def channel_mean(o: Operands) -> torch.Tensor:
+    """QuantizedMeanOrSum (reference/reduce.h)."""
+    total = o.values[0].sum(1, keepdim=True, dtype=torch.float64).to(torch.int64)
+    return _averaged(o, total, o.values[0].shape[1])
+
+
+def _averaged(o: Operands, total: torch.Tensor, n: int) -> torch.Tensor:
+    real = quantize_multiplier(np.asarray(float(f32(o.params[0].scale)) / float(f32(o.out.scale))))
+    return double_rounding(total, _divided(real, n)).clamp_(*bounds(o.step, o.out)).float()
 
 
 def _divided(m: Multiplier, n: int) -> Multiplier:
@@ -128,20 +147,14 @@ def _divided(m: Multiplier, n: int) -> Multiplier:
 
 
 def _optimized_mean(o: Operands, total: torch.Tensor) -> torch.Tensor:
-    """Sums the integers as they are; the zero point's share is a bias of its own, rounded by itself."""
+    """Sums the integers as they are, 16 channels at a time; the zero point's share is a bias, rounded by itself."""
     n = o.values[0].shape[2] * o.values[0].shape[3]
     source, scale = o.params[0], f32(o.out.scale)
     share = f32(f32(source.zero_point) * f32(source.scale)) / scale
     bias = -int(float(share + f32(0.5)) if share > 0 else float(share - f32(0.5)))
     real = float(f32(source.scale)) / float(f32(n) * scale)
-    sums, multiplier = total + n * source.zero_point, quantize_multiplier(np.asarray(real))
-    return (_by_blocks(16, sums, multiplier) + bias).clamp_(*bounds(o.step, o.out)).float()
-
-
-def max_pool2d(o: Operands) -> torch.Tensor:
-    """MaxPool (integer_ops/pooling.h)."""
-    a = o.step.attrs
-    return F.max_pool2d(o.values[0], a["kernel"], a["stride"], a["padding"])
+    by = doubled(quantize_multiplier(np.asarray(real)), _behind_blocks(16, total.shape[1]))
+    return (by(total + n * source.zero_point) + bias).clamp_(*bounds(o.step, o.out)).float()
 
 
 def avg_pool2d(o: Operands) -> torch.Tensor:
@@ -150,45 +163,42 @@ def avg_pool2d(o: Operands) -> torch.Tensor:
     window = (a["kernel"], a["stride"], a["padding"])
     plain = (o.values[0] + zero_point).double()
     area = int(np.prod(a["kernel"]))
-    total = torch.round(F.avg_pool2d(plain, *window, count_include_pad=True, divisor_override=area) * area)
-    count = torch.round(F.avg_pool2d(torch.ones_like(plain[:1, :1]), *window, divisor_override=area) * area)
+    how = {"ceil_mode": a.get("ceil", False), "divisor_override": area}
+    total = torch.round(F.avg_pool2d(plain, *window, **how) * area)
+    count = torch.round(F.avg_pool2d(torch.ones_like(plain[:1, :1]), *window, **how) * area)
     mean = torch.where(total > 0, torch.floor((total + count // 2) / count), torch.ceil((total - count // 2) / count))
     return (mean - zero_point).float()
-
-
-def pad(o: Operands) -> torch.Tensor:
-    """Pad, with the zero point."""
-    return F.pad(o.values[0], o.step.attrs["padding"])
-
-
-def reshape(o: Operands) -> torch.Tensor:
-    return o.values[0].reshape(o.values[0].shape[0], *o.step.attrs["shape"])
-
-
-def cat(o: Operands) -> torch.Tensor:
-    """Concatenation of equal grids."""
-    return torch.cat(o.values, 1)
 
 
 def relu(o: Operands) -> torch.Tensor:
     """QuantizedReluX (kernels/activations.cc)."""
     multiplier = quantize_multiplier(np.asarray(f32(o.params[0].scale) / f32(o.out.scale)))
-    rescaled = double_rounding(o.values[0].to(torch.int64), multiplier)
-    return rescaled.clamp_(*bounds(o.step, o.out, o.step.kind)).float()
+    largest = 2.0 ** o.params[0].bits
+    return rescale(o.values[0], doubled(multiplier), largest, *bounds(o.step, o.out, o.step.kind))
 
 
-BUILTIN_OPS = {
+def upsample(o: Operands) -> torch.Tensor:
+    return resize.builtin(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
+
+
+BUILTIN_OPS = MOVES | {
     "add": add,
     "avg_pool2d": avg_pool2d,
-    "cat": cat,
-    "max_pool2d": max_pool2d,
+    "channel_mean": channel_mean,
+    "clamp": builtin_unary.clamp,
+    "elu": builtin_unary.elu,
+    "gelu": builtin_unary.gelu,
+    "hard_swish": builtin_unary.hard_swish,
+    "leaky_relu": builtin_unary.leaky_relu,
     "mean": mean,
     "mul": mul,
-    "pad": pad,
     "relu": relu,
     "relu6": relu,
-    "reshape": reshape,
+    "rsqrt": builtin_unary.rsqrt,
     "sigmoid": sigmoid,
     "softmax": softmax,
+    "sub": sub,
+    "tanh": builtin_unary.tanh,
+    "upsample": upsample,
 }
-BUILTIN = Arithmetic("builtin", requantize, to_grid, BUILTIN_OPS)
+BUILTIN = Arithmetic("builtin", requantize, to_grid, BUILTIN_OPS, BUILTIN_DYNAMIC)

@@ -51,7 +51,7 @@ def _sigmoid_table() -> torch.Tensor:
         return 65536 / (1 + math.exp(-i / 24))
 
     entries = [exact(i) + (exact(i + 0.5) - (exact(i) + exact(i + 1)) / 2) / 2 for i in range(256)]
-    return torch.tensor([min(65535, int(_round(value))) for value in entries])
+    return torch.tensor([*(min(65535, int(_round(value))) for value in entries[:-1]), 65535])
 
 
 def _sigmoid_int16(o: Operands) -> torch.Tensor:

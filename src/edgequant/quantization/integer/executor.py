@@ -1,8 +1,8 @@
 """Runs a reference graph in exact integer arithmetic, a whole batch at a time.
 
-Integers are held centred (`q - zero_point`) in float32, which is exact below 2^24: convolutions
-then run on the float kernels of whatever device holds them. A layer whose accumulator could pass
-2^24 (`furthest`) is summed in float64 instead, so no rounding ever happens that the kernel does not do.
+Integers are held centred (`q - zero_point`) in float32, which is exact below 2^24: convolutions then run on the
+float kernels of whatever device holds them, longer sums in pieces (accumulate.py), so no rounding ever happens
+that the kernel does not do.
 
 Images run channels-last, which halves the time of torch's float convolutions on CPUs. It changes the order
 of a sum, and so nothing here but the float layers of a mixed network (benchmarks/executor_speed.py).
@@ -16,16 +16,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ...core.affine import quantize_bias
 from ...core.records import QParams
 from ...graph.program import Step, Visit, last_uses
 from ..reference import Reference
+from .accumulate import accumulate, furthest, pieces
 from .arithmetic import Arithmetic, Operands, Pick, Product
-
-EXACT = 2.0**24  # float32 holds every integer below
 
 
 class IntegerExecutor(nn.Module):
@@ -82,37 +80,27 @@ class IntegerExecutor(nn.Module):
         return self.arithmetics[step.name].ops[step.kind](operands)
 
     def _product(self, step: Step) -> Product:
-        """The layer's integers, laid out for the convolution, and the bound that tells how to sum them."""
+        """The layer's integers, and how they are summed without rounding."""
         layer = self.reference.captured.network.layer(step.layer)
         weight, source = self.reference.weights[step.layer], self.reference.activations[step.inputs[0]]
         value = torch.zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias
         bias = quantize_bias(value, source.scale, weight.scale, 64 if source.bits > 8 else 32)
-        kind = torch.float32 if furthest(weight.q, bias, source) < EXACT else torch.float64
+        how = pieces(weight.q, bias, source, layer)
         scale = weight.scale.expand(layer.weight.shape[0]) if len(weight.scale) == 1 else weight.scale
-        per_channel = len(weight.scale) > 1
-        return Product(step, layer, weight.q.to(kind), bias.to(kind), source, scale.float(), per_channel)
+        return Product(
+            step=step,
+            layer=layer,
+            weight=weight.q.to(how.kind),
+            bias=bias.to(how.kind if how.whole else torch.float64),
+            source=source,
+            scale=scale.float(),
+            per_channel=len(weight.scale) > 1,
+            pieces=how,
+            largest=furthest(weight.q, bias, source),
+        )
 
     def _accumulate(self, product: Product, x: torch.Tensor) -> torch.Tensor:
-        """`sum((x - z) * w) + bias`, exact, `(N, O, ...)` in float32 or float64."""
-        x, layer = x.to(product.weight.dtype), product.layer
-        if isinstance(layer, nn.Linear):
-            return F.linear(x, product.weight, product.bias)
-        if x.dtype == torch.float64:
-            x = x.contiguous()  # torch has no channels-last kernels for it
-        return layer._conv_forward(x, product.weight, product.bias)  # type: ignore[no-any-return]
-
-
-def furthest(weight: torch.Tensor, bias: torch.Tensor, source: QParams) -> float:
-    """The largest magnitude that an accumulator can have on the way, in whatever order its products are added.
-
-    `weight` (O, ...) and `bias` (O,) are integers. Every partial sum lies between the sum of all products at
-    their smallest and that at their largest, for both are of one sign: a centred input includes 0.
-    """
-    w = weight.double().flatten(1)
-    low, high = source.low - source.zero_point, source.high - source.zero_point
-    up = w.clamp(min=0).sum(1) * high + w.clamp(max=0).sum(1) * low
-    down = w.clamp(min=0).sum(1) * low + w.clamp(max=0).sum(1) * high
-    return float((torch.maximum(up, -down) + bias.double().abs()).max())
+        return accumulate(product, x)
 
 
 def _channels_last(x: torch.Tensor) -> torch.Tensor:

@@ -11,12 +11,15 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ...core.records import QParams
+from ...graph.ops import OPS
+from . import resize
 from .arithmetic import Arithmetic, Operands, limits
 from .builtin_tables import look_up
-from .xnnpack import cat, max_pool2d, mean, pad, requantize, reshape
+from .moves import MOVES, moved
+from .on_the_fly import ONNXRUNTIME_DYNAMIC
+from .xnnpack import mean, requantize
 
 f32 = np.float32
 OFFSET = 128  # from the reference's int8 to the file's uint8
@@ -55,9 +58,9 @@ def mul(o: Operands) -> torch.Tensor:
 
 def avg_pool2d(o: Operands) -> torch.Tensor:
     """QLinearAveragePool: dequantized, averaged in float32; the zero point is added before rounding."""
-    a, zc = o.step.attrs, o.out.zero_point + OFFSET
+    zc = o.out.zero_point + OFFSET
     real = o.values[0] * float(f32(o.params[0].scale))
-    pooled = F.avg_pool2d(real, a["kernel"], a["stride"], a["padding"], count_include_pad=False)
+    pooled = OPS["avg_pool2d"].run(o.step.attrs, None, real)
     return (torch.round(pooled / float(f32(o.out.scale)) + zc) - zc).clamp_(*limits(o.step, o.out))
 
 
@@ -89,19 +92,36 @@ def _exponential(distance: int, scale: float, depth: int) -> float:
     return min(2.0**32 / depth, float(0x7FFFFF)) * math.exp(-distance * scale)
 
 
-ONNXRUNTIME_OPS = {
+def computed(o: Operands) -> torch.Tensor:
+    """DequantizeLinear, the float operation, QuantizeLinear."""
+    reals = [value * float(f32(p.scale)) for value, p in zip(o.values, o.params)]
+    real = OPS[o.step.kind].run(o.step.attrs, None, *reals)
+    return to_grid(real, o.out).clamp_(*limits(o.step, o.out))
+
+
+def upsample(o: Operands) -> torch.Tensor:
+    return resize.onnxruntime(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
+
+
+ONNXRUNTIME_OPS = MOVES | {
     "add": add,
     "avg_pool2d": avg_pool2d,
-    "cat": cat,
-    "max_pool2d": max_pool2d,
+    "channel_mean": computed,
+    "clamp": computed,
+    "elu": computed,
+    "gelu": computed,
+    "hard_swish": computed,
+    "leaky_relu": computed,
     "mean": mean,
     "mul": mul,
-    "pad": pad,
     "relu": relu,
     "relu6": relu,
-    "reshape": reshape,
+    "rsqrt": computed,
     "sigmoid": sigmoid,
     "softmax": softmax,
+    "sub": computed,
+    "tanh": computed,
+    "upsample": upsample,
 }
 # MlasRequantizeOutput (QLinearConv, QGemm, QLinearGlobalAveragePool) scales as XNNPACK does.
-ONNXRUNTIME = Arithmetic("onnxruntime", requantize, to_grid, ONNXRUNTIME_OPS)
+ONNXRUNTIME = Arithmetic("onnxruntime", requantize, to_grid, ONNXRUNTIME_OPS, ONNXRUNTIME_DYNAMIC)

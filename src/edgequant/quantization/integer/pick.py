@@ -13,11 +13,14 @@ from .arithmetic import Arithmetic, Pick
 from .builtin import BUILTIN
 from .xnnpack import XNNPACK
 
+# The tensor that the kernel makes where a second operator bounds it: that one's kernel does not matter.
+INNER = (".grid", ".uncapped")
+
 
 def arithmetic_for(delegated: Set[str]) -> Pick:
     """Step -> arithmetic, given the names of the tensors whose makers XNNPACK runs."""
 
     def pick(step: Step) -> Arithmetic:
-        return XNNPACK if step.name in delegated else BUILTIN
+        return XNNPACK if {step.name, *(step.name + end for end in INNER)} & delegated else BUILTIN
 
     return pick

@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 
 from ...core.records import QParams
+from ...graph.ops import OPS
 from .arithmetic import Arithmetic, Operands, Product, limits
 from .builtin import avg_pool2d
-from .xnnpack import cat, max_pool2d, pad, reshape
+from .moves import MOVES
 
 
 def requantize(accumulator: torch.Tensor, product: Product, out: QParams) -> torch.Tensor:
@@ -64,18 +65,29 @@ def _rounded(real: torch.Tensor, o: Operands) -> torch.Tensor:
     return torch.round(real / o.out.scale).clamp_(*limits(o.step, o.out)).float()
 
 
-WIDE_OPS = {
+def computed(o: Operands) -> torch.Tensor:
+    """As the op table's float operation does, in float64."""
+    return _rounded(OPS[o.step.kind].run(o.step.attrs, None, *_reals(o)), o)
+
+
+WIDE_OPS = MOVES | {
     "add": add,
     "avg_pool2d": avg_pool2d,
-    "cat": cat,
-    "max_pool2d": max_pool2d,
+    "channel_mean": computed,
+    "clamp": computed,
+    "elu": computed,
+    "gelu": computed,
+    "hard_swish": computed,
+    "leaky_relu": computed,
     "mean": mean,
     "mul": mul,
-    "pad": pad,
     "relu": relu,
     "relu6": relu,
-    "reshape": reshape,
+    "rsqrt": computed,
     "sigmoid": sigmoid,
     "softmax": softmax,
+    "sub": computed,
+    "tanh": computed,
+    "upsample": computed,
 }
 WIDE = Arithmetic("wide", requantize, to_grid, WIDE_OPS)

@@ -9,12 +9,13 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ...core.records import QParams
-from . import builtin
+from . import builtin, builtin_unary, resize, xnnpack_unary
 from .arithmetic import Arithmetic, Operands, Product, limits
 from .builtin_tables import look_up, softmax
+from .moves import MOVES, moved
+from .on_the_fly import XNNPACK_DYNAMIC
 
 f32 = np.float32
 
@@ -37,11 +38,20 @@ def to_grid(value: torch.Tensor, out: QParams) -> torch.Tensor:
 
 def add(o: Operands) -> torch.Tensor:
     """qs8-vadd-minmax: 20-bit fixed-point multipliers, `(a*ma + b*mb + rounding) >> shift`."""
+    return _sum(o, 1)
+
+
+def sub(o: Operands) -> torch.Tensor:
+    """qs8-vadd-minmax with the second multiplier negated."""
+    return _sum(o, -1)
+
+
+def _sum(o: Operands, sign: int) -> torch.Tensor:
     ratios = [f32(p.scale) / f32(o.out.scale) for p in o.params]
     shift = 20 - (math.frexp(max(ratios))[1] - 1)
     ma, mb = (int(np.rint(float(r) * 2.0**shift)) for r in ratios)
     a, b = (v.to(torch.int32) for v in o.values)
-    total = (a * ma + b * mb + (1 << (shift - 1))) >> shift
+    total = (a * ma + b * (sign * mb) + (1 << (shift - 1))) >> shift
     return total.to(torch.float32).clamp_(*limits(o.step, o.out))
 
 
@@ -54,27 +64,21 @@ def mul(o: Operands) -> torch.Tensor:
 def mean(o: Operands) -> torch.Tensor:
     """qs8-rdsum/gavgpool-minmax-fp32 over the whole image: `rint(float32(sum) * s_in / (s_out * n))`."""
     n = o.values[0].shape[2] * o.values[0].shape[3]
+    return _averaged(o, o.values[0].sum((2, 3), keepdim=o.step.attrs["keepdim"]), n)
+
+
+def channel_mean(o: Operands) -> torch.Tensor:
+    """qs8-rsum-minmax-fp32, likewise."""
+    return _averaged(o, o.values[0].sum(1, keepdim=True), o.values[0].shape[1])
+
+
+def _averaged(o: Operands, total: torch.Tensor, n: int) -> torch.Tensor:
     multiplier = f32(f32(o.params[0].scale) / (f32(o.out.scale) * f32(n)))
-    total = o.values[0].sum((2, 3), keepdim=o.step.attrs["keepdim"])
     return total.mul_(float(multiplier)).clamp_(*limits(o.step, o.out)).round_()
 
 
-def max_pool2d(o: Operands) -> torch.Tensor:
-    """s8-maxpool-minmax; padding never wins."""
-    a = o.step.attrs
-    return F.max_pool2d(o.values[0], a["kernel"], a["stride"], a["padding"])
-
-
-def pad(o: Operands) -> torch.Tensor:
-    return F.pad(o.values[0], o.step.attrs["padding"])
-
-
-def reshape(o: Operands) -> torch.Tensor:
-    return o.values[0].reshape(o.values[0].shape[0], *o.step.attrs["shape"])
-
-
-def cat(o: Operands) -> torch.Tensor:
-    return torch.cat(o.values, 1)
+def upsample(o: Operands) -> torch.Tensor:
+    return resize.xnnpack(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
 
 
 def sigmoid(o: Operands) -> torch.Tensor:
@@ -89,18 +93,24 @@ def _sigmoid_entry(x: float, scale: float) -> float:
 
 
 # XNNPACK takes no 8-bit average pooling, softmax or rescaling ReLU; LiteRT runs its builtin kernels there.
-XNNPACK_OPS = {
+XNNPACK_OPS = MOVES | {
     "add": add,
     "avg_pool2d": builtin.avg_pool2d,
-    "cat": cat,
-    "max_pool2d": max_pool2d,
+    "channel_mean": channel_mean,
+    "clamp": xnnpack_unary.clamp,
+    "elu": xnnpack_unary.elu,
+    "gelu": builtin_unary.gelu,
+    "hard_swish": builtin_unary.hard_swish,
+    "leaky_relu": xnnpack_unary.leaky_relu,
     "mean": mean,
     "mul": mul,
-    "pad": pad,
     "relu": builtin.relu,
     "relu6": builtin.relu,
-    "reshape": reshape,
+    "rsqrt": builtin_unary.rsqrt,
     "sigmoid": sigmoid,
     "softmax": softmax,
+    "sub": sub,
+    "tanh": xnnpack_unary.tanh,
+    "upsample": upsample,
 }
-XNNPACK = Arithmetic("xnnpack", requantize, to_grid, XNNPACK_OPS)
+XNNPACK = Arithmetic("xnnpack", requantize, to_grid, XNNPACK_OPS, XNNPACK_DYNAMIC)

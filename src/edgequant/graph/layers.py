@@ -1,0 +1,85 @@
+"""What the model stores or computes from what it stores: weights, and constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from ..core.errors import BadModel
+
+
+class Layers:
+    """The weights that the exported module reads, gathered as modules under the user's own paths."""
+
+    def __init__(self, exported: fx.GraphModule) -> None:
+        self.exported = exported
+        self.modules: dict[str, nn.Module] = {}
+        self._known: dict[fx.Node, torch.Tensor] = {}
+
+    def add(self, path: str, module: nn.Module) -> str:
+        """Register weights under their module path; a module that is called twice gets a second copy."""
+        name, count = path, 1
+        while name in self.modules:
+            count += 1
+            name = f"{path}#{count}"
+        self.modules[name] = module
+        return name
+
+    def tensor(self, argument: Any) -> torch.Tensor | None:
+        """The parameter, buffer or constant of an argument, detached; None for no argument.
+
+        Arithmetic on constants (a BatchNorm written out, standardized weights) is done here, once.
+        Raises BadModel where the value depends on the image.
+        """
+        if argument is None:
+            return None
+        if not isinstance(argument, fx.Node):
+            return torch.as_tensor(argument)
+        if argument not in self._known:
+            self._known[argument] = self._made(argument).detach()
+        return self._known[argument]
+
+    def stored(self, argument: Any) -> torch.Tensor:
+        """The same, of an argument that must be there."""
+        found = self.tensor(argument)
+        assert found is not None
+        return found
+
+    def _made(self, node: fx.Node) -> torch.Tensor:
+        if node.op == "get_attr":
+            return self._attribute(str(node.target))
+        if node.op != "call_function" or not callable(node.target):
+            raise BadModel(
+                f"A layer's weights are computed from the image ({node}), not stored. Store them as parameters."
+            )
+        given = fx.node.map_arg((node.args, node.kwargs), self.stored)
+        with torch.no_grad():
+            return node.target(*given[0], **given[1])  # type: ignore[no-any-return]
+
+    def _attribute(self, target: str) -> torch.Tensor:
+        value: Any = self.exported
+        for part in target.split("."):
+            value = getattr(value, part)
+        return value  # type: ignore[no-any-return]
+
+
+def with_weights(layer: nn.Module, weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Module:
+    """`layer`, made without weights (on the meta device: no random numbers drawn), with copies of these."""
+    layer.weight = nn.Parameter(weight.clone().contiguous())
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.clone())
+    return layer
+
+
+def fold(layer: nn.Module, gain: torch.Tensor, shift: torch.Tensor) -> None:
+    """Multiply each output channel by its gain and add its shift, in place: (O,) each.
+
+    For BatchNorm W' = W * g / sqrt(v + eps), b' = (b - m) * g / sqrt(v + eps) + beta
+    (Jacob et al., 2018, arXiv:1712.05877, eq. 14).
+    """
+    assert isinstance(layer, nn.Conv2d | nn.Linear)
+    weight = layer.weight.data
+    bias = torch.zeros_like(shift) if layer.bias is None else layer.bias.data
+    with_weights(layer, weight * gain.view(-1, *[1] * (weight.dim() - 1)), bias * gain + shift)

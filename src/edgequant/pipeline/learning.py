@@ -1,0 +1,136 @@
+"""Refiners that train: what they are given, and how their result is kept, so that no variant trains twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core.errors import BadModel, BadOption
+from ..core.interfaces import AbstractRefiner
+from ..core.progress import AbstractProgress
+from ..core.rundir import RunFolder
+from ..graph.capture import capture
+from ..models.weights import load_weights
+from ..quantization.reference import Reference
+from ..recipe.recipe import parse_recipe
+from ..refine import qat_store
+from ..train import checkpoint
+from ..train.settings import TrainSettings
+from ..train.training import Teacher, Training
+from .network import Prepared
+from .sources import build_model, reads, told
+
+FILE = "learned.safetensors"
+DECIDES = ("core/affine.py", "graph", "refine", "train")  # the code that decides what training ends with
+
+
+def check_refiners(base: str, refiners: Sequence[AbstractRefiner]) -> None:
+    """Raises BadOption for a loss without a training, and for a training of what is not quantized."""
+    trained = False
+    for refiner in refiners:
+        trained = trained or refiner.trains
+        if refiner.teaches and not trained:
+            raise BadOption(
+                f"{type(refiner).__name__.lower()} changes a training, and {base} has none before it. Write"
+                f" {base}+qat+{type(refiner).__name__.lower()}."
+            )
+    if trained and parse_recipe(base).kind in ("float32", "float16"):
+        raise BadOption(f"{base} rounds nothing to integers, so there is nothing to train for. Write w8a8+qat.")
+
+
+def teaching(refiners: Sequence[AbstractRefiner], position: int) -> list[AbstractRefiner]:
+    """Those behind `position` that change its training: up to the next one that trains."""
+    found = []
+    for refiner in refiners[position + 1 :]:
+        if refiner.trains:
+            break
+        found += [refiner] if refiner.teaches else []
+    return found
+
+
+def trained(
+    refiners: Sequence[AbstractRefiner],
+    position: int,
+    reference: Reference,
+    network: Prepared,
+    settings: TrainSettings | None,
+    run: RunFolder,
+    progress: AbstractProgress,
+) -> tuple[Reference, float]:
+    """What the refiner at `position` made of `reference` by training, and the seconds that it took.
+
+    The training is kept under what it starts from, not under a variant: targets that quantize alike share it.
+    Interrupted, it is resumed from its last epoch. Raises BadModel, BadData, BadOption and Diverged.
+    """
+    refiner, changes = refiners[position], teaching(refiners, position)
+
+    def work(folder: Path) -> dict[str, Any]:
+        start = time.perf_counter()
+        training = Training(network.splits, teacher_of(changes, network), folder, settings, say=progress.say)
+        for change in changes:
+            training = change.objective(training)
+        with progress.task(f"{network.name}: {type(refiner).__name__}") as tick:
+            learned = refiner.train(reference, training, tick)
+        qat_store.save(folder / FILE, learned)
+        epochs = checkpoint.epochs(folder)
+        (folder / checkpoint.CHECKPOINT).unlink(missing_ok=True)
+        seconds = max(time.perf_counter() - start, sum(e["seconds"] for e in epochs))
+        return {"seconds": seconds, "epochs": epochs}
+
+    inputs = {
+        "start": qat_store.fingerprint(reference),
+        "fates": [[fate.name, fate.reason] for fate in reference.layers],
+        "refiners": [repr(refiner), *(repr(change) for change in changes)],
+        "data": network.splits.fingerprint,
+        "teacher": network.key if changes else "",
+        "settings": None if settings is None else json.loads(checkpoint.describe(settings)),
+        "code": training_code(),
+    }
+    step = run.step("learned", inputs, work, scratch=True)
+    return qat_store.load(step.folder / FILE, reference), float(step.value["seconds"])
+
+
+def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher:
+    """The network that a refiner names as its `teacher`, or else the float network itself. Raises BadModel."""
+    for change in changes:
+        spec = getattr(change, "teacher", "")
+        if spec:
+            return _named(spec, getattr(change, "weights", ""), network)
+    return Teacher(network.captured.network, network.captured.inputs, network.splits.classes)
+
+
+def _named(spec: str, weights: str, network: Prepared) -> Teacher:
+    model = told(build_model(spec), weights)
+    inputs = model.inputs(network.captured.inputs.shape)
+    module = model.build(inputs, len(network.splits.classes))
+    if weights and not reads(model, weights):
+        load_weights(module, weights)
+    elif not weights and not getattr(model, "has_weights", False):
+        raise BadModel(f"The teacher {spec} has no weights of its own. Write distill:teacher={spec},weights=FILE.")
+    with torch.no_grad():
+        made = capture(module.eval(), inputs, ())
+    return Teacher(made.network, inputs, (), spec)
+
+
+@cache
+def training_code() -> str:
+    """sha256 of the code that decides what a training ends with; a change elsewhere does not train again."""
+    root, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
+    for name in DECIDES:
+        for path in sorted((root / name).rglob("*.py")) or [root / name]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def settings_of(settings: TrainSettings | None, refiners: Sequence[AbstractRefiner]) -> dict[str, Any] | None:
+    """What a variant's key must say of the float training: all of it where a refiner trains as it did."""
+    needed = settings is not None and any(refiner.trains for refiner in refiners)
+    return dataclasses.asdict(settings) if needed and settings is not None else None

@@ -1,0 +1,92 @@
+"""What a refiner made of a reference, kept by content: targets that quantize alike share it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..core.interfaces import AbstractRefiner, AbstractSplit, Tick
+from ..core.rundir import RunFolder
+from ..quantization.reference import Reference
+from ..refine import qat_store
+from ..refine.walk import FLOAT_BIAS
+from ..study import Calibration
+from .code import source_hash
+from .network import Prepared
+
+FILE, BIASES = "refined.safetensors", "float_biases.safetensors"
+
+
+def refined(
+    refiner: AbstractRefiner,
+    reference: Reference,
+    network: Prepared,
+    calibration: Calibration,
+    images: AbstractSplit,
+    run: RunFolder,
+    tick: Tick,
+) -> tuple[Reference, float]:
+    """`refiner.reference` on the calibration's images, and the seconds that it took, now or when it was kept.
+
+    The key is all that it starts from (graph, weights, integers, grids), not a recipe's or a target's name.
+    Raises what the refiner raises.
+    """
+
+    def work(folder: Path) -> dict[str, Any]:
+        start = time.perf_counter()
+        made = refiner.reference(reference, images.take(np.arange(len(images))), tick)
+        if made is not reference:
+            _save(folder, made)
+        return {"seconds": time.perf_counter() - start, "changed": made is not reference}
+
+    inputs = {
+        "start": qat_store.fingerprint(reference),
+        "float_biases": _fingerprint(_biases(reference)),
+        "fates": [[fate.name, fate.reason] for fate in reference.layers],
+        "refiner": f"{type(refiner).__module__}.{refiner!r}",
+        "data": network.splits.fingerprint,
+        "images": {"n": calibration.n, "seed": calibration.seed},
+        "code": source_hash(),
+    }
+    step = run.step("refine", inputs, work)
+    made = _load(step.folder, reference) if step.value["changed"] else reference
+    return made, float(step.value["seconds"])
+
+
+def _save(folder: Path, made: Reference) -> None:
+    from safetensors.torch import save_file
+
+    qat_store.save(folder / FILE, made)
+    biases = _biases(made)
+    if biases:
+        save_file(biases, folder / BIASES)
+
+
+def _load(folder: Path, given: Reference) -> Reference:
+    """With the biases that a correction replaced: a later refiner compares with the network as it was."""
+    from safetensors.torch import load_file
+
+    made = qat_store.load(folder / FILE, given)
+    kept = load_file(folder / BIASES) if (folder / BIASES).exists() else {}
+    for layer, bias in kept.items():
+        made.captured.network.layer(layer).register_buffer(FLOAT_BIAS, bias, persistent=False)
+    return made
+
+
+def _biases(reference: Reference) -> dict[str, torch.Tensor]:
+    """Layer -> the float bias that a refiner corrected, (O,)."""
+    network = reference.captured.network
+    layers = {step.layer: network.layer(step.layer) for step in reference.captured.program.layers}
+    return {name: getattr(layer, FLOAT_BIAS).clone() for name, layer in layers.items() if hasattr(layer, FLOAT_BIAS)}
+
+
+def _fingerprint(tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode() + value.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""What a command is about: a model with its data, or a study, whose networks it takes as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..core.errors import BadOption
+from ..study import Calibration, NetworkSpec, Study, load_study, shipped
+
+
+class Source(Protocol):
+    """The options that `sweep`, `sensitivity` and `search` share. Empty ones leave what the study says."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def data(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def calibrate(self) -> str: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def allow_few(self) -> bool: ...
+
+
+def study_from(asked: Source, overrides: Sequence[str], command: str) -> Study:
+    """The study with each network once, without recipes, targets and criteria of its own. Raises BadOption."""
+    study = _named(asked, overrides, command)
+    first = study.calibration[0]
+    calibration = dataclasses.replace(first, method=asked.calibrate or first.method, n=asked.samples or first.n)
+    return dataclasses.replace(
+        study,
+        calibration=(calibration,),
+        network=tuple(_network(spec, asked) for spec in _once(study)),
+        criteria=(),
+        allow_few=asked.allow_few or study.allow_few,
+    )
+
+
+def _named(asked: Source, overrides: Sequence[str], command: str) -> Study:
+    if asked.source in shipped() or asked.source.endswith(".toml"):
+        study = load_study(asked.source, tuple(overrides))
+        return dataclasses.replace(study, name=f"{study.name}-{command}", title=study.title or study.name)
+    if not asked.data:
+        raise BadOption(
+            f"A {command} of the model {asked.source} needs images. Give --data cifar10 (edgequant list data),"
+            " or name a study instead of a model."
+        )
+    if overrides:
+        raise BadOption(f"--set changes a study, and {asked.source} is a model. Leave out --set {overrides[0]}.")
+    network = NetworkSpec(model=asked.source, data=asked.data)
+    name = Path(asked.source.partition(":")[0]).stem
+    return Study(
+        name=f"{name}-{command}",
+        title=f"{asked.source} on {asked.data}",
+        calibration=(Calibration(),),
+        network=(network,),
+    )
+
+
+def _once(study: Study) -> list[NetworkSpec]:
+    """The networks of a study without their recipes and targets; one that it lists for several targets, once."""
+    plain = [dataclasses.replace(spec, recipes=(), targets=()) for spec in study.network]
+    return list(dict.fromkeys(plain))
+
+
+def _network(spec: NetworkSpec, asked: Source) -> NetworkSpec:
+    return dataclasses.replace(spec, data=asked.data or spec.data, weights=asked.weights or spec.weights)

@@ -1,0 +1,82 @@
+"""What one step of a network is made of in a given recipe: its weights, and the grids its values lie on.
+
+The simulation here is the float one (fake quantization): real numbers snapped to the grids that the file will have.
+It ranks layers in a fraction of the time; what a file answers is the integer executor's business, which judges the
+result of every search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ..core.records import Capability, QParams, Scheme
+from ..graph.ops import OPS
+from ..graph.program import Captured, Step
+from ..quantization.build import Ranges, build
+from ..quantization.reference import Reference
+from ..quantization.simulate import dequantize_weight
+from ..recipe.recipe import Recipe, Rule
+from ..recipe.resolve import resolve
+
+ANY = Capability(
+    kinds=frozenset({"static"}), weight_bits=frozenset(range(2, 9)), activation_bits=frozenset(range(2, 17))
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """None leaves that part as the float network has it. `source` is the grid of the first input."""
+
+    weight: torch.Tensor | None = None  # (O, ...) float32, integers times scale
+    source: QParams | None = None
+    out: QParams | None = None
+
+
+Forms = Mapping[str, Form]  # step name -> form; a step that is missing runs in float
+FLOAT = Form()
+
+
+def uniform(captured: Captured, observers: Ranges, weight_bits: int, activation_bits: int) -> Reference:
+    """The reference with every layer at these widths, the first and the last too."""
+    recipe = Recipe(
+        f"w{weight_bits}a{activation_bits}-all", "static", (Rule("*", Scheme(weight_bits, activation_bits)),)
+    )
+    return build(captured, resolve(captured.program, recipe, "simulation", ANY), observers)
+
+
+def alone(reference: Reference) -> dict[str, Form]:
+    """For each layer, its form where the rest of the network stays in float: it snaps what it reads and makes."""
+    known = reference.activations
+    return {
+        step.name: Form(_weight(reference, step), known.get(step.inputs[0]), known.get(step.name))
+        for step in reference.captured.program.layers
+    }
+
+
+def together(reference: Reference) -> dict[str, Form]:
+    """For every step, its form where all are quantized: each snaps what it makes, and reads what was snapped."""
+    program, known = reference.captured.program, reference.activations
+    forms = {s.name: Form(_weight(reference, s), None, known.get(s.name)) for s in program.steps if _computes(s)}
+    for step in program.steps:
+        if program.input in step.inputs:  # nobody made it: its readers snap it
+            forms[step.name] = Form(forms.get(step.name, FLOAT).weight, known.get(program.input), known.get(step.name))
+    return forms
+
+
+def snap(x: torch.Tensor, p: QParams) -> torch.Tensor:
+    """The nearest point of the grid, ties to even; a new tensor of the shape of `x`."""
+    steps = (x / p.scale).round_().clamp_(p.low - p.zero_point, p.high - p.zero_point)
+    return steps.mul_(p.scale)
+
+
+def _weight(reference: Reference, step: Step) -> torch.Tensor | None:
+    found = reference.weights.get(step.layer) if step.weighted else None
+    return None if found is None else dequantize_weight(found)
+
+
+def _computes(step: Step) -> bool:
+    """What only moves values leaves them on the grid they are on."""
+    return OPS[step.kind].rule != "same"

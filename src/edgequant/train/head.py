@@ -1,0 +1,72 @@
+"""A linear classifier on features that do not change: what transfer learning trains first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, final
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..core.errors import Diverged
+from ..core.interfaces import Array
+from .transfer import Transfer
+
+Tick = Callable[[int, int], None]
+
+
+@final
+class DroppingLinear(nn.Linear):
+    """A linear layer that drops some of its inputs while it is trained (Srivastava et al., 2014)."""
+
+    def __init__(self, inputs: int, outputs: int, dropout: float) -> None:
+        super().__init__(inputs, outputs)
+        self.dropout = dropout
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(F.dropout(x, self.dropout, self.training))
+
+
+def fit_head(
+    head: nn.Module,
+    train: tuple[Array, Array],
+    validation: tuple[Array, Array],
+    settings: Transfer,
+    tick: Tick = lambda _done, _total: None,
+) -> list[dict[str, float]]:
+    """Train `head` in place on (features (N, D) float32, labels (N,)); the figures of each epoch.
+
+    All randomness comes from the settings' seed. Raises Diverged where the loss stops being a number.
+    """
+    torch.manual_seed(settings.seed)
+    optimizer = torch.optim.AdamW(head.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    features, labels = (torch.from_numpy(part) for part in train)
+    figures = []
+    for epoch in range(settings.epochs):
+        loss = _epoch(head.train(), features, labels, settings.batch, optimizer)
+        if not math.isfinite(loss):
+            raise Diverged(f"The loss of the new head became {loss}. Lower transfer.lr (now {settings.lr}).")
+        figures.append({"epoch": epoch + 1, "loss": loss, "validation_accuracy": _accuracy(head.eval(), *validation)})
+        tick(epoch + 1, settings.epochs)
+    return figures
+
+
+def _epoch(head: nn.Module, features: torch.Tensor, labels: torch.Tensor, batch: int, optimizer: Any) -> float:
+    """The mean loss."""
+    total = 0.0
+    order = torch.randperm(len(labels))
+    for rows in (order[at : at + batch] for at in range(0, len(labels), batch)):
+        loss = F.cross_entropy(head(features[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += float(loss.detach()) * len(rows)
+    return total / len(labels)
+
+
+@torch.no_grad()
+def _accuracy(head: nn.Module, features: Array, labels: Array) -> float:
+    found = head(torch.from_numpy(features)).argmax(1).numpy()
+    return float((found == labels).mean())

@@ -1,0 +1,101 @@
+"""The blocks of the families people deploy: captured, w8a8, lowered to both runtimes, and through the parity gate."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import architectures
+import litert_samples as samples
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from edgequant.backends.litert import LiteRT
+from edgequant.backends.onnxruntime import OnnxRuntime
+from edgequant.core.errors import BadModel
+from edgequant.core.interfaces import AbstractBackend, AbstractObserver
+from edgequant.core.preprocess import normalise
+from edgequant.core.records import InputSpec
+from edgequant.graph.capture import capture
+from edgequant.graph.program import Captured
+from edgequant.measure.parity import INTEGER, INTEGER_LITERT, integer_parity
+from edgequant.quantization.build import build, observed_tensors
+from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.recipe.recipe import parse_recipe
+from edgequant.recipe.resolve import resolve
+
+SPEC = InputSpec(3, 16, 16)
+IMAGES = normalise(samples.pixels(24, 5, SPEC), SPEC)
+GATES = {"litert": (LiteRT(), INTEGER_LITERT), "onnxruntime": (OnnxRuntime(), INTEGER)}
+
+
+@functools.cache
+def calibrated(name: str) -> tuple[Captured, dict[str, AbstractObserver]]:
+    return samples.calibrate(architectures.build(name), SPEC)
+
+
+@pytest.mark.parametrize("target", GATES)
+@pytest.mark.parametrize("name", architectures.ARCHITECTURES)
+def test_w8a8_passes_the_parity_gate(name: str, target: str, tmp_path: Path) -> None:
+    captured, seen = calibrated(name)
+    backend, gate = GATES[target]
+    plan = resolve(captured.program, parse_recipe("w8a8"), target, backend.capability)
+    made = build(captured, plan, {t: seen[t] for t in observed_tensors(captured, plan)})
+    path = samples.lowered(made, tmp_path, backend)
+    executor = IntegerExecutor(made, backend.arithmetic(made, path))(torch.from_numpy(IMAGES)).numpy()
+    file = backend.open(path).run_quantized(IMAGES)
+    figures = integer_parity(file.astype(np.float32), executor, 1.0, gate)
+    assert figures["gate"] == "passed", figures
+    assert not made.float_layers
+    assert agreement(backend, path, captured) > 0.75  # of 24 images that calibration did not see
+
+
+def agreement(backend: AbstractBackend, path: Path, captured: Captured) -> float:
+    with torch.no_grad():
+        wanted = captured.network(torch.from_numpy(IMAGES)).numpy()
+    return float((backend.open(path).run(IMAGES).argmax(1) == wanted.argmax(1)).mean())
+
+
+def test_channels_last_layers_leave_no_permute_and_batch_norm_no_arithmetic() -> None:
+    kinds = [step.kind for step in calibrated("channels last")[0].program.steps]
+    assert kinds == [
+        "conv2d",
+        "pad",
+        "max_pool2d",
+        "conv2d",
+        "hard_swish",
+        "mean",
+        "sigmoid",
+        "mul",
+        "reshape",
+        "linear",
+    ]
+
+
+def test_batch_norms_before_a_convolution_are_one_depthwise_layer_each() -> None:
+    program = calibrated("ResNetV2")[0].program
+    assert sum(bool(step.attrs.get("affine")) for step in program.steps) == 3  # the two blocks' first, and the last
+
+
+class Attention(nn.Module):
+    def __init__(self, fused: bool) -> None:
+        super().__init__()
+        self.stem, self.head, self.fused = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 5), fused
+        self.query, self.key = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        query, key = self.query(x), self.key(x)
+        if self.fused:
+            x = nn.functional.scaled_dot_product_attention(query, key, x)
+        else:
+            x = torch.softmax(query @ key.transpose(1, 2), -1) @ x
+        return self.head(x.mean(1))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("fused", "operation"), [(True, "scaled_dot_product_attention"), (False, "matmul")])
+def test_attention_is_refused_by_name(fused: bool, operation: str) -> None:
+    with pytest.raises(BadModel, match=rf"The operation aten\.{operation}.* \(layer .*known are"):
+        capture(Attention(fused), SPEC, ())

@@ -1,0 +1,94 @@
+"""Only what changed is run, and the answer is that of running everything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from search_samples import batches, images, network, observers
+
+from edgequant.core.preprocess import normalise
+from edgequant.core.records import QParams
+from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.integer.xnnpack import XNNPACK
+from edgequant.quantization.simulate import dequantize_weight
+from edgequant.search import engine
+from edgequant.search.forms import FLOAT, alone, snap, together, uniform
+
+
+def nothing(done: int, total: int) -> None:
+    """No bar."""
+
+
+def questions(bits: int = 4) -> list[engine.Question]:
+    reference = uniform(network(), observers(), bits, 8)
+    return [engine.Question(step, step, form) for step, form in alone(reference).items()]
+
+
+def test_asking_equals_full_evaluations_to_the_last_bit() -> None:
+    base = engine.Engine(network(), {})
+    fast = engine.ask(base, batches(), questions(), nothing)
+    slow = engine.naive(base, batches(), questions(), nothing)
+    assert torch.equal(fast.base, slow.base) and fast.scores.keys() == slow.scores.keys()
+    assert all(torch.equal(fast.scores[key], slow.scores[key]) for key in fast.scores)
+    assert all(not torch.equal(fast.scores[key], fast.base) for key in fast.scores)
+
+
+def test_so_it_does_for_layers_spared_in_a_quantized_network() -> None:
+    base = engine.Engine(network(), together(uniform(network(), observers(), 4, 8)))
+    spared = [engine.Question(step.name, step.name, FLOAT) for step in network().program.layers]
+    fast, slow = (ask(base, batches(), spared, nothing) for ask in (engine.ask, engine.naive))
+    assert all(torch.equal(fast.scores[key], slow.scores[key]) for key in fast.scores)
+
+
+def test_the_base_network_in_float_is_the_captured_network() -> None:
+    found = engine.ask(engine.Engine(network(), {}), batches(), [], nothing)
+    with torch.inference_mode():
+        torch.testing.assert_close(found.base, network().network(images()), rtol=1e-5, atol=1e-6)
+
+
+def test_a_question_changes_one_layer_and_nothing_before_it() -> None:
+    step = network().program.layers[2]
+    reference = uniform(network(), observers(), 4, 8)
+    form = alone(reference)[step.name]
+    (x,) = batches(16)
+    base = engine.Engine(network(), {})
+    values = base.keep(x)
+    layer = network().network.layer(step.layer)
+    source = snap(values[step.inputs[0]], reference.activations[step.inputs[0]])
+    weight = dequantize_weight(reference.weights[step.layer])
+    made = torch.clamp(torch.nn.functional.conv2d(source, weight, layer.bias, 1, 1, 1, 16), 0, 6)
+    want = snap(made, reference.activations[step.name])
+    with torch.inference_mode():
+        torch.testing.assert_close(base.run(step, values, form), want)
+    names = [s.name for s in base.affected[step.name]]
+    assert names[0] == step.name and network().program.layers[0].name not in names
+
+
+def test_everything_quantized_is_near_the_integer_executor() -> None:
+    reference = uniform(network(), observers(), 8, 8)
+    found = engine.ask(engine.Engine(network(), together(reference)), batches(), [], nothing)
+    out = reference.activations[network().program.output]
+    exact = (IntegerExecutor(reference, XNNPACK)(images()) - out.zero_point) * out.scale
+    assert float((found.base - exact).abs().max()) <= 3 * out.scale
+
+
+@pytest.mark.parametrize(("bits", "zero_point"), [(8, 3), (4, -2), (16, 0)])
+def test_snapping_is_quantizing_and_back(bits: int, zero_point: int) -> None:
+    p, x = QParams(0.037, zero_point, bits), torch.linspace(-9, 9, 1001)
+    q = torch.clamp(torch.round(x / p.scale) + p.zero_point, p.low, p.high)
+    torch.testing.assert_close(snap(x, p), (q - p.zero_point) * p.scale)
+    assert x[0] == -9.0
+
+
+def test_the_batch_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine.batch_size(network()) == engine.LARGEST_BATCH
+    monkeypatch.setattr(engine, "MEMORY", 100_000)
+    assert 1 <= engine.batch_size(network()) < engine.LARGEST_BATCH
+    monkeypatch.setattr(engine, "MEMORY", 1)
+    assert engine.batch_size(network()) == 1
+
+
+def test_images_are_what_a_file_would_be_fed() -> None:
+    pixels = np.full((1, 8, 8, 3), 128, np.uint8)
+    assert not normalise(pixels, network().inputs).any()
