@@ -63,9 +63,11 @@ def test_mobilenetv2_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_flagships_study_names_what_was_promised() -> None:
     study = load_study("mobilenetv2-cifar10")
     assert [c.n for c in study.calibration] == [500, 200, 1000]
-    plain, simulated, finetune = study.network
+    plain, simulated = study.network
     assert {"w8a8", "w8a8+qat", "w4a8+qat", "w8a8+qat+distill", "w4a8+qat+distill"} <= set(study.recipes)
     assert {"w4a4", "w4a4+qat", "w4a4+qat+distill"} <= set(simulated.recipes) and plain.train == simulated.train
-    (last,) = finetune.then
+    (finetune,) = load_study("mobilenetv2-cifar10-finetune").network
+    *before, last = finetune.then
+    assert (finetune.train, tuple(before)) == (plain.train, plain.then) == (simulated.train, simulated.then)
     assert (last.optimizer, last.lr, last.batch, last.rotate, last.zoom) == ("adam", 5e-5, 32, 10.0, 0.1)
     assert set(last.augment) == {"flip", "rotate", "zoom"} and finetune.model == "mobilenet_v2:dropout=0.2"

@@ -19,7 +19,7 @@ from .core.interfaces import AbstractModel, Array
 from .core.progress import AbstractProgress, Silent
 from .core.records import Deployment, Run
 from .core.rundir import RunFolder, Step
-from .pipeline import judge, results, study_devices
+from .pipeline import changes, judge, results, study_devices
 from .pipeline.checks import check_calibration_images, check_names, check_networks, check_supported
 from .pipeline.network import Prepared, prepare, prepare_objects
 from .pipeline.objects import as_dataset, as_model
@@ -135,6 +135,7 @@ def _run(
             notes.append(f"--quick: every figure is from the first {study.quick} images of its split only.")
         found = results.assemble(study, record, results.environment(study.seed, _command()), notes)
         found |= bits.record(record, swept)
+        found |= changes.pictures(found, variants, study.quick, out)
         if "sweep" in found:
             write_csv(out, found)
         write_json(out / "results.json", found)
@@ -288,6 +289,9 @@ def _compare(done: _Finished, base: _Finished | None, study: Study) -> None:
         record["compression"] = {"model": record["size_ratio"], **done.made.value["compression"]}
     if itself:
         record["p_value"] = 1.0
+    elif base:
+        split = judge.evaluation_split(done.variant.network, study.quick)
+        record["changes"] = changes.counted(done.answers, base.answers, split)
 
 
 def _hold_to_promise(done: _Finished, study: Study, run: RunFolder, progress: AbstractProgress) -> None:

@@ -183,6 +183,7 @@ SECTIONS: Registry[i.AbstractSection] = Registry(
         "variants": ("edgequant.report.sections.variants:Variants", "every variant, with its figures"),
         "ptq_or_qat": ("edgequant.report.sections.ptq_or_qat:PTQOrQAT", "whether calibration is enough, or QAT pays"),
         "accuracy": ("edgequant.report.sections.accuracy:Accuracy", "accuracy against latency and against size"),
+        "changes": ("edgequant.report.sections.changes:Changes", "which answers changed, and the images themselves"),
         "sweep": ("edgequant.report.sections.sweep:Sweep", "what each bit width costs, simulated"),
         "sensitivity": (
             "edgequant.report.sections.sensitivity:Sensitivity",

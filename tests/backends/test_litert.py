@@ -189,7 +189,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "recipe", "said"),
     [
-        ("mean", "w2a8-all", "linear layers only"),
+        ("mean", "w2a8-all", "no kernel for 2-bit weights"),
         ("depthwise", "w4a16-all", "depthwise"),
     ],
 )

@@ -120,10 +120,8 @@ def integers_made(imported: Imported, x: torch.Tensor) -> Any:
     return open_named(imported, preserve=True).run_all(x.numpy())[name].transpose(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize(("recipe", "dtype"), [("w8a8", np.int8), ("w8a16", np.int16)])
-def test_a_float_input_is_rounded_as_the_files_own_operator_does(
-    recipe: str, dtype: Any, lowered: Any, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("recipe", ["w8a8", "w8a16"])
+def test_a_float_input_is_rounded_as_the_files_own_operator_does(recipe: str, lowered: Any, tmp_path: Path) -> None:
     """All values lie half way between two steps, where multiplying by the reciprocal is not dividing."""
     scale = float(np.float32(0.0123))
     edit = Edit(lowered(recipe, Plain)[1])
@@ -141,8 +139,8 @@ def test_a_float_input_is_rounded_as_the_files_own_operator_does(
     assert np.array_equal(torch.round(twin.entered(x) / scale).numpy(), found)
     assert not np.array_equal(torch.round(x / scale).numpy(), found)
     assert np.array_equal(twin.scores(x.numpy()), LiteRT().open(path).run(x.numpy()))
-    shipped = LiteRT().lower(imported.reference, tmp_path / "integers.tflite")
-    assert Session(shipped.path).source["dtype"] == dtype
+    again = LiteRT().lower(imported.reference, tmp_path / "again.tflite")
+    assert Session(again.path).source["dtype"] == np.float32, "written again, it meets its app as before"
 
 
 def test_unsigned_bytes_at_the_border_are_the_signed_ones(lowered: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +144,11 @@ def test_the_teacher_is_the_float_network_or_one_that_is_named(network: Prepared
     torch.testing.assert_close(named.network(x), module.eval()(x), rtol=1e-2, atol=1e-2)
     with pytest.raises(BadModel, match=r"The teacher micro_cnn has no weights of its own\. Write distill:teacher="):
         teacher_of([Distill(teacher="micro_cnn")], network)
+
+
+def test_the_teacher_of_a_pruned_network_is_the_whole_one(network: Prepared, tmp_path: Path) -> None:
+    whole = prepared(tmp_path / "whole").captured
+    assert teacher_of([Distill()], dataclasses.replace(network, whole=whole)).network is whole.network
 
 
 def test_a_trained_network_of_ones_own_in_memory_can_be_the_student(tmp_path: Path) -> None:

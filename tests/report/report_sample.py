@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import sample_studies as studies
+
 CHECKS = [
     {"name": "images", "seen": "512", "wanted": "at least 300", "met": True},
     {"name": "domain match", "seen": "sharpness: p = 1e-9", "wanted": "like validation's", "met": False},
 ]
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 OPS = ("stem", *(f"features.{i}.{part}" for i in range(1, 18) for part in ("expand", "depthwise", "project")), "head")
 
 
@@ -28,6 +31,9 @@ def results() -> dict[str, Any]:
         "input": {"channels": 3, "height": 32, "width": 32, "mean": [0.50196078], "std": [0.50196078]},
         "recommended": "mobilenet_v2-w8a8-qat-litert",
         "variants": _variants(),
+        "classes": {"cifar10": list(CLASSES)},
+        "sensitivity": studies.sensitivity(),
+        "search": studies.search(),
         "sweep": {"rows": [_swept(w, a) for w in (8, 6, 4) for a in (8, 6, 4)]},
         "criteria": [
             _criterion("top-1 at least 94%", None, "≥ 94.00%", "94.06%", True),
@@ -60,7 +66,7 @@ def _variants() -> list[dict[str, Any]]:
         _variant(medium, "float32", 0.9012, 1_404_220, 0.71, parity=_float(1.0e-6)),
         _variant(medium, "w8a8", 0.8998, 366_104, 0.19, parity=_integer(1.0, 0)),
         _variant(small, "float32", 0.7431, 46_912, 0.11, parity=_float(1.0e-6)),
-        _variant(small, "w8a8", 0.7402, 19_244, 0.042, parity=_integer(1.0, 0)),
+        _elsewhere(_variant(small, "w8a8", 0.7402, 19_244, 0.042, parity=_integer(1.0, 0))),
         _missing(small, "w4a8", "litert", "failed", "Lowering stopped: INT4 weights of features.1 | refused."),
         _simulated(big, "w4a4", 0.8890, 1_210_000),
     ]
@@ -113,8 +119,13 @@ def _variant(
         "peak_memory_bytes": size + 1_200_000,
         "kernels": {"delegated": 66 - outside, "total": 66, "by": {"XNNPACK": 66 - outside, "CONV_2D": outside}},
         "parity": parity,
+        "changes": None if is_base else studies.changes(),
         "layers": _layers(recipe),
     }
+
+
+def _elsewhere(variant: dict[str, Any]) -> dict[str, Any]:
+    return variant | {"devices": studies.devices(variant)}
 
 
 def _layers(recipe: str) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def test_the_markdown_has_all_sections_and_its_pictures(folder):
     for name in SECTIONS:
         assert f"## {SECTIONS.build(name).title}" in text
     pictures = re.findall(r"\]\((\S+\.png)\)", text)
-    assert len(pictures) == 6 and all((folder / name).is_file() for name in pictures)
+    assert len(pictures) == 9 and all((folder / name).is_file() for name in pictures)
     tables = [t for t in MarkdownIt("commonmark").enable("table").parse(text) if t.type == "table_open"]
     assert len(tables) == 1 + len(list(SECTIONS))
 
@@ -92,7 +92,7 @@ def test_the_page_is_accessible(folder):
 def test_vega_is_there_once(folder):
     page = (folder / "report.html").read_text()
     assert page.count("window.vegaEmbed=") == 1
-    assert page.count('<script type="application/json"') == 6
+    assert page.count('<script type="application/json"') == 9
 
 
 def test_the_first_screen_is_the_answer(folder):
@@ -103,7 +103,7 @@ def test_the_first_screen_is_the_answer(folder):
 
 
 def test_a_run_where_everything_failed_still_has_a_report(tmp_path):
-    content = results() | {"recommended": None, "sweep": {"rows": []}}
+    content = results() | {"recommended": None, "sweep": {"rows": []}, "sensitivity": [], "search": []}
     content["variants"] = [
         {"id": v["id"], "status": "failed", "reason": "The converter stopped"} for v in content["variants"]
     ]

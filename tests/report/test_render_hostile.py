@@ -16,7 +16,7 @@ from edgequant.report.render import render
 HOSTILE = (
     '</script><img src=x onerror=alert(1)>|`"\\#import "x"\n# h\n![p](http://e.com/p.png)\x00\ud800\u202e{{7*7}}$x$'
 )
-KEPT = {"status", "gate", "mode", "schema", "recommended"}
+KEPT = {"status", "kind", "file", "gate", "mode", "schema", "recommended"}
 
 
 def poisoned(value: Any, key: str = "") -> Any:
@@ -66,8 +66,8 @@ class Page(HTMLParser):
 
 def test_html_holds_it_as_text(folder):
     page = Page((folder / "report.html").read_text())
-    assert page.tags.count("img") == 4  # the charts
-    assert page.tags.count("script") == 4 + 2  # their definitions, vega and ours
+    assert page.tags.count("img") == 7  # the charts
+    assert page.tags.count("script") == 7 + 2  # their definitions, vega and ours
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert all(v.startswith("data:") for n, v in page.attributes if n == "src")
     assert page.handled.count("{{7*7}}$x$") > 20  # shown as it is, and no template ran it
@@ -79,7 +79,9 @@ def test_markdown_tables_keep_their_shape(folder):
     inline = [child for token in tokens for child in token.children or []]
     assert not [t for t in [*tokens, *inline] if t.type.startswith("html") or t.type == "link_open"]
     pictures = [child.attrs["src"] for child in inline if child.type == "image"]
-    assert pictures == ["pareto_chart.png", "pareto_size.png", "parallel_coordinates.png", "latency_chart.png"]
+    stems = ["pareto_chart", "pareto_size", "confusion_change", "parallel_coordinates", "sensitivity", "search"]
+    stems.append("latency_chart")
+    assert pictures == [f"{stem}.png" for stem in stems]
     assert sum(token.type == "table_open" for token in tokens) == 1 + len(list(SECTIONS))
     assert [t.tag for t in tokens if t.type == "heading_open"] == ["h1"] + ["h2"] * len(list(SECTIONS))
 

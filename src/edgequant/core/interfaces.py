@@ -250,3 +250,7 @@ class AbstractSection(ABC):
     def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:  # noqa: ARG002
         """File stem -> chart; each is written as PNG and SVG and shown in the HTML."""
         return {}
+
+    def images(self, run: Run) -> list[tuple[str, str]]:  # noqa: ARG002
+        """(file of the run folder, what it shows in words): small PNG pictures, shown side by side."""
+        return []

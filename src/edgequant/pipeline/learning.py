@@ -99,12 +99,13 @@ def trained(
 
 
 def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher:
-    """The network that a refiner names as its `teacher`, or else the float network itself. Raises BadModel."""
+    """The network that a refiner names as its `teacher`, or the float network, unpruned. Raises BadModel."""
     for change in changes:
         spec = getattr(change, "teacher", "")
         if spec:
             return _named(spec, getattr(change, "weights", ""), network)
-    return Teacher(network.captured.network, network.captured.inputs, network.splits.classes)
+    whole = network.whole or network.captured
+    return Teacher(whole.network, whole.inputs, network.splits.classes)
 
 
 def _named(spec: str, weights: str, network: Prepared) -> Teacher:

@@ -45,6 +45,7 @@ class Prepared:
     provenance: str  # where the weights came from
     inputs: InputSpec  # what `module` takes; `captured` may take raw bytes instead
     training: TrainSettings | None = None  # how it was trained (the last stage), where the study says
+    whole: Captured | None = None  # before pruning: the teacher of what is trained after it
 
 
 def prepare(spec: NetworkSpec, seed: int, run: RunFolder, progress: AbstractProgress, fresh: bool = False) -> Prepared:

@@ -57,6 +57,7 @@ def _one(network: Prepared, spec: str, run: RunFolder, progress: AbstractProgres
         key=step_key("network", {"pruned": step.key}),
         module=module,
         captured=captured,
+        whole=network.whole or network.captured,
         provenance=f"{network.provenance}; pruned: {kept}",
     )
     return smaller, float(step.value["seconds"])

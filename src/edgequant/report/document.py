@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.interfaces import AbstractSection
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     import altair
 
 PNG_SCALE = 2
+PICTURE_BYTES = 200_000
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.png")  # needs no escaping in any format
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,24 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A small PNG of the run folder, and what it shows in words."""
+
+    file: str
+    png: bytes
+    caption: str
+
+
+@dataclass(frozen=True)
 class Part:
-    """What one section said: Markdown, a table (header first) and charts."""
+    """What one section said: Markdown, a table (header first), charts and pictures."""
 
     key: str
     title: str
     text: str
     rows: list[tuple[str, ...]]
     charts: list[Chart]
+    pictures: list[Picture]
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,10 @@ class Document:
     @property
     def charts(self) -> list[Chart]:
         return [chart for part in self.parts for chart in part.charts]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [picture for part in self.parts for picture in part.pictures]
 
 
 def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
@@ -73,7 +91,18 @@ def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
 def _part(run: Run, section: AbstractSection) -> Part:
     rows = [tuple(md.line(cell) for cell in row) for row in section.rows(run)]
     charts = [_drawn(stem, chart) for stem, chart in section.charts(run).items()]
-    return Part(type(section).__name__.lower(), section.title, section.text(run), rows, charts)
+    pictures = [picture for file, words in section.images(run) for picture in _read(run.folder, file, words)]
+    return Part(type(section).__name__.lower(), section.title, section.text(run), rows, charts, pictures)
+
+
+def _read(folder: Path, file: str, words: str) -> list[Picture]:
+    """The picture; none where it is gone, is no PNG, or lies outside the run folder (results.json may be anyone's)."""
+    path = folder / file
+    inside = path.resolve().is_relative_to(folder.resolve()) and _PLAIN.fullmatch(file)
+    if not inside or not path.is_file() or path.stat().st_size > PICTURE_BYTES:
+        return []
+    png = path.read_bytes()
+    return [Picture(file, png, md.line(words))] if png.startswith(b"\x89PNG\r\n\x1a\n") else []
 
 
 def _drawn(stem: str, chart: altair.TopLevelMixin) -> Chart:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.errors import RunFolderError
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
+from . import markup as md
 from .document import Document, build
 from .render_card import card
 from .render_html import html
@@ -23,7 +24,7 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     whole one. The same results give the same bytes. Raises RunFolderError.
     """
     made = _contents(build(run, sections))
-    described = card(run)
+    described = card(Run(md.clean(run.results), run.folder))
     if described:
         made["artifacts/README.md"] = described.encode()
     for name, content in made.items():

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from . import format as fmt
-from .document import Chart, Document, vega_lite
+from .document import Chart, Document, Picture, vega_lite
 from .prose import parser
 
 TONES = {
@@ -36,6 +36,7 @@ def html(document: Document) -> str:
     prose = parser()
     environment.filters["prose"] = lambda text: Markup(prose.render(text))
     environment.filters["picture"] = _data_uri
+    environment.filters["photo"] = _photo_uri
     environment.filters["spec"] = lambda chart: Markup(script_json(chart.spec))
     environment.filters["tone"] = lambda cell: TONES.get(cell, "")
     environment.filters["key"] = fmt.sort_key
@@ -56,6 +57,10 @@ def script_json(value: object) -> str:
 
 def _data_uri(chart: Chart) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(chart.svg.encode()).decode()
+
+
+def _photo_uri(picture: Picture) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.png).decode()
 
 
 def _template(name: str) -> str:

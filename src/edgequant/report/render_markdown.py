@@ -28,6 +28,7 @@ def _part(part: Part) -> Iterator[str]:
     yield f"## {md.escape(part.title)}"
     yield part.text
     yield from (f"![{md.escape(chart.alt)}]({chart.stem}.png)" for chart in part.charts)
+    yield " ".join(f"![{md.escape(picture.caption)}]({picture.file})" for picture in part.pictures)
     yield table(part.rows)
 
 

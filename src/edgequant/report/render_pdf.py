@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from . import format as fmt
-from .document import Chart, Document, Part
+from .document import Chart, Document, Part, Picture
 from .headline import Figure
 from .prose import literal, typst
 
@@ -24,6 +24,9 @@ def pdf(document: Document) -> bytes:
         folder = Path(scratch)
         for chart in document.charts:
             (folder / f"{chart.stem}.pdf").write_bytes(_vector(chart))
+        for picture in document.pictures:
+            (folder / picture.file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / picture.file).write_bytes(picture.png)
         main = folder / "main.typ"
         main.write_text(_preamble() + "\n".join(_blocks(document)), "utf-8")
         return compiler.compile(main, root=folder, timestamp=0)
@@ -59,12 +62,18 @@ def _part(part: Part) -> Iterator[str]:
     yield typst(part.text)
     if part.charts:
         yield f"#charts({', '.join(_image(chart) for chart in part.charts)},)"
+    if part.pictures:
+        yield f"#pictures({', '.join(_picture(picture) for picture in part.pictures)},)"
     if part.rows:
         yield _table(part.rows)
 
 
 def _image(chart: Chart) -> str:
     return f"image({literal(chart.stem + '.pdf')}, alt: {literal(chart.alt)})"
+
+
+def _picture(picture: Picture) -> str:
+    return f"({literal(picture.file)}, {literal(picture.caption)})"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

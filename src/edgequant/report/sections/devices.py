@@ -31,7 +31,7 @@ class Devices(AbstractSection):
             "Every device measures by the same protocol: files in turns, warm-up, the input already in place. Accuracy"
             " is that of a subset, and its answers are compared with this machine's on the same images."
         )
-        failed = {str(one["device"]): str(one.get("reason")) for _, one in found if one.get("status") != "ok"}
+        failed = {str(one.get("device")): str(one.get("reason")) for _, one in found if one.get("status") != "ok"}
         lines = [f"- {md.code(device)} was not measured: {md.sentence(reason)}" for device, reason in failed.items()]
         return head + ("\n\n" + "\n".join(lines) if lines else "")
 
@@ -42,8 +42,8 @@ class Devices(AbstractSection):
 
 def _measured(run: Run) -> Iterator[tuple[look.Variant, dict[str, Any]]]:
     for variant in look.variants(run):
-        for one in variant.get("devices") or []:
-            yield variant, dict(look.mapping(one))
+        for one in look.mappings(variant.get("devices")):
+            yield variant, dict(one)
 
 
 def _row(run: Run, variant: look.Variant, one: dict[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,94 @@
+"""Writes the table of methods in methods.md from benchmarks/results: `python docs/methods_table.py`. A test compares."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "methods.md"
+BEGIN, END = "<!-- methods: begin -->", "<!-- methods: end -->"
+UNMEASURED = "not measured"
+HEAD = ("Method", "Recipe", "Smaller", "Faster", "Top-1", "Points lost (95%)", "Calibration needed", "Best for")
+
+
+class Method(NamedTuple):
+    """A row. `recipe` is what one types; the variant's name is the same with hyphens."""
+
+    title: str
+    recipe: str
+    calibration: str
+    best_for: str
+
+
+METHODS = (
+    Method("float", "float32", "none", "the baseline"),
+    Method("half floats", "float16", "none", "half the download, float arithmetic"),
+    Method("integer weights", "w8", "none", "a small download, float arithmetic"),
+    Method("dynamic", "dynamic-w8", "none", "no calibration images at hand"),
+    Method("full integer", "w8a8", "100 to 1,000 images", "the first thing to try; every integer accelerator"),
+    Method("16-bit activations", "w8a16", "100 to 1,000 images", "networks that int8 activations hurt"),
+    Method("4-bit weights", "w4a8", "100 to 1,000 images", "flash is short, time is not"),
+    Method("4-bit, learned rounding", "w4a8+adaround", "500 images, minutes", "4 bits without training"),
+    Method("QAT", "w8a8+qat", "labelled training images, hours", "calibration alone loses too much"),
+    Method("QAT at 4 bits", "w4a8+qat", "labelled training images, hours", "4 bits where rounding alone loses too much"),
+    Method("QAT with a teacher", "w4a8+qat+distill", "training images, hours", "training images without labels"),
+)
+
+
+def table() -> str:
+    """The whole table, in markdown."""
+    rows = [HEAD, ("---",) * len(HEAD), *map(_row, METHODS), _mixed()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _row(method: Method) -> tuple[str, ...]:
+    found = variant(method.recipe)
+    figures = _figures(found, variant("float32")) if found else (UNMEASURED,) * 4
+    return (method.title, f"`{method.recipe}`", *figures, method.calibration, method.best_for)
+
+
+def variant(recipe: str) -> dict[str, Any] | None:
+    """MobileNetV2's in LiteRT, with the study's first calibration; None where the results do not hold it."""
+    record = json.loads((RESULTS / "mobilenetv2-cifar10.json").read_text(encoding="utf-8"))
+    wanted = ("mobilenet_v2", "cifar10", "litert", recipe.replace("+", "-"), "ok")
+    keys = ("model", "data", "target", "name", "status")
+    return next((v for v in record["variants"] if tuple(v[key] for key in keys) == wanted), None)
+
+
+def _figures(one: dict[str, Any], float32: dict[str, Any] | None) -> tuple[str, ...]:
+    assert float32 is not None
+    faster = float32["latency_ms"]["p50"] / one["latency_ms"]["p50"]
+    low, high = one["drop_ci95"]
+    lost = "" if one["recipe"] == "float32" else f"{one['drop']:.2f} ({low:.2f} to {high:.2f})"
+    return f"{one['size_ratio']:.2f}x", f"{faster:.2f}x", f"{one['top1']:.2%}", lost
+
+
+def _mixed() -> tuple[str, ...]:
+    """Its own run has w8a8 beside it, not float32."""
+    record = json.loads((RESULTS / "mixed-mobilenetv2-cifar10.json").read_text(encoding="utf-8"))
+    times, lost = record["latency_ms"], record["more_drop_than_w8a8"]
+    return (
+        "mixed precision",
+        "`mixed.toml`",
+        f"{record['bytes']['w8a8'] / record['bytes']['small']:.2f}x of w8a8",
+        f"{times['w8a8']['p50'] / times['small']['p50']:.2f}x of w8a8",
+        f"{record['test']['small']['top1']:.2%}",
+        f"{lost['points']:.2f} ({lost['ci95'][0]:.2f} to {lost['ci95'][1]:.2f}) beyond w8a8",
+        "100 to 1,000 images; 320 validation images for the choice",
+        "a size limit that w8a8 just misses",
+    )
+
+
+def split(page: str) -> tuple[str, str, str]:
+    """What stands before, in and after the table."""
+    before, _, rest = page.partition(BEGIN)
+    inside, _, after = rest.partition(END)
+    return before, inside.strip(), after
+
+
+if __name__ == "__main__":
+    before, _, after = split(PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", encoding="utf-8")
