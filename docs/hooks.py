@@ -42,12 +42,14 @@ def components(kind: str) -> str:
     from edgequant.catalog import KINDS
 
     table = KINDS[kind]
-    return "\n\n".join(_component(name, table.summary(name), table.path(name)) for name in table)
+    return "\n\n".join(_component(name, table) for name in table)
 
 
-def _component(name: str, summary: str, path: str) -> str:
-    options = {"show_root_heading": False, "show_root_toc_entry": False, "members": False, "show_bases": False}
-    lines = [f"### {name}", "", f"{summary}.", "", f"::: {path.replace(':', '.')}", "    options:"]
-    return "\n".join([*lines, *(f"      {key}: {str(value).lower()}" for key, value in options.items())])
+def _component(name: str, table: Any) -> str:
+    hidden = ("show_root_heading", "show_root_toc_entry", "members", "show_bases")
+    lines = [f"### {name}", "", f"{table.summary(name)}.", "", f"::: {table.path(name).replace(':', '.')}"]
+    lines += ["    options:", *(f"      {key}: false" for key in hidden)]
+    options = [f"| `{option}` | {f'`{default}`' if default else ''} |" for option, default in table.options(name).items()]
+    return "\n".join([*lines, "", "| option | default |", "|---|---|", *options] if options else lines)
 
 

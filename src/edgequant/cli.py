@@ -74,6 +74,7 @@ RECIPES = {
     "w8a16": "8-bit weights, 16-bit activations",
     "w4": "4-bit weights, float arithmetic",
     "w4a8": "packed 4-bit weights, 8-bit activations (first and last layer 8-bit)",
+    "w4a8-pointwise": "w4a8, with 8-bit depthwise kernels: as small, and fast where 4-bit depthwise is slow",
     "wXaY[-all]": "any X in 2..8 and Y in 2..16, simulated where the target has no kernel; +adaround … refines",
 }
 

@@ -168,3 +168,11 @@ def test_a_shipped_recipe_file_goes_by_its_name() -> None:
     conv, other = recipe.scheme_for(frozenset({"op:conv2d"})), recipe.scheme_for(frozenset({"op:mul"}))
     assert conv is not None and (conv.weight_bits, conv.activation_bits) == (8, 8)
     assert other is None or (other.weight_bits, other.activation_bits) == (None, None)
+
+
+def test_a_shipped_recipe_spares_depthwise_kernels() -> None:
+    recipe = parse_recipe("w4a8-pointwise")
+    bits = {
+        words: recipe.scheme_for(frozenset(words)) for words in (("x", "op:conv2d"), ("x", "depthwise"), ("first",))
+    }
+    assert [scheme and scheme.weight_bits for scheme in bits.values()] == [4, 8, 8]

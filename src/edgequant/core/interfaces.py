@@ -254,3 +254,7 @@ class AbstractSection(ABC):
     def images(self, run: Run) -> list[tuple[str, str]]:  # noqa: ARG002
         """(file of the run folder, what it shows in words): small PNG pictures, shown side by side."""
         return []
+
+    def views(self, run: Run) -> dict[str, list[tuple[str, ...]]]:  # noqa: ARG002
+        """Variant id -> the section's table for that variant: where the HTML lets a reader choose."""
+        return {}

@@ -31,7 +31,15 @@ __all__ = ["RunFolder", "Step", "clean", "read_json", "step_key", "write_json"]
 
 STEP_FORMAT = 1  # part of every key: raise it when the meaning of what steps keep changes
 VALUE = "value.json"
-RESULTS = ("results.json", "report.*", "study.toml", "log.txt", "artifacts", "charts", "flipped")  # what `fresh` removes
+RESULTS = (
+    "results.json",
+    "report.*",
+    "study.toml",
+    "log.txt",
+    "artifacts",
+    "charts",
+    "flipped",
+)  # what `fresh` removes
 FULL_BYTES = 1 << 20  # with less than this free, a failure to write is blamed on the disk
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 

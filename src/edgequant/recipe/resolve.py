@@ -13,7 +13,7 @@ from ..graph.ops import OPS
 from ..graph.program import Program, Step
 from .recipe import Recipe
 
-EVERY_NETWORK = ("*", "first", "last")  # rules that the recipes with names are made of
+EVERY_NETWORK = ("*", "first", "last", "depthwise")  # rules that recipes with names are made of
 WORDS = "op:KIND, depthwise, first or last"
 
 

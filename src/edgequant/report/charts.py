@@ -57,7 +57,9 @@ def pareto(points: Sequence[Point], cost: str, title: str) -> alt.TopLevelMixin:
     line = edge.mark_line(color=FAINT, strokeDash=[5, 3], interpolate="step-after").encode(x=on_x, y=on_y)
     spread = base.mark_rule(color=FAINT, opacity=0.45).encode(y="low:Q", y2="high:Q")
     ring = base.transform_filter("datum.recommended").mark_point(size=420, strokeWidth=2.2, color=INK, filled=False)
-    layers: list[alt.Chart] = [line, spread, *_marks(base, points), ring.encode(shape=alt.value("circle"))]
+    brush = alt.selection_interval(name="brush", zoom=False)
+    marks, *cores = _marks(base, points)
+    layers: list[alt.Chart] = [line, spread, marks.add_params(brush), *cores, ring.encode(shape=alt.value("circle"))]
     layers += _names(points, best, x, y)
     text = f"{title}: {len(points)} variants, of which nothing beats {', '.join(points[i].id for i in best)}."
     return _styled(alt.layer(*layers).properties(height=HEIGHT), title, _legend(points), text)

@@ -54,6 +54,7 @@ class Part:
     rows: list[tuple[str, ...]]
     charts: list[Chart]
     pictures: list[Picture]
+    views: dict[str, list[tuple[str, ...]]]  # the same table for each variant, of which `rows` is the first
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,14 @@ def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
 
 
 def _part(run: Run, section: AbstractSection) -> Part:
-    rows = [tuple(md.line(cell) for cell in row) for row in section.rows(run)]
+    rows, views = _lines(section.rows(run)), {name: _lines(table) for name, table in section.views(run).items()}
     charts = [_drawn(stem, chart) for stem, chart in section.charts(run).items()]
     pictures = [picture for file, words in section.images(run) for picture in _read(run.folder, file, words)]
-    return Part(type(section).__name__.lower(), section.title, section.text(run), rows, charts, pictures)
+    return Part(type(section).__name__.lower(), section.title, section.text(run), rows, charts, pictures, views)
+
+
+def _lines(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [tuple(md.line(cell) for cell in row) for row in rows]
 
 
 def _read(folder: Path, file: str, words: str) -> list[Picture]:

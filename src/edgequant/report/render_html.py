@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from . import format as fmt
 from .document import Chart, Document, Picture, vega_lite
@@ -38,6 +40,7 @@ def html(document: Document) -> str:
     environment.filters["picture"] = _data_uri
     environment.filters["photo"] = _photo_uri
     environment.filters["spec"] = lambda chart: Markup(script_json(chart.spec))
+    environment.filters["views"] = lambda part: Markup(script_json(shared(part.views)))
     environment.filters["tone"] = lambda cell: TONES.get(cell, "")
     environment.filters["key"] = fmt.sort_key
     environment.filters["numeric"] = fmt.numeric_columns
@@ -53,6 +56,13 @@ def html(document: Document) -> str:
 def script_json(value: object) -> str:
     """JSON that cannot close the script element it stands in."""
     return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def shared(views: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, Any]:
+    """{"of": {variant: position}, "tables": the different bodies}: many variants have the same layers."""
+    bodies: dict[str, int] = {}
+    of = {name: bodies.setdefault(json.dumps(table[1:]), len(bodies)) for name, table in views.items()}
+    return {"of": of, "tables": [json.loads(body) for body in bodies]}
 
 
 def _data_uri(chart: Chart) -> str:

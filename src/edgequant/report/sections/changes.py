@@ -74,7 +74,9 @@ def _split(changes: look.Variant) -> str:
     lost, won, moved = (fmt.number(changes.get(key)) for key in ("lost", "won", "moved"))
     if lost is None or won is None or moved is None:
         return " (the images have no labels, so which is right is unknown)"
-    return f": {lost:.0f} from right to wrong, {won:.0f} from wrong to right, {moved - lost - won:.0f} from wrong to wrong"
+    return (
+        f": {lost:.0f} from right to wrong, {won:.0f} from wrong to right, {moved - lost - won:.0f} from wrong to wrong"
+    )
 
 
 def _hint(run: Run) -> str:

@@ -28,9 +28,19 @@ class Layers(AbstractSection):
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
         best = look.recommended(run)
-        layers = look.mappings(best.get("layers")) if best is not None else []
-        header = ("Layer", "Operator", "Weights", "Activations", "Granularity", "Fate", "Reason")
-        return [header, *(_row(layer) for layer in layers)] if layers else []
+        return [] if best is None else _table(best)
+
+    def views(self, run: Run) -> dict[str, list[tuple[str, ...]]]:
+        """Every variant's layers, the recommended one's first."""
+        best = look.recommended(run)
+        ordered = [v for v in look.variants(run) if v is best] + [v for v in look.variants(run) if v is not best]
+        return {look.identity(v): _table(v) for v in ordered if _table(v)} if best is not None and _table(best) else {}
+
+
+def _table(variant: look.Variant) -> list[tuple[str, ...]]:
+    layers = look.mappings(variant.get("layers"))
+    header = ("Layer", "Operator", "Weights", "Activations", "Granularity", "Fate", "Reason")
+    return [header, *(_row(layer) for layer in layers)] if layers else []
 
 
 def _row(layer: look.Variant) -> tuple[str, ...]:

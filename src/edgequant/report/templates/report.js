@@ -7,12 +7,84 @@ for (const box of document.querySelectorAll(".chart")) {
   const live = document.createElement("div");
   const words = box.querySelector("img").alt;
   const actions = { export: true, source: false, compiled: false, editor: false };
-  window.vegaEmbed(live, spec, { renderer: "svg", actions, mode: "vega-lite" }).then(() => {
+  window.vegaEmbed(live, spec, { renderer: "svg", actions, mode: "vega-lite" }).then(({ view }) => {
     const drawn = live.querySelector("svg.marks");
     drawn.setAttribute("role", "img");
     drawn.setAttribute("aria-label", words);
     box.replaceChildren(live);
+    listen(view, spec, box.closest("figure").nextElementSibling);
   }).catch((error) => console.warn("The chart stays an image:", error));
+}
+
+// A click on a point chooses its variant; a drag over a Pareto chart fades, in the tables, what is outside.
+function listen(view, spec, status) {
+  view.addEventListener("click", (_, item) => {
+    const datum = item && item.datum && (item.datum.datum || item.datum);
+    if (!datum || !of.has(datum.id)) return;
+    choose(datum.id);
+    const figures = [datum.accuracy, datum.latency, datum.size].filter(Boolean).join(" · ");
+    const link = document.createElement("a");
+    [link.href, link.textContent] = ["#" + picker.closest("section").id, "its layers"];
+    status.replaceChildren(`${datum.id}${figures ? ": " + figures : ""}. See `, link, ".");
+  });
+  if (!JSON.stringify(spec.params || []).includes('"brush"')) return;
+  const points = Object.values(spec.datasets || {}).flat().concat(spec.layer.flatMap((one) => (one.data || {}).values || []));
+  view.addSignalListener("brush", (_, area) => fade(area.cost && area.top1 ? points.filter((p) => p.id && within(p, area)) : null, status));
+}
+
+function within(point, area) {
+  return Object.entries(area).every(([key, ends]) => point[key] >= Math.min(...ends) && point[key] <= Math.max(...ends));
+}
+
+function fade(kept, status) {
+  const ids = kept && new Set(kept.map((point) => point.id));
+  for (const row of document.querySelectorAll("tr[data-variant]")) {
+    row.classList.toggle("outside", Boolean(ids) && !ids.has(row.dataset.variant));
+  }
+  status.textContent = ids ? `${ids.size} variants inside: ${[...ids].join(", ")}.` : "";
+}
+
+// Variants: a click on a name, or on a point, shows that variant's layers.
+const views = document.querySelector("script.views");
+const tables = views ? JSON.parse(views.textContent) : { of: {}, tables: [] };
+const of = new Map(Object.entries(tables.of));
+const picker = document.querySelector(".choose select");
+
+function choose(id) {
+  const box = picker.closest(".choose");
+  picker.value = id;
+  const body = box.parentElement.querySelector("table").tBodies[0];
+  const numeric = [...body.closest("table").tHead.rows[0].cells].map((cell) => cell.classList.contains("number"));
+  body.replaceChildren(...tables.tables[of.get(id)].map((cells) => line(cells, numeric)));
+  box.querySelector("[role=status]").textContent = `${body.rows.length} layers`;
+  for (const row of document.querySelectorAll("tr[data-variant]")) row.classList.toggle("chosen", row.dataset.variant === id);
+}
+
+function line(cells, numeric) {
+  const row = document.createElement("tr");
+  cells.forEach((text, k) => {
+    const cell = document.createElement(k ? "td" : "th");
+    if (!k) cell.scope = "row";
+    if (numeric[k]) cell.className = "number";
+    cell.textContent = text;
+    row.append(cell);
+  });
+  return row;
+}
+
+if (picker) {
+  picker.closest(".choose").hidden = false;
+  picker.addEventListener("change", () => choose(picker.value));
+  for (const head of document.querySelectorAll("tbody th")) {
+    const id = head.textContent.replace(/^★ /, "").trim();
+    if (!of.has(id) || head.closest("section").contains(picker)) continue;
+    const button = document.createElement("button");
+    [button.type, button.className, button.textContent] = ["button", "pick", head.textContent];
+    button.title = "Show its layers";
+    button.addEventListener("click", () => { choose(id); picker.closest(".choose").scrollIntoView({ block: "center" }); picker.focus({ preventScroll: true }); });
+    head.replaceChildren(button);
+    head.parentElement.dataset.variant = id;
+  }
 }
 
 // Tables: a click on a header sorts by it, a second click the other way; absent figures stay last.
