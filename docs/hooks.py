@@ -49,7 +49,7 @@ def _component(name: str, table: Any) -> str:
     hidden = ("show_root_heading", "show_root_toc_entry", "members", "show_bases")
     lines = [f"### {name}", "", f"{table.summary(name)}.", "", f"::: {table.path(name).replace(':', '.')}"]
     lines += ["    options:", *(f"      {key}: false" for key in hidden)]
-    options = [f"| `{option}` | {f'`{default}`' if default else ''} |" for option, default in table.options(name).items()]
+    options = [
+        f"| `{option}` | {f'`{default}`' if default else ''} |" for option, default in table.options(name).items()
+    ]
     return "\n".join([*lines, "", "| option | default |", "|---|---|", *options] if options else lines)
-
-

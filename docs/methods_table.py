@@ -1,4 +1,4 @@
-"""Writes the table of methods in methods.md from benchmarks/results: `python docs/methods_table.py`. A test compares."""
+"""Writes the table of methods.md from benchmarks/results: `python docs/methods_table.py`. A test compares."""
 
 from __future__ import annotations
 
@@ -31,9 +31,12 @@ METHODS = (
     Method("full integer", "w8a8", "100 to 1,000 images", "the first thing to try; every integer accelerator"),
     Method("16-bit activations", "w8a16", "100 to 1,000 images", "networks that int8 activations hurt"),
     Method("4-bit weights", "w4a8", "100 to 1,000 images", "flash is short, time is not"),
+    Method("4-bit, 8-bit depthwise", "w4a8-pointwise", "100 to 1,000 images", "depthwise networks at 4 bits"),
     Method("4-bit, learned rounding", "w4a8+adaround", "500 images, minutes", "4 bits without training"),
     Method("QAT", "w8a8+qat", "labelled training images, hours", "calibration alone loses too much"),
-    Method("QAT at 4 bits", "w4a8+qat", "labelled training images, hours", "4 bits where rounding alone loses too much"),
+    Method(
+        "QAT at 4 bits", "w4a8+qat", "labelled training images, hours", "4 bits where rounding alone loses too much"
+    ),
     Method("QAT with a teacher", "w4a8+qat+distill", "training images, hours", "training images without labels"),
 )
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 EDGEQUANT = typer.main.get_command(app)
-PLACEHOLDER = re.compile(r"[A-Z_|]+|…")
+PLACEHOLDER = re.compile(r"[A-Z_|]+…?|…")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`(edgequant [^`]+)`(?!`)")
 
@@ -43,11 +43,13 @@ def commands(text: str) -> Iterator[str]:
 def plain(line: str) -> Iterator[str]:
     """`edgequant train STUDY · list [KIND]` is two commands, and `[--a A | --b B]` both options."""
     for part in re.split(r"\s{3,}(?!·)", line)[0].split(" · "):
-        text = part if re.search(r"['\"]", part) else re.sub(r" \| |[][]", " ", part)
+        text = part if re.search(r"['\"]", part) else re.sub(r" \[([^]]*)\]", r" \1", part).replace(" | ", " ")
         yield text if text.startswith("edgequant ") else f"edgequant {text}"
 
 
-LINES = sorted({(path.name, line) for path in (ROOT / "README.md", *PAGES) for line in commands(path.read_text("utf-8"))})
+LINES = sorted(
+    {(path.name, line) for path in (ROOT / "README.md", *PAGES) for line in commands(path.read_text("utf-8"))}
+)
 
 
 def parsed(words: list[str]) -> dict[str, Any]:
@@ -58,9 +60,10 @@ def parsed(words: list[str]) -> dict[str, Any]:
     assert not left, f"more than the command takes: {left}"
     for parameter in command.params:
         given = found.get(parameter.name)
-        for one in given if isinstance(given, list | tuple) else [given]:
-            if isinstance(one, str) and not PLACEHOLDER.fullmatch(one):
-                parameter.type.convert(one, parameter, context)
+        if isinstance(given, list | tuple | str) and not any(
+            map(_placeholder, [given] if isinstance(given, str) else given)
+        ):
+            parameter.process_value(context, given)
     return {str(name): value for name, value in found.items()}
 
 
@@ -112,7 +115,13 @@ def test_a_wrong_command_is_noticed(line: str) -> None:
 
 def test_enough_commands_are_found() -> None:
     assert len(LINES) > 60
-    assert {shlex.split(line, comments=True)[1] for _, line in LINES} >= {"run", "quantize", "doctor", "search", "sweep"}
+    assert {shlex.split(line, comments=True)[1] for _, line in LINES} >= {
+        "run",
+        "quantize",
+        "doctor",
+        "search",
+        "sweep",
+    }
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))

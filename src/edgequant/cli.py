@@ -45,6 +45,10 @@ Quick = Annotated[
     int, typer.Option("--quick", metavar="N", help="Only the first N images of each split; every figure is marked.")
 ]
 
+Mlflow = Annotated[
+    str, typer.Option("--mlflow", metavar="URI", help="Send the finished run to this MLflow server (an extra).")
+]
+
 
 @app.command("list")
 def list_(
@@ -97,13 +101,19 @@ def run(
     set_: Set = None,
     fresh: Fresh = False,
     quick: Quick = 0,
+    mlflow: Mlflow = "",
 ) -> None:
     """Run a study: quantize, lower, measure in the runtime, report. Resumes by default."""
     from . import api
+    from .report import tracking
 
+    if mlflow:
+        tracking.client(mlflow)  # a missing package is told before hours of work, not behind them
     overrides = [*(set_ or []), *([f"quick={quick}"] if quick else [])]
     with _progress() as progress:
         finished = api.run(study, out, overrides=overrides, fresh=fresh, progress=progress)
+    if mlflow:
+        tracking.log(finished, mlflow)
     _finish(finished)
 
 
@@ -291,12 +301,20 @@ def advise(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A run folder with a results.json.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="A run folder with a results.json.")], mlflow: Mlflow = ""
+) -> None:
     """Render the report again from what is on disk."""
     from . import api
 
     for path in api.report(folder):
         typer.echo(path)
+    if mlflow:
+        from .core.disk import read_json
+        from .core.records import Run
+        from .report import tracking
+
+        typer.echo(f"MLflow run {tracking.log(Run(read_json(folder / 'results.json'), folder), mlflow)}")
 
 
 @app.command()

@@ -92,7 +92,7 @@ def test_the_page_is_accessible(folder):
 def test_vega_is_there_once(folder):
     page = (folder / "report.html").read_text()
     assert page.count("window.vegaEmbed=") == 1
-    assert page.count('<script type="application/json"') == 9
+    assert page.count('<script type="application/json"') == 9 + 1  # charts, and the layers of each variant
 
 
 def test_the_first_screen_is_the_answer(folder):

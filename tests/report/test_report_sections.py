@@ -277,3 +277,23 @@ def test_a_section_changes_nothing():
     before = copy.deepcopy(content)
     say_everything(Run(content, FOLDER))
     assert content == before
+
+
+def test_download_sizes_and_arena_stand_beside_the_file_size():
+    content = results()
+    for v in content["variants"]:
+        v |= {"bytes_compressed": {"gzip": 900_000, "zstd": 800_000}, "arena_bytes": {"total": 123_456}}
+    found = Run(content, FOLDER)
+    comparison = {row[0]: row[1:] for row in section("recommendation").rows(found)}
+    assert comparison["Download, zstd"] == ("800 kB", "800 kB", "1.00×")
+    assert comparison["Arena"][0] == "123 kB" and comparison["File"][0] == "2.46 MB (2,462,008)"
+    assert "Download, zstd" in section("variants").rows(found)[0]
+    assert section("latency").rows(found)[0][-1] == "Arena"
+    assert section("latency").rows(found)[1][-1] == "123 kB (123,456)"
+    assert "Download, zstd" not in section("variants").rows(run())[0]
+
+
+def test_every_variant_has_its_layers_the_recommended_one_first():
+    views = section("layers").views(run())
+    assert next(iter(views.items())) == ("mobilenet_v2-w8a8-qat-litert", section("layers").rows(run()))
+    assert len(views) == 13 and section("layers").views(run(recommended=None)) == {}

@@ -40,23 +40,28 @@ def counted(answers: Answers, base: Answers, split: AbstractSplit) -> dict[str, 
 
 
 def pictures(found: dict[str, Any], variants: list[Variant], quick: int, out: Path) -> dict[str, Any]:
-    """Write the recommended variant's images as PNG files into `out`/flipped, and name each in its record.
+    """Write one variant's images as PNG files into `out`/flipped, and name each in its record.
 
+    They are the recommended variant's or, where it changed no answer, those of the variant that changed most.
     Returns {"classes": {data: names}} for the results; nothing where no answer changed. Pictures of an earlier
-    recommendation go. Raises RunFolderError.
+    run go. Raises RunFolderError.
     """
     remove(out / FOLDER)
-    best = next((v for v in variants if v.id == found["recommended"]), None)
-    record: dict[str, Any] = next((v for v in found["variants"] if v["id"] == found["recommended"]), {})
-    images = (record.get("changes") or {}).get("images") or []
-    if best is None or not images:
+    moved = {v["id"]: (v.get("changes") or {}).get("moved", 0) for v in found["variants"]}
+    name = found["recommended"] if moved.get(found["recommended"]) else max(moved, key=lambda id: moved[id], default="")
+    if not moved.get(name):
         return {}
-    split = evaluation_split(best.network, quick)
+    record = next(v for v in found["variants"] if v["id"] == name)
+    network = next(v for v in variants if v.id == name).network
+    _write(record["changes"]["images"], evaluation_split(network, quick), out)
+    return {"classes": {network.data: list(network.splits.classes)}}
+
+
+def _write(images: list[dict[str, Any]], split: AbstractSplit, out: Path) -> None:
     (out / FOLDER).mkdir(exist_ok=True)
     for one in images:
         one["file"] = f"{FOLDER}/{one['position']}.png"
         write_bytes(out / one["file"], thumbnail(split.take(np.array([one["position"]]))[0]))
-    return {"classes": {best.network.data: list(best.network.splits.classes)}}
 
 
 def thumbnail(image: Array) -> bytes:

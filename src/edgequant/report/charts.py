@@ -20,7 +20,7 @@ from .scales import Axis, cost_axis, value_axis
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555", "#000000"]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"]
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-INK, FAINT = "#1f2933", "#7b8794"
+INK, FAINT = "#1f2933", "#616e7c"
 WIDTH, HEIGHT = 660, 380
 
 
@@ -59,7 +59,13 @@ def pareto(points: Sequence[Point], cost: str, title: str) -> alt.TopLevelMixin:
     ring = base.transform_filter("datum.recommended").mark_point(size=420, strokeWidth=2.2, color=INK, filled=False)
     brush = alt.selection_interval(name="brush", zoom=False)
     marks, *cores = _marks(base, points)
-    layers: list[alt.Chart] = [line, spread, marks.add_params(brush), *cores, ring.encode(shape=alt.value("circle"))]
+    layers: list[alt.Chart] = [
+        line,
+        spread,
+        marks.add_params(brush).properties(name="points"),
+        *cores,
+        ring.encode(shape=alt.value("circle")),
+    ]
     layers += _names(points, best, x, y)
     text = f"{title}: {len(points)} variants, of which nothing beats {', '.join(points[i].id for i in best)}."
     return _styled(alt.layer(*layers).properties(height=HEIGHT), title, _legend(points), text)
@@ -109,7 +115,7 @@ def _marks(base: alt.Chart, points: Sequence[Point]) -> list[alt.Chart]:
         tooltip=[alt.Tooltip(f"{key}:N", title=TITLES[key]) for key in TITLES],
     )
     core = base.transform_filter("!datum.first").mark_point(size=36, opacity=1, filled=True, color="#ffffff")
-    core = core.encode(shape=alt.Shape("recipe:N", scale=shapes, legend=None))
+    core = core.encode(shape=shape)
     return [full, core] if by == "network" else [full]
 
 

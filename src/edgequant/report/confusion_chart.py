@@ -21,8 +21,10 @@ def confusion(cells: Sequence[dict[str, Any]], classes: Sequence[str], title: st
     turned = [cell | {"text": f"{cell['change']:+d}".replace("-", "−")} for cell in turned]
     edge = max(abs(cell["worse"]) for cell in turned)
     scale = alt.Scale(domain=[-edge, 0, edge], range=[GAIN, "#ffffff", LOSS])
-    axis = {"labelLimit": 110, "grid": False, "ticks": False, "domain": False}
-    on_x = alt.X("said:N", title="Answered class", scale=alt.Scale(domain=list(classes))).axis(labelAngle=-40, **axis)
+    axis: dict[str, Any] = {"labelLimit": 110, "grid": False, "ticks": False, "domain": False}
+    on_x = alt.X("said:N", title="Answered class", scale=alt.Scale(domain=list(classes))).axis(
+        labelAngle=-40 if max(map(len, classes)) > 4 else 0, **axis
+    )
     on_y = alt.Y("true:N", title="True class", scale=alt.Scale(domain=list(classes))).axis(**axis)
     heads = {"true": "True class", "said": "Answered", "before": "float32", "after": "Quantized"}
     tips = [alt.Tooltip(f"{key}:N", title=words) for key, words in heads.items()]

@@ -114,9 +114,15 @@ def _drawn(stem: str, chart: altair.TopLevelMixin) -> Chart:
     import vl_convert
 
     spec: dict[str, Any] = json.loads(chart.to_json())
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=vega_lite())
+    svg = vl_convert.vegalite_to_svg(_still(spec), vl_version=vega_lite())
     png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
     return Chart(stem, spec, svg, png, str(spec.get("description", stem)))
+
+
+def _still(spec: dict[str, Any]) -> dict[str, Any]:
+    """Without the brush: an image has none, and its clip paths are numbered anew in every drawing."""
+    kept = [param for param in spec.get("params", []) if param.get("name") != "brush"]
+    return {key: value for key, value in spec.items() if key != "params"} | ({"params": kept} if kept else {})
 
 
 def vega_lite() -> str:

@@ -81,6 +81,16 @@ def simulated(variant: Variant) -> bool:
     return variant.get("bytes") is None and variant.get("bytes_estimated") is not None
 
 
+def download(variant: Variant, compressor: str) -> float | None:
+    """Bytes on the way to a device, by `gzip` or `zstd`: never the file's own size."""
+    return fmt.number(mapping(variant.get("bytes_compressed")).get(compressor))
+
+
+def arena(variant: Variant) -> float | None:
+    """Bytes of memory that a microcontroller's runtime plans for it."""
+    return fmt.number(mapping(variant.get("arena_bytes")).get("total"))
+
+
 def several(run: Run, key: str) -> bool:
     """Whether the variants differ in this key."""
     return len({str(v.get(key)) for v in variants(run)}) > 1

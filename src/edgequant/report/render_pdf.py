@@ -60,11 +60,14 @@ def _figure(figure: Figure) -> str:
 def _part(part: Part) -> Iterator[str]:
     yield f"= #{literal(part.title)};"
     yield typst(part.text)
-    if part.charts:
+    beside = len(part.charts) == 1 and 0 < len(part.rows) <= 16 and len(part.rows[0]) <= 6
+    if beside:
+        yield f"#beside({_image(part.charts[0])}, [{_table(part.rows)}])"
+    elif part.charts:
         yield f"#charts({', '.join(_image(chart) for chart in part.charts)},)"
     if part.pictures:
         yield f"#pictures({', '.join(_picture(picture) for picture in part.pictures)},)"
-    if part.rows:
+    if part.rows and not beside:
         yield _table(part.rows)
 
 

@@ -14,82 +14,102 @@ from .. import markup as md
 if TYPE_CHECKING:
     import altair
 
-LISTED = 20  # pairs in the table
 DRAWN = 20  # classes on a side of the chart
 
 
 @final
 @dataclass(frozen=True)
 class Changes(AbstractSection):
-    """Of the recommended variant against its float32. Left out where no answers were compared."""
+    """Every variant's counts; chart and images of the recommended one, or of the one that changed most where it
+    changed nothing. Left out where no answers were compared."""
 
     title: ClassVar[str] = "What changed: answers against float32"
 
     def text(self, run: Run) -> str:
-        best, changes = _found(run)
-        moved = fmt.number(changes.get("moved"))
-        if best is None or moved is None:
+        if not _compared(run):
             return ""
-        base = md.code(best.get("baseline_id") or "float32")
-        head = f"{md.code(look.identity(best))} and {base} answered the same {fmt.count(changes.get('n'))} images."
-        if not moved:
-            return f"{head} Every top-1 class is the same."
-        return f"{head} They name another class on **{fmt.count(moved)}**{_split(changes)}. {_hint(run)}".rstrip()
+        shown = _shown(run)
+        head = "Each file and its float32 answered the same images; a changed answer is another top-1 class."
+        if shown is None:
+            return f"{head} None changed."
+        images = len(self.images(run))
+        words = f" {images} of them are shown: ✗ was right before, ✓ is right now." if images else ""
+        return f"{head} {_which(run, shown)}{words}"
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
-        best, changes = _found(run)
-        pairs = _pairs(changes)[:LISTED]
-        names = _classes(run, best)
-        header = ("True class", "Answered", "Images, float32", "Images, quantized", "Change")
-        return [header, *(_row(names, *pair) for pair in pairs)] if pairs else []
+        header = ("Variant", "Images", "Changed answers", "Right to wrong", "Wrong to right", "Wrong to wrong")
+        body = [(look.starred(run, v), *_counts(changes)) for v, changes in _compared(run)]
+        return [header, *body] if body else []
 
     def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:
         from ..confusion_chart import confusion
 
-        best, changes = _found(run)
-        pairs, names = _pairs(changes), _classes(run, best)
-        kept = list(dict.fromkeys(c for true, said, _, _ in pairs for c in (true, said)))[:DRAWN]
+        shown = _shown(run)
+        pairs, names = _pairs(shown), _classes(run, shown)
+        kept = _drawn(pairs, len(names))
         cells = [
             {"true": _name(names, t), "said": _name(names, s), "before": b, "after": a, "change": a - b}
             for t, s, b, a in pairs
             if t in kept and s in kept
         ]
+        if shown is None or not any(cell["change"] for cell in cells):
+            return {}
         order = [_name(names, c) for c in sorted(kept)]
-        return {"confusion_change": confusion(cells, order, "Confusion matrix, change from float32")} if cells else {}
+        return {"confusion_change": confusion(cells, order, f"Confusion matrix, {look.identity(shown)}")}
 
     def images(self, run: Run) -> list[tuple[str, str]]:
-        best, changes = _found(run)
-        names = _classes(run, best)
-        every = [one for one in look.mappings(changes.get("images")) if one.get("file")]
+        shown = _shown(run)
+        names = _classes(run, shown)
+        every = [one for one in look.mappings(_changes(shown).get("images")) if one.get("file")]
         return [(str(one["file"]), _caption(names, one)) for one in every]
 
 
-def _found(run: Run) -> tuple[look.Variant | None, look.Variant]:
+def _changes(variant: look.Variant | None) -> look.Variant:
+    return look.mapping(None if variant is None else variant.get("changes"))
+
+
+def _moved(variant: look.Variant) -> float:
+    return fmt.number(_changes(variant).get("moved")) or 0.0
+
+
+def _compared(run: Run) -> list[tuple[look.Variant, look.Variant]]:
+    return [(v, _changes(v)) for v in look.variants(run) if fmt.number(_changes(v).get("moved")) is not None]
+
+
+def _shown(run: Run) -> look.Variant | None:
+    """As the pipeline chose whose images to keep; None where nothing changed."""
     best = look.recommended(run)
-    return best, look.mapping(None if best is None else best.get("changes"))
+    if best is not None and _moved(best):
+        return best
+    most = max(look.variants(run), key=_moved, default=None)
+    return most if most is not None and _moved(most) else None
 
 
-def _split(changes: look.Variant) -> str:
-    """`: 3 were right and are wrong now, 2 the other way, 1 is wrong both times`"""
-    lost, won, moved = (fmt.number(changes.get(key)) for key in ("lost", "won", "moved"))
-    if lost is None or won is None or moved is None:
-        return " (the images have no labels, so which is right is unknown)"
-    return (
-        f": {lost:.0f} from right to wrong, {won:.0f} from wrong to right, {moved - lost - won:.0f} from wrong to wrong"
+def _which(run: Run, shown: look.Variant) -> str:
+    same = (
+        "" if shown is look.recommended(run) or look.recommended(run) is None else "The recommended file changed none. "
     )
+    return f"{same}Below is {md.code(look.identity(shown))}, which changed {fmt.count(_moved(shown))}."
 
 
-def _hint(run: Run) -> str:
-    shown = [file for file, _ in Changes().images(run)]
-    return f"{len(shown)} of them are shown; ✗ was right before, ✓ is right now." if shown else ""
+def _counts(changes: look.Variant) -> tuple[str, ...]:
+    lost, won, moved = (fmt.number(changes.get(key)) for key in ("lost", "won", "moved"))
+    other = None if lost is None or won is None or moved is None else moved - lost - won
+    return fmt.count(changes.get("n")), *(fmt.count(value) for value in (moved, lost, won, other))
 
 
-def _pairs(changes: look.Variant) -> list[tuple[int, int, int, int]]:
+def _pairs(shown: look.Variant | None) -> list[tuple[int, int, int, int]]:
     """(true, answered, before, after), the ones that are whole."""
-    listed = changes.get("confusion")
+    listed = _changes(shown).get("confusion")
     rows = listed if isinstance(listed, list | tuple) else []
     whole = [row for row in rows if isinstance(row, list | tuple) and all(fmt.number(cell) is not None for cell in row)]
     return [(int(row[0]), int(row[1]), int(row[2]), int(row[3])) for row in whole if len(row) == 4]
+
+
+def _drawn(pairs: list[tuple[int, int, int, int]], classes: int) -> list[int]:
+    """The classes of the chart: all where they are few, else those that changed most."""
+    moved = list(dict.fromkeys(c for true, said, _, _ in pairs for c in (true, said)))[:DRAWN]
+    return list(range(classes)) if moved and max(moved) < classes <= DRAWN else moved
 
 
 def _classes(run: Run, best: look.Variant | None) -> list[str]:
@@ -102,13 +122,6 @@ def _name(names: list[str], at: Any) -> str:
     if place is None:
         return "unknown"
     return names[int(place)] if 0 <= place < len(names) else f"class {place:.0f}"
-
-
-def _row(names: list[str], true: int, said: int, before: int, after: int) -> tuple[str, ...]:
-    right = " (right)" if true == said else ""
-    change = after - before
-    sign = "+" if change > 0 else "−"
-    return _name(names, true), _name(names, said) + right, str(before), str(after), f"{sign}{abs(change)}"
 
 
 def _caption(names: list[str], one: look.Variant) -> str:

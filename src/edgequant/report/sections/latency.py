@@ -37,7 +37,9 @@ class Latency(AbstractSection):
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
         timed = [v for v in look.measured(run) if look.latency(v) is not None]
-        return [HEADER, *(_row(run, v) for v in timed)] if timed else []
+        if not any(look.arena(v) is not None for v in timed):
+            return [HEADER, *(_row(run, v) for v in timed)] if timed else []
+        return [(*HEADER, "Arena"), *((*_row(run, v), fmt.size(look.arena(v))) for v in timed)]
 
     def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:
         rows = [_bar(run, v) for v in look.measured(run) if (look.latency(v) or 0) > 0]

@@ -178,16 +178,18 @@ def _comparison(run: Run, best: look.Variant, base: look.Variant) -> list[tuple[
     return [
         ("Top-1", fmt.percent(best.get("top1")), fmt.percent(base.get("top1")), _drop(best)),
         ("File", fmt.size(best.get("bytes")), fmt.size(base.get("bytes")), fmt.ratio(look.size_ratio(run, best))),
+        _bytes("Download, gzip", look.download(best, "gzip"), look.download(base, "gzip")),
+        _bytes("Download, zstd", look.download(best, "zstd"), look.download(base, "zstd")),
         _milliseconds("Latency p50, one thread", best, base, "p50", False),
         _milliseconds("Latency p99, one thread", best, base, "p99", False),
         _milliseconds("Latency p50, all threads", best, base, "p50", True),
-        (
-            "Peak memory",
-            fmt.size_short(best.get("peak_memory_bytes")),
-            fmt.size_short(base.get("peak_memory_bytes")),
-            _times(fmt.number(best.get("peak_memory_bytes")), fmt.number(base.get("peak_memory_bytes"))),
-        ),
+        _bytes("Peak memory", fmt.number(best.get("peak_memory_bytes")), fmt.number(base.get("peak_memory_bytes"))),
+        _bytes("Arena", look.arena(best), look.arena(base)),
     ]
+
+
+def _bytes(name: str, ours: float | None, theirs: float | None) -> tuple[str, ...]:
+    return name, fmt.size_short(ours), fmt.size_short(theirs), _times(ours, theirs)
 
 
 def _drop(best: look.Variant) -> str:

@@ -53,6 +53,8 @@ def _columns(run: Run) -> list[Column]:
         ("p50, 1 thread", lambda _, v: fmt.milliseconds(look.latency(v))),
         ("p50, all threads", lambda _, v: fmt.milliseconds(look.latency(v, all_threads=True))),
     ]
+    sent = any(look.download(v, "zstd") is not None for v in look.variants(run))
+    columns += [("Download, zstd", lambda _, v: fmt.size_short(look.download(v, "zstd")))] if sent else []
     columns += [("PyTorch eager, float32", lambda _, v: fmt.milliseconds(look.eager_latency(v)))] if eager else []
     return [*columns, ("Images", lambda _, v: fmt.count(v.get("n"))), ("Status", _status)]
 
@@ -78,6 +80,8 @@ def _legend(run: Run) -> list[str]:
         parts.append(f"{look.STAR} marks the recommended one.")
     parts.append("Drops are percentage points against float32 in the same runtime, paired on the same images.")
     parts.append("A ratio is file bytes over file bytes, in the same format.")
+    if any(look.download(v, "zstd") is not None for v in look.variants(run)):
+        parts.append("Download is the file compressed for its way to the device, where it is as large as ever.")
     if any(look.simulated(v) for v in look.variants(run)):
         parts.append("What is marked simulated has no file: its size after ~ is an estimate, and nothing was timed.")
     if any(look.eager_latency(v) is not None for v in look.variants(run)):

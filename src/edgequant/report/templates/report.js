@@ -1,5 +1,7 @@
 "use strict";
 
+{ // vega's script shares the page's names with this one
+
 // Charts: the image in the file stays where drawing fails or is printed without scripts.
 for (const box of document.querySelectorAll(".chart")) {
   if (!window.vegaEmbed) break;
@@ -16,11 +18,13 @@ for (const box of document.querySelectorAll(".chart")) {
   }).catch((error) => console.warn("The chart stays an image:", error));
 }
 
+const HINT = "Click a point for its layers, or drag over the chart to mark variants in the tables.";
+
 // A click on a point chooses its variant; a drag over a Pareto chart fades, in the tables, what is outside.
 function listen(view, spec, status) {
   view.addEventListener("click", (_, item) => {
     const datum = item && item.datum && (item.datum.datum || item.datum);
-    if (!datum || !of.has(datum.id)) return;
+    if (!datum || !places.has(datum.id)) return;
     choose(datum.id);
     const figures = [datum.accuracy, datum.latency, datum.size].filter(Boolean).join(" · ");
     const link = document.createElement("a");
@@ -28,6 +32,7 @@ function listen(view, spec, status) {
     status.replaceChildren(`${datum.id}${figures ? ": " + figures : ""}. See `, link, ".");
   });
   if (!JSON.stringify(spec.params || []).includes('"brush"')) return;
+  status.textContent = HINT;
   const points = Object.values(spec.datasets || {}).flat().concat(spec.layer.flatMap((one) => (one.data || {}).values || []));
   view.addSignalListener("brush", (_, area) => fade(area.cost && area.top1 ? points.filter((p) => p.id && within(p, area)) : null, status));
 }
@@ -41,13 +46,13 @@ function fade(kept, status) {
   for (const row of document.querySelectorAll("tr[data-variant]")) {
     row.classList.toggle("outside", Boolean(ids) && !ids.has(row.dataset.variant));
   }
-  status.textContent = ids ? `${ids.size} variants inside: ${[...ids].join(", ")}.` : "";
+  status.textContent = ids ? `${ids.size} variants inside: ${[...ids].join(", ")}.` : HINT;
 }
 
 // Variants: a click on a name, or on a point, shows that variant's layers.
 const views = document.querySelector("script.views");
 const tables = views ? JSON.parse(views.textContent) : { of: {}, tables: [] };
-const of = new Map(Object.entries(tables.of));
+const places = new Map(Object.entries(tables.of));
 const picker = document.querySelector(".choose select");
 
 function choose(id) {
@@ -55,7 +60,7 @@ function choose(id) {
   picker.value = id;
   const body = box.parentElement.querySelector("table").tBodies[0];
   const numeric = [...body.closest("table").tHead.rows[0].cells].map((cell) => cell.classList.contains("number"));
-  body.replaceChildren(...tables.tables[of.get(id)].map((cells) => line(cells, numeric)));
+  body.replaceChildren(...tables.tables[places.get(id)].map((cells) => line(cells, numeric)));
   box.querySelector("[role=status]").textContent = `${body.rows.length} layers`;
   for (const row of document.querySelectorAll("tr[data-variant]")) row.classList.toggle("chosen", row.dataset.variant === id);
 }
@@ -77,7 +82,7 @@ if (picker) {
   picker.addEventListener("change", () => choose(picker.value));
   for (const head of document.querySelectorAll("tbody th")) {
     const id = head.textContent.replace(/^★ /, "").trim();
-    if (!of.has(id) || head.closest("section").contains(picker)) continue;
+    if (!places.has(id) || head.closest("section").contains(picker)) continue;
     const button = document.createElement("button");
     [button.type, button.className, button.textContent] = ["button", "pick", head.textContent];
     button.title = "Show its layers";
@@ -115,4 +120,5 @@ function sort(header) {
 
 for (const header of document.querySelectorAll("thead th")) {
   header.querySelector("button").addEventListener("click", () => sort(header));
+}
 }
