@@ -114,6 +114,8 @@ def data(tmp_path: Path) -> str:
 def test_the_suffix_says_which_target_opens_a_file() -> None:
     assert target_for(Path("a.tflite")) == "litert"
     assert target_for(Path("a.ONNX")) == "onnxruntime"
+    assert target_for(Path("a.micro.tflite")) == "tflm"
+    assert target_for(Path("a.trt.onnx")) == "tensorrt"
     with pytest.raises(BadFile, match=r"a.bin ends in .bin; edgequant opens .onnx, .pte, .tflite"):
         target_for(Path("a.bin"))
 

@@ -70,6 +70,10 @@ def test_the_smallest_of_the_files_that_fit_is_recommended() -> None:
     assert chosen(record("a", 500), record("b", 250), record("c", 400)) == "b"
 
 
+def test_of_files_equally_large_the_better_one_on_validation_is_recommended() -> None:
+    assert chosen(record("plain", 250), record("rounded", 250, validation_top1=0.91)) == "rounded"
+
+
 @pytest.mark.parametrize(
     ("fault", "why"),
     [

@@ -46,10 +46,11 @@ class Entry:
 
 
 def target_for(path: Path) -> str:
-    """The target that opens a file, by its suffix. Raises BadFile."""
-    for name in BACKENDS:
-        if BACKENDS.get(name).capability.suffix == path.suffix.lower() and path.suffix:
-            return name
+    """The target that opens a file, by the longest ending: `.micro.tflite` is no `.tflite`. Raises BadFile."""
+    endings = {BACKENDS.get(name).capability.suffix: name for name in BACKENDS}
+    for ending in sorted(filter(None, endings), key=len, reverse=True):
+        if path.name.lower().endswith(ending):
+            return endings[ending]
     known = ", ".join(sorted({Path(f"x{BACKENDS.get(n).capability.suffix}").suffix for n in BACKENDS} - {""}))
     raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
 

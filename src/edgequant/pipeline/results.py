@@ -115,7 +115,8 @@ def recommend(variants: list[dict[str, Any]], study: Study) -> tuple[str | None,
     meeting = [v for v in fitting if all(_judged(c, v)["met"] for c in asked)]
     pool = meeting or fitting
     quick = [v for v in pool if not _slower(v, first)]
-    best = min(quick, key=lambda v: v["bytes"]) if quick else min(pool, key=_p50)
+    # of files equally large, as with and without learned rounding, the one that answers better on validation
+    best = min(quick, key=lambda v: (v["bytes"], -v["validation_top1"])) if quick else min(pool, key=_p50)
     return best["id"], _reason(study, bool(quick), bool(meeting) and bool(asked))
 
 
