@@ -18,7 +18,7 @@ import pytest
 
 SERVER = Path(__file__).with_name("kill_server.py")
 # What depends on when and where a thing was measured; all else must be equal.
-MEASURED = ("latency_ms", "latency_ms_all_threads", "eager_latency_ms", "peak_memory_bytes", "seconds")
+MEASURED = ("latency_ms", "latency_ms_all_threads", "eager_latency_ms", "peak_memory_bytes", "seconds", "conditions")
 LONGEST = 0.35  # of an undisturbed run: the latest moment of a kill, so that ten of them fall all over the work
 STUDY = """
 title = "to be killed"
