@@ -79,6 +79,15 @@ def test_weights_in_the_network_are_on_their_grid(tmp_path: Path) -> None:
         torch.testing.assert_close(found.captured.network.layer(name).weight.detach(), grid)
 
 
+def test_only_some_images_are_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr("edgequant.refine.qat.fit", lambda _network, splits, *_, **__: seen.append(len(splits.train)))
+    given = training(tmp_path)
+    for images in (0, 40, 10**6):
+        QAT(images=images).train(start(), given, silent)
+    assert seen == [len(given.splits.train), 40, len(given.splits.train)]
+
+
 class Killed(Exception):
     pass
 
@@ -153,6 +162,7 @@ def test_it_needs_labels_and_something_to_quantize(tmp_path: Path) -> None:
         ({"freeze_weights": -0.1}, "freeze_weights is between 0 and 1"),
         ({"scale_rate": -1.0}, "scale_rate is at least 0"),
         ({"damping": -1.0}, "damping is at least 0"),
+        ({"images": -1}, "images is at least 0"),
     ],
 )
 def test_options_that_cannot_be_meant(options: dict[str, Any], message: str) -> None:

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
+import numpy as np
 import torch
 
 from ..core.errors import BadData, BadOption, Diverged
 from ..core.interfaces import AbstractRefiner, Array, Tick
+from ..core.records import Splits
+from ..data.splits import Subset
 from ..graph.program import Captured
 from ..quantization.reference import Reference
 from ..train import checkpoint
@@ -54,10 +57,13 @@ class QAT(AbstractRefiner):
     freeze_scales: float = 0.75  # the fraction of training after which no scale moves
     freeze_weights: float = 0.01  # flips a step above which a weight of 4 bits or fewer is frozen; 0: never
     damping: float = 0.0  # of weights of 4 bits or fewer: strength of the pull to the grid point
+    images: int = 0  # of the training split, drawn once by the seed; 0: all of them
     seed: int = 0
 
     def __post_init__(self) -> None:
         self.settings(None)
+        if self.images < 0:
+            raise BadOption(f"qat: images is at least 0. Got {self.images}.")
         for name in ("freeze_scales", "freeze_weights"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadOption(f"qat: {name} is between 0 and 1. Got {getattr(self, name)}.")
@@ -110,7 +116,7 @@ class QAT(AbstractRefiner):
             try:
                 fit(
                     network,
-                    training.splits,
+                    self._some(training.splits),
                     reference.captured.inputs,
                     settings,
                     training.folder,
@@ -123,6 +129,12 @@ class QAT(AbstractRefiner):
             except Diverged as error:
                 raise Diverged(_diverged(str(error), network, training, settings)) from error
         return learned(network)
+
+    def _some(self, splits: Splits) -> Splits:
+        if not 0 < self.images < len(splits.train):
+            return splits
+        positions = np.random.default_rng(self.seed).permutation(len(splits.train))[: self.images]
+        return replace(splits, train=Subset(splits.train, positions))
 
     def _freezing(self) -> Freezing:
         return Freezing(self.freeze_scales, self.freeze_weights, self.damping)
