@@ -66,6 +66,15 @@ def test_channels_stay_a_multiple() -> None:
     assert all(width % 8 == 0 for width in widths), widths
 
 
+def test_bottlenecks_and_what_is_added_to_them_can_be_spared() -> None:
+    module, whole = network(), network()
+    shrink(module, SHAPE, Pruning(spare="bottlenecks", scope="layer", round_to=1), 0.6)
+    layers = [m for m in whole.modules() if isinstance(m, nn.Conv2d)]
+    for before, after in zip(layers, [m for m in module.modules() if isinstance(m, nn.Conv2d)]):
+        stays = before.out_channels < before.in_channels or before is layers[0]
+        assert (after.out_channels == before.out_channels) == (stays or before.out_channels == 8), (before, after)
+
+
 def test_dead_channels_go_first() -> None:
     """Channels whose weights are all zero carry nothing; magnitude takes them, and the answers stay."""
     module = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 14 * 14, 10)).eval()
@@ -131,6 +140,7 @@ def test_a_network_that_cannot_be_traced_is_refused() -> None:
         ({"measure": "parms"}, "Did you mean 'params'"),
         ({"importance": "luck"}, "importance is named 'luck'"),
         ({"scope": "all"}, "scope is named 'all'"),
+        ({"spare": "some"}, "spare is named 'some'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:

@@ -42,6 +42,7 @@ class Prune(AbstractRefiner):
     scope: str = "global"
     round_to: int = 8
     least: float = 0.1
+    spare: str = "nothing"
     steps: int = 1
     epochs: int = 4
     lr: float = 0.02  # the peak of each part, with half-cosine decay
@@ -61,7 +62,7 @@ class Prune(AbstractRefiner):
 
     def pruning(self) -> Pruning:
         """What goes. Raises BadOption."""
-        return Pruning(self.keep, self.measure, self.importance, self.scope, self.round_to, self.least)
+        return Pruning(self.keep, self.measure, self.importance, self.scope, self.round_to, self.least, self.spare)
 
     def settings(self, training: TrainSettings | None, epochs: int) -> TrainSettings:
         """How one part trains, given how the whole network was trained. Raises BadOption."""

@@ -21,6 +21,7 @@ from ..core.registry import unknown
 IMPORTANCES = ("magnitude", "taylor", "bn")
 MEASURES = ("params", "macs", "channels")
 SCOPES = ("global", "layer")
+SPARES = ("nothing", "bottlenecks")
 INCREMENTS = 100  # steps from nothing pruned to everything: how finely a target is met
 History = list[Any]  # torch-pruning's: (module name, of its outputs?, [channels])
 
@@ -36,9 +37,10 @@ class Pruning:
     scope: str = "global"  # one ranking of all channels; `layer`: the same share of each
     round_to: int = 8  # channels stay a multiple of this: vector units take eight at a time
     least: float = 0.1  # of the channels of each layer, at least so many stay
+    spare: str = "nothing"  # `bottlenecks`: layers with fewer channels out than in, what they are added to, the first
 
     def __post_init__(self) -> None:
-        for field, known in (("measure", MEASURES), ("importance", IMPORTANCES), ("scope", SCOPES)):
+        for field, known in (("measure", MEASURES), ("importance", IMPORTANCES), ("scope", SCOPES), ("spare", SPARES)):
             if getattr(self, field) not in known:
                 raise BadOption(f"prune: {unknown(field, getattr(self, field), known)}")
         if not (0 < self.keep < 1 and 0 < self.least < 1 and self.round_to >= 1):
@@ -110,8 +112,20 @@ def _pruner(module: nn.Module, shape: tuple[int, int, int], options: Pruning) ->
             [ratio * step / steps for step in range(steps + 1)] + [ratio] * INCREMENTS
         ),
         round_to=options.round_to,
-        ignored_layers=[last_layer(module, shape)],
+        ignored_layers=[last_layer(module, shape), *_spared(module, options.spare)],
     )
+
+
+def _spared(module: nn.Module, spare: str) -> list[nn.Module]:
+    """Layers whose outputs stay, and with them all that is added to these.
+
+    Inverted residuals carry what they know between their bottlenecks (Sandler et al., 2018, arXiv:1801.04381, section
+    3.2): a channel that goes there is missing everywhere after.
+    """
+    if spare == "nothing":
+        return []
+    convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
+    return [m for m in convolutions if m.out_channels < m.in_channels or m is convolutions[0]]
 
 
 def _graph(module: nn.Module, shape: tuple[int, int, int]) -> Any:
