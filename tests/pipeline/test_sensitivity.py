@@ -78,6 +78,14 @@ def test_sparing_the_marked_layers_is_tried_and_said(exact: Run) -> None:
     }
 
 
+def test_one_image_lost_marks_no_layer(exact: Run) -> None:
+    assert rows.limit(0.5, 10_000) == 0.5 and 100 / 128 < rows.limit(0.5, 128) <= 200 / 128
+    (record,) = exact.results["sensitivity"]
+    least = rows.limit(record["threshold"], record["n"])
+    judged = [row for row in record["rows"] if row["kind"] == "alone"]
+    assert all((row["mark"] != "") == (row["drop"] >= least) for row in judged)
+
+
 def test_a_threshold_marks_layers_that_lose_that_much() -> None:
     kept = [{"weight_bits": 4, "kind": "alone", "layer": n, "drop": d, "kl": 0.1, "mark": m} for n, d, m in (
         ("a", 0.4, ""), ("b", 0.6, rows.SENSITIVE), ("c", 2.0, rows.SENSITIVE))]  # fmt: skip

@@ -24,17 +24,23 @@ COLUMNS = (
     "drop_high", "kl", "sqnr_db", "images", "mark",
 )  # fmt: skip
 SENSITIVE = "SENSITIVE"
+FEWEST = 2  # images lost: one alone may be chance, however few were looked at
 
 
 def alone(asked: Asked, about: Subject, references: Mapping[int, Reference], answered: Answers) -> list[Row]:
     """Each layer quantized, the rest in float; against the float network."""
-    found = []
+    found, least = [], limit(asked.threshold, len(about.images))
     for bits in references:
         for step in about.network.captured.program.layers:
             scores = answered.scores[f"{bits}:{step.name}"]
             row = _row(asked, about, step, bits, "alone") | _compared(about, answered.base, answered.base, scores)
-            found.append(row | {"mark": SENSITIVE if _lost(row) >= asked.threshold else ""})
+            found.append(row | {"mark": SENSITIVE if _lost(row) >= least else ""})
     return found
+
+
+def limit(threshold: float, images: int) -> float:
+    """Points from which a layer is marked: the threshold, and two images at least."""
+    return max(threshold, 100 * FEWEST / images - 1e-9)
 
 
 def _lost(row: Row) -> float:
