@@ -15,7 +15,8 @@ import torch
 
 from edgequant import __version__
 from edgequant.catalog import KINDS
-from edgequant.cli import RECIPES, main
+from edgequant.cli import main
+from edgequant.commands.listing import RECIPES
 from edgequant.core.rundir import RunFolder
 from edgequant.models.micro_cnn import MicroCNN
 
@@ -134,6 +135,7 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "set metric": (["run", "--set", "criteria.0.metric=top_1"], ["No metric is named 'top_1'", "'top1'"]),
     "quick": (["run", "--quick", "-1"], ["quick and seed must be at least 0"]),
     "train study": (["train", "digts"], ["Did you mean 'digits'"]),
+    "advise": (["advise", "nowhere"], ["the folder of a finished run, or a study", "nowhere/results.json", "digits"]),
     "report": (["report", "absent"], ["absent/results.json", "Expected a JSON file that edgequant wrote"]),
     "no weights": (["quantize", "micro_cnn", "--data", "digits"], ["no weights of its own", "--weights"]),
     "weights": (["quantize", "micro_cnn", "--data", "digits", "--weights", "no.pt"], ["no weights at no.pt"]),
@@ -153,6 +155,10 @@ def test_a_mistake_is_one_line_status_2_and_leaves_nothing(mistake: str, edgequa
     line = edgequant(*words).refusal
     assert all(piece in line for piece in pieces), line
     assert names_in(tmp_path) <= {"runs"}
+
+
+def test_where_no_terminal_is_bars_leave_no_empty_line(edgequant: Cli) -> None:
+    assert edgequant("quantize", "micro_cnn:width=0", *RANDOM).out == ""
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ import pytest
 import typer
 
 from edgequant.catalog import BACKENDS, CALIBRATORS, DATASETS, KINDS, MODELS
-from edgequant.cli import RECIPES, app
+from edgequant.cli import app
+from edgequant.commands.listing import RECIPES
 from edgequant.core.errors import UnknownName
 from edgequant.pipeline.checks import check_names
 from edgequant.study import Calibration, NetworkSpec, Study, load_study, shipped

@@ -11,9 +11,9 @@ import pytest
 import edgequant
 
 ORDER = (
-    "core", "data", "models", "train", "graph", "recipe", "calibrate", "quantization", "refine", "search", "backends",
-    "measure", "doctor", "devices", "study", "studies", "report", "catalog", "pipeline", "console", "api",
-    "__init__", "cli", "__main__",
+    "core", "pools", "data", "models", "train", "graph", "recipe", "calibrate", "quantization", "refine", "search",
+    "backends", "measure", "doctor", "devices", "study", "studies", "report", "catalog", "pipeline", "console", "api",
+    "__init__", "commands", "cli", "__main__",
 )  # fmt: skip
 STAGES = (
     "data",
@@ -84,8 +84,11 @@ def test_every_package_has_its_place() -> None:
     assert present <= set(ORDER), present - set(ORDER)
 
 
+COMMANDS = [f"commands/{path.stem}" for path in sorted((ROOT / "commands").glob("*.py"))]
+
+
 @pytest.mark.parametrize(
-    "name", ["__init__", "__main__", "catalog", "cli", "core/errors", "core/registry", "core/records"]
+    "name", ["__init__", "__main__", "catalog", "cli", "core/errors", "core/registry", "core/records", *COMMANDS]
 )
 def test_what_start_up_reads_names_no_vendor_package(name: str) -> None:
     path = ROOT / f"{name}.py"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ MEASURED = ("latency_ms", "latency_ms_all_threads", "eager_latency_ms", "peak_me
 LONGEST = 0.35  # of an undisturbed run: the latest moment of a kill, so that ten of them fall all over the work
 STUDY = """
 title = "to be killed"
+workers = {workers}
 recipes = {recipes}
 targets = ["litert"]
 max_drop = -100.0  # no file is recommended by its latency, which no two runs share
@@ -96,6 +98,25 @@ def finished(folder: Path) -> frozenset[str]:
     return frozenset(path.name for path in folder.glob("steps/[!.]*"))
 
 
+def children(pid: int) -> list[str]:
+    """Commands of the processes that were told to work for `pid`: it is their last argument."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it ended meanwhile
+            words = path.read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+            if words[-1] == str(pid) and any(word.startswith("edgequant.") for word in words):
+                found.append(" ".join(words))
+    return found
+
+
+def no_orphan(pid: int) -> bool:
+    """The kernel kills what worked for a process that was killed; it may take a moment."""
+    deadline = time.monotonic() + 30
+    while children(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not children(pid)
+
+
 def kill_often(server: Server, study: Path, folder: Path, kills: int, seed: int) -> None:
     """Kill at random moments, resume, and so on; a folder that got through anyway is compared, and another begun."""
     peace = folder / "peace"
@@ -105,10 +126,13 @@ def kill_often(server: Server, study: Path, folder: Path, kills: int, seed: int)
     done, number = 0, 0
     while done < kills:
         out = folder / f"killed-{number}"
-        end = server.run(study, out, took["seconds"] * LONGEST * float(rng.random()) ** 1.3)
+        pid = server.start(study, out)
+        end = server.ask(wait=pid, kill_after=took["seconds"] * LONGEST * float(rng.random()) ** 1.3)
         if end["killed"]:
             done += 1
             states.add(finished(out))
+            assert no_orphan(pid)
+            print(f"kill {done}: {len(finished(out))} steps were finished")
             continue
         assert end["status"] == 0, server.said()
         assert results(out) == wanted and whole(out)
@@ -119,9 +143,9 @@ def kill_often(server: Server, study: Path, folder: Path, kills: int, seed: int)
     assert len(states) > 1, "the kills fell in different places"
 
 
-def study_of(folder: Path, *recipes: str) -> Path:
+def study_of(folder: Path, *recipes: str, workers: int = 1) -> Path:
     path = folder / "study.toml"
-    path.write_text(STUDY.format(recipes=list(recipes)), encoding="utf-8")
+    path.write_text(STUDY.format(recipes=list(recipes), workers=workers), encoding="utf-8")
     return path
 
 
@@ -146,6 +170,7 @@ def test_a_second_run_of_one_folder_is_refused_and_the_killed_one_lets_go(server
 
 
 @pytest.mark.soak
-def test_a_hundred_kills_of_eight_variants_change_nothing(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_hundred_kills_of_eight_variants_change_nothing(server: Server, tmp_path: Path, workers: int) -> None:
     recipes = ("float32", "float16", "dynamic-w8", "w8", "w8a8", "w4a8", "w8a16", "w8a8+bias_correct")
-    kill_often(server, study_of(tmp_path, *recipes), tmp_path, kills=100, seed=2)
+    kill_often(server, study_of(tmp_path, *recipes, workers=workers), tmp_path, kills=100, seed=2)

@@ -104,6 +104,15 @@ DEVICES: Registry[i.AbstractDevice] = Registry(
     },
 )
 
+POOLS: Registry[i.AbstractPool] = Registry(
+    "AbstractPool",
+    "pool",
+    {
+        "local": ("edgequant.pools.local:Local", "processes of this machine"),
+        "ray": ("edgequant.pools.ray:Ray", "the workers of a Ray cluster, or of one on this machine (an extra)"),
+    },
+)
+
 FINDINGS: Registry[i.AbstractFinding] = Registry(
     "AbstractFinding",
     "finding",
@@ -199,7 +208,7 @@ SECTIONS: Registry[i.AbstractSection] = Registry(
     },
 )
 
-ALL: tuple[Registry[Any], ...] = (DATASETS, MODELS, CALIBRATORS, REFINERS, BACKENDS, DEVICES, FINDINGS, SECTIONS)
+ALL: tuple[Registry[Any], ...] = (DATASETS, MODELS, CALIBRATORS, REFINERS, BACKENDS, DEVICES, POOLS, FINDINGS, SECTIONS)
 KINDS: dict[str, Registry[Any]] = {
     "data": DATASETS,
     "models": MODELS,
@@ -207,6 +216,7 @@ KINDS: dict[str, Registry[Any]] = {
     "refiners": REFINERS,
     "targets": BACKENDS,
     "devices": DEVICES,
+    "pools": POOLS,
     "findings": FINDINGS,
     "sections": SECTIONS,
 }

@@ -31,6 +31,7 @@ class Bars(AbstractProgress):
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
+            disable=not self.console.is_interactive,  # it would end a log with an empty line
         )
 
     def __enter__(self) -> Bars:

@@ -84,6 +84,8 @@ class Study:
     device_images: int = 200  # of the test split, on each other device
     quick: int = 0  # test images, 0: all; every figure is marked where this is set
     allow_few: bool = False  # fewer than 100 calibration images
+    workers: int = 1  # variants made at a time; their latency is measured one after another all the same
+    pool: str = "local"  # where: processes of this machine, or "ray"
 
 
 def shipped() -> list[str]:
@@ -107,7 +109,7 @@ def load_study(name: str, overrides: tuple[str, ...] = ()) -> Study:
         raise BadOption(unknown("study", name, shipped()))
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadOption(f"The study {name} is not valid TOML: {error}.") from error
     for override in overrides:
         _override(table, override)
@@ -143,6 +145,8 @@ def check(study: Study) -> Study:
             'devices holds "local", and others besides; device_images is at least 1.'
             f" Got {list(study.devices)} and {study.device_images}."
         )
+    if study.workers < 1:
+        raise BadOption(f"workers must be at least 1. Got {study.workers}.")
     if study.quick < 0 or study.seed < 0:
         raise BadOption(f"quick and seed must be at least 0. Got {study.quick} and {study.seed}.")
     for criterion in study.criteria:
@@ -211,7 +215,7 @@ def _literal(text: str) -> Any:
     """A TOML value where it reads as one, else the text itself."""
     try:
         return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 

@@ -67,7 +67,8 @@ class Tensor:
     ("name", "options", "tensors", "reason"),
     [
         ("CONV_2D", Options(dilationHFactor=2), [], "dilations in height and width differ"),
-        ("DEPTHWISE_CONV_2D", Options(dilationHFactor=2, dilationWFactor=2), [], "dilated depthwise"),
+        ("DEPTHWISE_CONV_2D", Options(dilationHFactor=2), [], "dilations in height and width differ"),
+        ("DEPTHWISE_CONV_2D", Options(dilationHFactor=2, dilationWFactor=2), [], ""),
         ("FULLY_CONNECTED", Options(weightsFormat=1), [Tensor(1, 4)], "another format"),
         ("FULLY_CONNECTED", Options(), [Tensor(3, 4)], "more than one dimension"),
         ("SOFTMAX", Options(), [Tensor(3, 4)], "more than one dimension"),

@@ -145,6 +145,10 @@ BODIES: dict[str, tuple[Body, list[tuple[str, str]]]] = {
     "average, counted padding": (lambda _, x: F.avg_pool2d(x, 3, 2, 1), [("pad", ""), ("avg_pool2d", "")]),
     "reflected padding": (lambda _, x: F.pad(x, (1, 1, 1, 1), mode="reflect"), [("pad", "")]),
     "padding with ones": (lambda _, x: F.pad(x, (1, 1), value=1.0), [("pad", "")]),
+    "padding of one pixel": (
+        lambda m, x: m.conv2(F.pad(F.max_pool2d(x, 8), (1, 1, 1, 1))),
+        [("max_pool2d", ""), ("pad", ""), ("conv2d", "")],
+    ),
     "a split": (lambda _, x: torch.cat(torch.split(x, 2, 1)[::-1], 1), [("slice", ""), ("slice", ""), ("cat", "")]),
     "an index": (lambda _, x: x[:, :, ::2], [("slice", "")]),
     "narrow": (lambda _, x: x.narrow(2, 1, 3), [("slice", "")]),

@@ -54,6 +54,12 @@ def test_axes_of_size_one_go_wherever_they_fit() -> None:
     assert permuted(whole((8, 1, 1)), (1, 2, 0)).plain
 
 
+def test_an_axis_of_size_one_may_grow() -> None:
+    assert whole((8, 1, 1)).over((8, 5, 3)).identity
+    seen = permuted(whole((8, 1, 1)), (1, 2, 0)).over((8, 5, 3))
+    assert seen.shape == (5, 3, 8) and permuted(seen, (2, 0, 1)).identity
+
+
 def test_a_channel_shuffle_is_known_by_its_groups() -> None:
     split = reshaped(whole((12, 5, 5)), (3, 4, 5, 5))
     assert split is not None

@@ -16,6 +16,7 @@ from edgequant.pipeline.results import (
     SCHEMA,
     assemble,
     blank,
+    command,
     environment,
     exit_status,
     judge_criterion,
@@ -173,3 +174,18 @@ def test_a_criterion_names_its_variants() -> None:
 )
 def test_the_exit_status(criteria: list[dict[str, Any]], changed: dict[str, Any], status: int) -> None:
     assert exit_status({"criteria": criteria, "variants": [FLOAT32, record("a") | changed]}) == status
+
+
+@pytest.mark.parametrize(
+    ("words", "recorded"),
+    [
+        (["/usr/bin/edgequant", "run", "digits"], "edgequant run digits"),
+        (["/lib/edgequant/__main__.py", "run"], "edgequant run"),
+        (["/home/me/secret/train.py", "--fast"], "edgequant (Python)"),
+    ],
+)
+def test_what_was_typed_is_recorded_and_a_program_of_ones_own_is_not(
+    words: list[str], recorded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", words)
+    assert command() == recorded

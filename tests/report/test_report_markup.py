@@ -61,6 +61,11 @@ def test_markdown_becomes_typst():
     assert "#list(" in made and "#enum(" in made
 
 
+def test_a_line_that_announces_code_stays_on_its_page():
+    made = typst("Before it.\n\nIn C:\n\n```c\nint x;\n```\n\nafter")
+    assert '#"Before it.";#parbreak();#block(sticky: true)[#"In C:";];#raw("int x;", block: true, lang: "c");' in made
+
+
 def test_cleaning_takes_out_what_formats_cannot_hold():
     dirty = {"a\x00": ["\ud800", "line\nbreak", "\u202eabc", 3, None]}
     assert md.clean(dirty) == {"a\ufffd": ["?", "line\nbreak", "\ufffdabc", 3, None]}

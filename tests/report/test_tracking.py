@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from edgequant import api, cli
+from edgequant import api
 from edgequant.cli import main
+from edgequant.commands import runs
 from edgequant.core.errors import BadOption, MissingExtra
 from edgequant.core.records import Run
 from edgequant.report import tracking
@@ -154,7 +155,7 @@ def test_the_commands_send_what_they_finished(
 ) -> None:
     monkeypatch.setattr(api, "run", lambda *_, **__: finished)
     monkeypatch.setattr(api, "report", lambda _: [])
-    monkeypatch.setattr(cli, "_finish", lambda _: None)
+    monkeypatch.setattr(runs, "finish", lambda _: None)
     assert main(["run", "digits", "--mlflow", "http://localhost"]) == 0
     assert {run["name"] for run in server.runs} == {"tiny", "litert-w8a8", "litert-w4a4"}
     assert main(["report", str(finished.folder), "--mlflow", "http://localhost"]) == 0

@@ -1,8 +1,15 @@
 """What Coral's Edge TPU would take of a .tflite, without one: a capability report, and the compiler where it is.
 
-The rules are those of "TensorFlow models on the Edge TPU" (coral.ai/docs/edgetpu/models-intro): full-integer tensors of
-fixed size, the operators of its table under their limits, and one partition: the compiler stops at the first operator
-that it cannot take, and all that follows runs on the CPU.
+The rules are those of "TensorFlow models on the Edge TPU" (coral.ai/docs/edgetpu/models-intro), read in two copies of
+its table: the one of Axis for the Edge TPU in its ARTPEC-7 (developer.axis.com, "Supported ops", "Optimization tips"),
+and an older one, which alone was seen to state the limit of SOFTMAX. Full-integer tensors of fixed size, no more than
+three dimensions above 1, the table's operators, and one partition: the compiler stops at the first operator that it
+cannot take, and all that follows runs on the CPU. Neither copy, as far as it was
+read, confirms RSQRT, SQUARED_DIFFERENCE, SUM, TRANSPOSE and TRANSPOSE_CONV, nor the size of the cache.
+
+Limits that are not looked at, so that the compiler may leave what is listed here: constants into CONCATENATION, the
+axes of MEAN, PAD, PACK and the reductions, the strides of STRIDED_SLICE, leading ones of SQUEEZE, PRELU's shape, large
+RESHAPE and RESIZE. None of this was tried on an Edge TPU, nor with its compiler.
 """
 
 from __future__ import annotations
@@ -117,11 +124,6 @@ def _convolution(options: Any, _: list[Any]) -> str:
     return "" if same else "its dilations in height and width differ"
 
 
-def _depthwise(options: Any, _: list[Any]) -> str:
-    plain = options.dilationHFactor == options.dilationWFactor == 1
-    return "" if plain else "a dilated depthwise convolution is not taken"
-
-
 def _fully_connected(options: Any, tensors: list[Any]) -> str:
     if options.weightsFormat != schema.FullyConnectedOptionsWeightsFormat.DEFAULT:
         return "its weights are in another format than the default"
@@ -137,7 +139,7 @@ def _softmax(_: Any, tensors: list[Any]) -> str:
 
 RULES: Mapping[str, Rule] = {
     "CONV_2D": _convolution,
-    "DEPTHWISE_CONV_2D": _depthwise,
+    "DEPTHWISE_CONV_2D": _convolution,
     "FULLY_CONNECTED": _fully_connected,
     "SOFTMAX": _softmax,
 }

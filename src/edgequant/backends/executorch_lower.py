@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..core.errors import MissingExtra, Unsupported
+from ..core.preprocess import pixel_record
 from ..quantization.qdq import to_qdq
 from ..quantization.reference import Reference
 
@@ -52,15 +53,10 @@ def _check_border(reference: Reference) -> None:
 
 def metadata(reference: Reference, graph: Any) -> dict[str, Any]:
     """What an app must know, and how many operators XNNPACK took."""
-    inputs, program = reference.captured.inputs, reference.captured.program
+    program = reference.captured.program
     out = reference.activations.get(program.output)
     return {
-        "mean": inputs.mean,
-        "std": inputs.std,
-        "shape": inputs.shape,
-        "resize": inputs.resize,
-        "interpolation": inputs.interpolation,
-        **({} if inputs.antialias else {"antialias": False}),
+        **pixel_record(reference.captured.inputs),
         "layout": "NCHW",
         "classes": reference.captured.classes,
         "recipe": reference.recipe,

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-import tempfile
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -18,6 +13,7 @@ import torch
 
 from ..core.errors import BadFile, BadModel
 from ..core.interfaces import AbstractSession, Array
+from ..core.quiet import ERRORS, OUTPUT, quiet
 from .executorch_lower import METHOD, package
 
 MARK = b"ET12"  # of the flatbuffer, at bytes 4..8
@@ -27,7 +23,7 @@ def open_session(path: Path, threads: int) -> ExecuTorchSession:
     """Raises BadFile and MissingExtra."""
     told = metadata(path)
     native = package("executorch.extension.pybindings.portable_lib")
-    with _quiet():
+    with quiet(OUTPUT, ERRORS):
         native._unsafe_reset_threadpool(threads)  # of the whole process
     return ExecuTorchSession(_program(path), told, path)
 
@@ -118,7 +114,7 @@ def _program(path: Path) -> Any:
         raise BadFile(f"{path} is not a .pte file (no {MARK.decode()} mark). Give a file that ExecuTorch can open.")
     runtime = package("executorch.runtime")
     try:
-        with _quiet():
+        with quiet(OUTPUT, ERRORS):  # what it says of the processor
             return runtime.Runtime.get().load_program(path)
     except (RuntimeError, OSError) as error:
         raise BadFile(f"ExecuTorch cannot open {path}: {_first_line(error)}. Is it a whole .pte file?") from error
@@ -126,23 +122,3 @@ def _program(path: Path) -> Any:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
-_QUIET = threading.Lock()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the runtime says of the processor off the terminal."""
-    with _QUIET, tempfile.TemporaryFile() as sink:
-        sys.stderr.flush()
-        sys.stdout.flush()
-        saved = [os.dup(1), os.dup(2)]
-        for number in (1, 2):
-            os.dup2(sink.fileno(), number)
-        try:
-            yield
-        finally:
-            for number, old in zip((1, 2), saved):
-                os.dup2(old, number)
-                os.close(old)

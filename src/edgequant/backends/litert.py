@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ..core.errors import Unsupported
 from ..core.files import write_artifact
 from ..core.interfaces import AbstractBackend, AbstractSession, Array
+from ..core.preprocess import pixel_record
 from ..core.records import Artifact, Capability, Lack
 
 if TYPE_CHECKING:
@@ -81,14 +82,8 @@ def metadata(reference: Reference) -> bytes:
     """What an app must know to feed the file and read its answer."""
     from .tflite.border import border_record
 
-    inputs = reference.captured.inputs
     record = {
-        "mean": inputs.mean,
-        "std": inputs.std,
-        "shape": inputs.shape,
-        "resize": inputs.resize,
-        "interpolation": inputs.interpolation,
-        **({} if inputs.antialias else {"antialias": False}),
+        **pixel_record(reference.captured.inputs),
         **border_record(reference),
         "classes": reference.captured.classes,
         "recipe": reference.recipe,

@@ -12,6 +12,7 @@ import onnx
 import torch
 
 from ..core.interfaces import Array
+from ..core.preprocess import pixel_record
 
 OPSET = 21  # the first with 4-bit constants
 IR_VERSION = 10  # what opset 21 asks for; ONNX Runtime reads it from 1.20 on
@@ -87,15 +88,11 @@ def to_numpy(tensor: torch.Tensor) -> Array:
 
 def metadata(reference: Any, border: Mapping[str, Any]) -> dict[str, str]:
     """What an app must know to feed the file and to read its scores, as one JSON text; `border` adds to it."""
-    spec = reference.captured.inputs
+    pixels = pixel_record(reference.captured.inputs)
     record = {
         "recipe": reference.recipe,
-        "shape": list(spec.shape),
-        "mean": list(spec.mean),
-        "std": list(spec.std),
-        "resize": spec.resize,
-        "interpolation": spec.interpolation,
-        **({} if spec.antialias else {"antialias": False}),
+        "shape": pixels["shape"],  # ahead of the others, as in files whose checksums are published
+        **pixels,
         **border,
         "classes": list(reference.captured.classes),
     }

@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 
 from ..core.errors import BadFile
+from ..core.foreign import reads
 
 FREE = {"DequantizeLinear", "Cast", "Transpose", "Identity"}  # the role of what they read is that of what they make
 # (operator, input position) -> what a constant there is
@@ -50,6 +51,7 @@ def first_line(error: Exception) -> str:
     )
 
 
+@reads("an ONNX model")
 def inspect(path: Path) -> dict[str, Any]:
     """{"tensors", "operators", "bytes", "metadata"}; bytes sum to the file's. Raises BadFile."""
     model = read(path)
@@ -68,9 +70,9 @@ def metadata(model: onnx.ModelProto) -> dict[str, Any]:
     pairs = {entry.key: entry.value for entry in model.metadata_props}
     try:
         own = json.loads(pairs.pop("edgequant", "{}"))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadFile(f"The file's 'edgequant' metadata is not JSON: {first_line(error)}. Write it again.") from error
-    return {**pairs, **own}
+    return {**pairs, **(own if isinstance(own, dict) else {})}
 
 
 def constant_roles(graph: onnx.GraphProto) -> dict[str, str]:

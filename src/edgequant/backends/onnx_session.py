@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 
 from ..core.errors import BadFile, Unsupported
+from ..core.foreign import foreign
 from ..core.interfaces import AbstractSession, Array
 from .onnx_fusion import unfused
 from .onnx_inspect import first_line, metadata, read
@@ -57,7 +58,8 @@ def open_session(path: Path, threads: int, provider: str) -> OnnxSession:
         session = onnxruntime.InferenceSession(str(path), options(threads), providers=[provider])
     except Exception as error:  # onnxruntime's exceptions have no common public base
         raise BadFile(f"ONNX Runtime cannot open {path}: {first_line(error)}.") from error
-    return OnnxSession(session, model, path, provider)
+    with foreign(path, "an ONNX model"):
+        return OnnxSession(session, model, path, provider)
 
 
 def options(threads: int) -> onnxruntime.SessionOptions:
@@ -112,8 +114,8 @@ class OnnxSession(AbstractSession):
     def _call(self, inputs: Array) -> Array:
         fed = self.encode(inputs)
         size = self._batch or max(len(fed), 1)
-        parts = [self._once(fed[start : start + size]) for start in range(0, max(len(fed), 1), size)]
-        return np.concatenate(parts)
+        with foreign(self._path, f"an ONNX model that takes {inputs.shape[1:]} images"):
+            return np.concatenate([self._once(fed[at : at + size]) for at in range(0, max(len(fed), 1), size)])
 
     def _once(self, fed: Array) -> Array:
         """One call. A file of a fixed batch gets a short last one filled up with zeros, and cut again."""

@@ -1,4 +1,8 @@
-"""Strongly typed QDQ ONNX for TensorRT 10 and 11 on NVIDIA GPUs and Jetson. Engines are built where they run."""
+"""Strongly typed QDQ ONNX for TensorRT 10 and 11 on NVIDIA GPUs. Engines are built where they run.
+
+A Jetson has TensorRT 10: 11.3 and 11.4 do not support JetPack (NVIDIA, "Migrating from TensorRT 10.x to 11.x"). In 11
+strong typing is always on, and `--stronglyTyped` is accepted and does nothing ("Migrating trtexec Usage").
+"""
 
 from __future__ import annotations
 

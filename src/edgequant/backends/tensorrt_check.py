@@ -1,7 +1,10 @@
 """What TensorRT asks of a QDQ network, checked without a GPU: a fault is found here and not on the device.
 
-Source: NVIDIA TensorRT documentation, "Working with Quantized Types" (explicit quantization), and the QuantizeLinear
-and DequantizeLinear pages of its operator reference.
+From NVIDIA's documentation (docs.nvidia.com/deeplearning/tensorrt, "Explicit Quantization" and "Working with Quantized
+Types"): symmetric int8, pre-quantized weights behind a Dequantize. From onnx-tensorrt (docs/operators.md): zero points
+must be 0. The rest is what `tensorrt_lower` promises, stricter than was found written: one scale for an activation,
+scales that are constants above 0, weights by output channel, a Q read by one DQ of the same scale, float biases. No
+TensorRT was at hand to confirm that it refuses what is refused here, or takes what passes.
 """
 
 from __future__ import annotations

@@ -22,7 +22,13 @@ NO_HYBRID = "TensorFlow Lite Micro has no kernels for float activations beside i
 @final
 @dataclass(frozen=True)
 class TFLM(AbstractBackend):
-    """TFLM's reference kernels (CMSIS-NN's give the same integers). Arena size is reported as peak memory."""
+    """TFLM's reference kernels. Arena size is reported as peak memory.
+
+    CMSIS-NN's kernels are to give the same integers: its README says that it is bit-exact with TFLM's reference
+    kernels, and Tests/UnitTest/README.md (github.com/ARM-software/CMSIS-NN) lists convolution, fully connected,
+    softmax, pooling, ADD and MUL as such. No Cortex-M was at hand to check it; a build with
+    CMSIS_NN_USE_SINGLE_ROUNDING rounds otherwise.
+    """
 
     capability: ClassVar[Capability] = Capability(
         kinds=frozenset({"float32", "static"}),

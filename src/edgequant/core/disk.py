@@ -64,7 +64,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises BadFile."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadFile(f"{path} cannot be read: {error}. Expected a JSON file that edgequant wrote.") from error
     if not isinstance(value, dict):
         raise BadFile(f"{path} holds a {type(value).__name__}. Expected a JSON object that edgequant wrote.")

@@ -10,6 +10,7 @@
       Unsupported         the recipe asks for what the target cannot run
       RunFolderError      the output folder cannot be written, or another run holds it
       MissingExtra        an optional package is not installed
+      WorkerDied          a process that did a part of the work ended before it was done, and again when it was retried
       DeviceError         a device that cannot be reached, or that could not do its work
 
 Each message is one line: what happened, what was expected, what to type instead.
@@ -55,6 +56,10 @@ class RunFolderError(EdgequantError):
 
 
 class MissingExtra(EdgequantError):
+    pass
+
+
+class WorkerDied(EdgequantError):
     pass
 
 

@@ -8,7 +8,7 @@ are its options.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .prefetch import ahead
-from .records import Artifact, Capability, InputSpec, Job, JobAnswer, Run, Splits
+from .records import Artifact, Capability, InputSpec, Job, JobAnswer, Run, Splits, Task
 
 if TYPE_CHECKING:
     import altair
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ..quantization.integer.arithmetic import Pick
     from ..quantization.reference import Reference
     from ..train.training import Training
+    from .errors import EdgequantError
+    from .progress import AbstractProgress
 
 Tick = Callable[[int, int], None]  # (done, total)
 Array = NDArray[Any]
@@ -215,6 +217,19 @@ class AbstractDevice(ABC):
     @abstractmethod
     def run(self, job: Job, tick: Tick) -> JobAnswer:
         """Have the job done there; nothing of it stays behind. Raises DeviceError and, before it is sent, BadOption."""
+
+
+class AbstractPool(ABC):
+    """Where tasks that do not depend on one another are done, several at a time."""
+
+    @abstractmethod
+    def work(
+        self, tasks: Sequence[Task], workers: int, progress: AbstractProgress
+    ) -> Mapping[str, EdgequantError | None]:
+        """Do them all; a task's name -> None, what it raised, or WorkerDied: what kills its process is retried once.
+
+        When this returns, or raises, no process that it started is left. Raises MissingExtra and DeviceError.
+        """
 
 
 class AbstractFinding(ABC):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-import torch
 
 from .interfaces import Array
 from .records import InputSpec
+
+if TYPE_CHECKING:
+    import torch
 
 
 def normalise(images: Array, spec: InputSpec) -> Array:
@@ -18,6 +24,8 @@ def normalise(images: Array, spec: InputSpec) -> Array:
 
 def normalise_tensor(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     """The same for a float tensor (N, C, H, W) of pixels in 0..255, on its own device."""
+    import torch
+
     mean = torch.tensor(spec.mean, device=pixels.device).view(1, -1, 1, 1) * 255
     std = torch.tensor(spec.std, device=pixels.device).view(1, -1, 1, 1) * 255
     return (pixels - mean) / std
@@ -28,3 +36,47 @@ def input_range(spec: InputSpec) -> tuple[float, float]:
     lows = [(0 - m) / s for m, s in zip(spec.mean, spec.std)]
     highs = [(1 - m) / s for m, s in zip(spec.mean, spec.std)]
     return min(lows), max(highs)
+
+
+def pixel_record(spec: InputSpec) -> dict[str, Any]:
+    """What a file says of its pixels, so that an app, and `from_pixel_record`, prepare them as the study did."""
+    return {
+        "mean": spec.mean,
+        "std": spec.std,
+        "shape": spec.shape,
+        "resize": spec.resize,
+        "interpolation": spec.interpolation,
+        **({} if spec.antialias else {"antialias": False}),
+    }
+
+
+def from_pixel_record(shape: tuple[int, int, int], record: Mapping[str, Any]) -> InputSpec:
+    """`shape` is (C, H, W) of the file itself. `record` says mean and std at least.
+
+    Raises KeyError, TypeError and ValueError for what no image is prepared by: a file from anywhere may say anything.
+    """
+    channels, height, width = (_side(side) for side in shape)
+    resize, interpolation = record.get("resize"), record.get("interpolation", "bilinear")
+    if interpolation not in ("bilinear", "bicubic"):
+        raise ValueError(f"interpolation {interpolation!r}; expected bilinear or bicubic")
+    mean, std = (_per_channel(record[name], channels) for name in ("mean", "std"))
+    if min(std) <= 0:
+        raise ValueError(f"std {list(std)}; expected numbers above 0")
+    resized = None if resize is None else _side(resize)
+    return InputSpec(channels, height, width, mean, std, resized, interpolation, bool(record.get("antialias", True)))
+
+
+LARGEST = 1 << 14  # pixels a side
+
+
+def _side(size: Any) -> int:
+    if not isinstance(size, int | np.integer) or not 1 <= size <= LARGEST:
+        raise ValueError(f"a side of {size!r} pixels; expected 1 to {LARGEST}")
+    return int(size)
+
+
+def _per_channel(values: Any, channels: int) -> tuple[float, ...]:
+    found = tuple(float(value) for value in values)
+    if len(found) not in (1, channels) or not all(map(math.isfinite, found)):
+        raise ValueError(f"mean or std {list(found)}; expected one number, or one for each of {channels} channels")
+    return found

@@ -170,6 +170,18 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Task:
+    """A part of a run's work that depends on no other: `function`, "module:name", is called with (argument, progress).
+
+    `argument` can be pickled, and the function can be imported where the work is done.
+    """
+
+    name: str
+    function: str
+    argument: Any
+
+
+@dataclass(frozen=True)
 class Job:
     """Work for a device: `spec` as devices/runner.py reads it, and the files that it names."""
 

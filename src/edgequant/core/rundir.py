@@ -5,6 +5,7 @@ atomic rename, after everything in it is on disk, so a run that is killed, or fi
 either the whole step or nothing that the next run would trust:
 
     .lock                     held (flock) while a run lives; the kernel lets go of it, even after SIGKILL
+    steps/.locks/             while workers share the folder (sharing.py)
     steps/qat-1f0c.../        what the step wrote, and value.json: what it returned and each file's checksum
     steps/.tmp-qat-1f0c...    being made; removed by the next run
     steps/.work-qat-1f0c...   being made by a step that resumes from its own checkpoints; kept until it is done
@@ -14,18 +15,21 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import fcntl
 import hashlib
 import logging
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, final
 
 from .disk import canonical, clean, read_json, refused, remove, sha256, sync, write_json, writing
 from .errors import BadFile, RunFolderError
+from .locks import held, take
+from .sharing import LOCKS, await_workers, join, open_to_workers
 
 __all__ = ["RunFolder", "Step", "clean", "read_json", "step_key", "write_json"]
 
@@ -62,20 +66,26 @@ class RunFolder:
     """A folder that one run holds: `with RunFolder(path) as run: run.step(...)`.
 
     `fresh` removes the steps and results of earlier runs; other files, and a folder in which no run has
-    ever been, are left alone. Entering raises RunFolderError where the folder cannot be written, or is held.
+    ever been, are left alone. `joins` is the token of a run under way: its worker shares the folder with it.
+    Entering raises RunFolderError where the folder cannot be written, or is held.
     """
 
-    def __init__(self, path: Path, fresh: bool = False) -> None:
+    def __init__(self, path: Path, fresh: bool = False, joins: str = "") -> None:
         self.path = path
         self.steps = path / "steps"
         self._fresh = fresh
+        self._joins = joins
+        self._token = secrets.token_hex(8)
         self._lock: int | None = None
 
     def __enter__(self) -> RunFolder:
+        if self._joins:
+            self._lock = join(self.path, self._joins)
+            return self
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             known = (self.path / ".lock").exists()
-            self._lock = _lock(self.path / ".lock")
+            self._lock = _lock(self.path / ".lock", self._token)
         try:
             with writing(self.path):
                 self._tidy(self._fresh and known)
@@ -88,6 +98,20 @@ class RunFolder:
         if self._lock is not None:
             os.close(self._lock)
         self._lock = None
+
+    @contextmanager
+    def shared(self) -> Iterator[str]:
+        """While the block runs, workers may make steps here: it gets what they join by, and makes none itself.
+
+        Raises RunFolderError where they do not end with it.
+        """
+        with writing(self.path):
+            open_to_workers(self.steps)
+        try:
+            yield self._token
+        finally:
+            with writing(self.path):
+                self._tidy(fresh=False)
 
     def step(
         self, name: str, inputs: Mapping[str, Any], make: Callable[[Path], dict[str, Any]], scratch: bool = False
@@ -103,23 +127,48 @@ class RunFolder:
         key = step_key(name, inputs)
         stem = f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:80]}-{key[:16]}"
         final_folder = self.steps / stem
-        with writing(self.path):
-            value = _kept(final_folder, key)
-        if value is not None:
-            return Step(final_folder, value, key, cached=True)
-        working = self.steps / (f".work-{stem}" if scratch else f".tmp-{stem}")
+        head = {"name": name, "inputs": clean(inputs), "key": key}
+        with self._alone(stem):
+            with writing(self.path):
+                value = _kept(final_folder, key)
+            cached = value is not None
+            if value is None:
+                working = self.steps / (f".work-{stem}" if scratch else f".tmp-{stem}")
+                value = self._made(working, final_folder, make, head, scratch)
+        return Step(final_folder, value, key, cached)
+
+    def _alone(self, stem: str) -> AbstractContextManager[None]:
+        """No other worker looks at the step meanwhile, and one that waited finds it made.
+
+        A step is made with the help of others, these of others again, and none of itself: so no two workers that
+        hold one step each wait for the other's.
+        """
+        return held(self.steps / LOCKS / stem) if self._joins else nullcontext()
+
+    def _made(
+        self,
+        working: Path,
+        final_folder: Path,
+        make: Callable[[Path], dict[str, Any]],
+        head: dict[str, Any],
+        scratch: bool,
+    ) -> dict[str, Any]:
+        """The step made in `working`, and moved to its name when it is whole."""
+        if not scratch:  # a worker that died may have left it
+            remove(working)
         try:
-            value = _make(working, make, {"name": name, "inputs": clean(inputs), "key": key}, self.path)
+            value = _make(working, make, head, self.path)
             with writing(self.path):
                 working.rename(final_folder)
                 sync(self.steps)
         finally:
             if not scratch:
                 shutil.rmtree(working, ignore_errors=True)
-        return Step(final_folder, value, key, cached=False)
+        return value
 
     def _tidy(self, fresh: bool) -> None:
         """Remove what killed runs left half made, and with `fresh` what earlier runs finished."""
+        await_workers(self.steps)
         if fresh:
             remove(self.steps)
             for old in [found for pattern in RESULTS for found in self.path.glob(pattern)]:
@@ -134,20 +183,19 @@ def step_key(name: str, inputs: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical({"name": name, "inputs": inputs, "format": STEP_FORMAT}).encode()).hexdigest()
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, token: str) -> int:
     """The descriptor that holds the lock. Raises RunFolderError, naming the process that has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        descriptor = take(path)
     except BlockingIOError as error:
-        holder = os.read(descriptor, 32).decode() or "unknown"
-        os.close(descriptor)
+        holder = path.read_text().partition(" ")[0] or "unknown"
         raise RunFolderError(
             f"Another run (process {holder}) is writing to {path.parent}."
             " Wait until it ends, stop it, or pass another folder with --out DIR."
         ) from error
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()} {token}".encode())
     except BaseException:
         os.close(descriptor)
         raise
@@ -190,7 +238,7 @@ def _kept(folder: Path, key: str) -> dict[str, Any] | None:
         damage = "" if record["key"] == key else "its key is another"
         damage = damage or next(_differences(folder, record["files"]), "")
         value = dict(record["value"])
-    except (BadFile, KeyError, TypeError, ValueError) as error:
+    except (BadFile, AttributeError, KeyError, TypeError, ValueError) as error:
         damage = f"its {VALUE} is torn ({error})"
     if not damage:
         return value

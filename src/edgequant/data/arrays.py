@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from ..core.errors import BadData
+from ..core.foreign import check_archive_size
 from ..core.interfaces import AbstractDataset, Array
 from ..core.records import InputSpec, Splits
 from .check_arrays import checked_images, checked_labels
@@ -126,18 +127,26 @@ def find_file(path: str, root: str) -> Path:
 
 def read_npz(path: Path) -> Mapping[str, Array]:
     """Every array of an .npz file. Raises BadData where it is damaged or holds a pickle."""
+    check_archive_size(path, BadData)
     try:
         with path.open("rb") as raw:  # numpy leaves a damaged file open that it opened itself
             file = np.load(raw, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
-            return {name: file[name] for name in file.files}
+            return {name: _array(name, file[name]) for name in file.files}
     except Exception as error:  # a damaged or hostile file can raise anything at all
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise BadData(
             f"{path} is not a whole .npz of plain arrays: {reason}."
             " Write it with numpy.savez(FILE, images=…, labels=…), numbers only."
         ) from error
+
+
+def _array(name: str, found: Any) -> Array:
+    """numpy gives the bytes of what is no array."""
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"its entry {name!r} is no array")
+    return found
 
 
 def _text(name: bytes | str) -> str:

@@ -8,6 +8,7 @@ from ..core.errors import BadData
 from ..core.interfaces import Array
 
 CHANNELS = (1, 2, 3, 4)
+MOST_CLASSES = 100_000  # without names each class is named by its number, up to the largest label
 
 
 def checked_images(images: Array, where: str) -> Array:
@@ -48,4 +49,9 @@ def checked_labels(labels: Array, images: int, where: str) -> Array:
         )
     if len(flat) != images:
         raise BadData(f"There are {images} images and {len(flat)} {where}. Expected as many of one as of the other.")
+    if len(flat) and int(flat.max()) >= MOST_CLASSES:
+        raise BadData(
+            f"{where.capitalize()} go up to {int(flat.max())}. Expected class indices from 0, below {MOST_CLASSES:,}:"
+            " type numpy.unique(labels, return_inverse=True)[1]."
+        )
     return flat.astype(np.int64)

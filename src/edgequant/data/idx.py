@@ -22,6 +22,7 @@ FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 OFFICIAL = (60_000, 10_000)
 HELD_OUT = 12  # one training image in twelve is validation: 5,000 of 60,000
 CHUNK = 1 << 20
+MOST_BYTES = 1 << 28  # of one file, unpacked; the largest of these sets has 47 MB
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,11 @@ def _header(head: bytes, dimensions: int) -> tuple[int, ...]:
 
 def _body(file: BinaryIO, size: int) -> bytes:
     """`size` bytes, read piece by piece: a header that lies about its size reserves no memory."""
-    data = bytearray()
-    while len(data) <= size and (chunk := file.read(min(CHUNK, size + 1 - len(data)))):
+    data, most = bytearray(), min(size, MOST_BYTES)
+    while len(data) <= most and (chunk := file.read(min(CHUNK, most + 1 - len(data)))):
         data += chunk
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"its header promises {size} bytes of content, expected at most {MOST_BYTES}")
     if len(data) != size or not size:
         more = "more" if len(data) > size else str(len(data))
         raise ValueError(f"its header promises {size} bytes of content and it has {more}")

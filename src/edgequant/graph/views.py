@@ -59,6 +59,9 @@ class View:
 
     def over(self, base: Shape) -> View:
         """The same view of a tensor whose whole axes have other sizes: the result of a layer, or of a mean."""
+        order = self.permutation()
+        if order is not None:  # an axis of size 1 has no atom, and may have grown: padding of one pixel
+            return permuted(whole(base), order)
         dims = []
         for atoms in self.dims:
             kept = [(a, base[a] if size == self.base[a] else size, s) for a, size, s in atoms if base[a] != 1]

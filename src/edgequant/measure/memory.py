@@ -28,6 +28,8 @@ from typing import Any, final
 
 import numpy as np
 
+from ..core.processes import die_with
+
 RESET = Path("/proc/self/clear_refs")  # writing 5 sets VmHWM back to VmRSS; see man 5 proc
 
 
@@ -49,7 +51,8 @@ def peak_memory(
     """
     if not RESET.exists():
         return PeakMemory(None, f"this system has no {RESET}, so a process's peak memory cannot be told")
-    command = [sys.executable, "-m", __name__, target, str(file), "x".join(map(str, shape)), str(threads)]
+    words = [target, str(file), "x".join(map(str, shape)), str(threads), str(os.getpid())]
+    command = [sys.executable, "-m", __name__, *words]
     try:
         first = _ask(command, [], timeout_s)
         return PeakMemory(_ask(command, first["modules"], timeout_s)["bytes"])
@@ -108,8 +111,9 @@ def _status(key: str) -> int:
 
 
 def main() -> None:
-    """`python -m edgequant.measure.memory module:Class FILE CxHxW THREADS`, modules to import first on stdin."""
-    target, file, shape, threads = sys.argv[1:]
+    """`python -m edgequant.measure.memory module:Class FILE CxHxW THREADS PARENT`, modules to import on stdin."""
+    target, file, shape, threads, parent = sys.argv[1:]
+    die_with(int(parent))
     modules = json.load(sys.stdin)
     print(json.dumps(_measure(target, Path(file), tuple(map(int, shape.split("x"))), int(threads), modules)))
 

@@ -20,9 +20,10 @@ import torch
 from torch import fx, nn
 
 from ..core.errors import BadModel
+from ..core.foreign import check_archive_size, foreign
 from ..core.interfaces import AbstractModel
+from ..core.pixels import with_pixels
 from ..core.records import InputSpec
-from .pixels import with_pixels
 
 # What an archive of data holds, behind the name of the folder in it.
 ENTRIES = re.compile(
@@ -84,11 +85,14 @@ class Exported(AbstractModel):
 
 def check_archive(path: Path) -> None:
     """Raises BadModel where the file is no archive of torch.export, or holds more than data."""
+    check_archive_size(path, BadModel)
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                _check_entry(path, name.partition("/")[2], archive.read(name))
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+            entries = ((name.partition("/")[2], archive.read(name)) for name in archive.namelist())
+            with foreign(path, "a program of torch.export", BadModel):
+                for name, data in entries:
+                    _check_entry(path, name, data)
+    except (zipfile.BadZipFile, OSError) as error:
         raise BadModel(f"{path} is damaged or no archive of torch.export: {error}. {HOW}") from error
 
 

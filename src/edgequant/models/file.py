@@ -20,9 +20,9 @@ from torch import nn
 
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractModel
+from ..core.pixels import with_pixels
 from ..core.records import InputSpec
 from .keras_package import is_keras
-from .pixels import with_pixels
 
 CLASSES = ("classes", "num_classes", "n_classes")  # parameters of a factory that are told the number of classes
 EXAMPLE = "path/to/file.py:factory"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import BadModel, MissingExtra
+from ..core.foreign import check_archive_size
 from .keras_package import import_keras
 
 FILES = (".keras", ".h5", ".hdf5")
@@ -49,6 +50,7 @@ def load_into(model: Any, path: Path) -> None:
 def _check_file(path: Path) -> None:
     if not path.is_file():
         raise BadModel(f"There is no file {path}. Expected a Keras model or weights: {', '.join(FILES)}.")
+    check_archive_size(path, BadModel)
     if path.suffix != ".keras":
         try:
             import h5py  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401

@@ -17,12 +17,12 @@ from torch import nn
 
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractModel
+from ..core.pixels import with_pixels
 from ..core.records import InputSpec
 from . import keras_applications as applications
 from .keras_files import FILES, load_into, load_model
 from .keras_network import check_same, input_shape, preprocessing, translate, without_softmax
 from .keras_package import import_keras
-from .pixels import with_pixels
 
 CROP = 0.875  # of the shorter side that ImageNet models are shown: 224 of 256
 RAW = ((0.0,), (1 / 255,))

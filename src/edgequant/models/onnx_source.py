@@ -3,53 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from torch import nn
 
 from ..core.errors import BadModel
-from ..core.interfaces import AbstractModel
+from ..core.float_file import AbstractFloatFile
+from ..core.foreign import foreign
 from ..core.records import InputSpec
-from .pixels import with_pixels
-
-HOW = "mean=0,std=0.00392156862745098 for a network that sees 0..255, mean=0.5,std=0.5 for -1..1"
 
 
 @final
 @dataclass(frozen=True)
-class Onnx(AbstractModel):
-    """`path` is the file. `mean` and `std` (of pixels / 255, as `0.5` or `0.485:0.456:0.406`) are for a file that
-    does not carry them: one that another tool made.
-    """
+class Onnx(AbstractFloatFile):
+    """Read with protobuf; its nodes become modules and functions that torch.export captures."""
 
-    path: str = ""
-    mean: str = ""
-    std: str = ""
-    has_weights = True
+    format: ClassVar[str] = "onnx"
 
-    def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:  # noqa: ARG002
-        from .onnx_network import image_shape as shape_of
+    def declared(self) -> tuple[tuple[int, int, int], Mapping[str, Any]]:
+        from .onnx_network import image_shape
 
         model = self._load()
-        record: dict[str, Any] = {}
-        for entry in model.metadata_props:
-            if entry.key == "edgequant":
-                record = json.loads(entry.value)
-        if not record and not (self.mean and self.std):
-            raise BadModel(
-                f"{self.path} does not say how pixels become what it takes. Give mean= and std= of pixels / 255:"
-                f" onnx:{self.path},{HOW}."
-            )
-        kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in KEPT}
-        channels, height, width = shape_of(model, self.path)
-        return with_pixels(InputSpec(channels, height, width, **kept), self.mean, self.std, self.path)
+        texts = [entry.value for entry in model.metadata_props if entry.key == "edgequant"]
+        return image_shape(model, self.path), json.loads(texts[-1]) if texts else {}
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
         from .onnx_network import OnnxNetwork
 
-        return OnnxNetwork(self._load(), self.path)
+        with foreign(self.path, "a float ONNX model", BadModel):
+            return OnnxNetwork(self._load(), self.path)
 
     def _load(self) -> Any:
         import onnx
@@ -62,6 +47,3 @@ class Onnx(AbstractModel):
         except Exception as error:  # protobuf's errors have no common public base
             said = " ".join(str(error).split())[:120].rstrip(".")
             raise BadModel(f"{path} is not an ONNX model, or it is cut short: {said}. Write it again.") from error
-
-
-KEPT = ("mean", "std", "resize", "interpolation")

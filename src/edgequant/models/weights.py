@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ..core.errors import BadModel
+from ..core.foreign import check_archive_size
 
 PICKLED = (".pt", ".pth", ".th")
 # Where training scripts put the weights inside a checkpoint; ours keeps an average beside them, which is the result.
@@ -45,6 +46,7 @@ def read_state(path: Path | str) -> dict[str, torch.Tensor]:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in PICKLED:
+        check_archive_size(path, BadModel)
         return _without_module(_unwrap(_read_pickled(path), path))
     raise BadModel(
         f"{path} has an ending that edgequant does not read. Expected {', '.join(('.safetensors', *PICKLED))}:"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from ..catalog import BACKENDS, CALIBRATORS, DATASETS, DEVICES, REFINERS
-from ..core.errors import BadOption
+from ..catalog import BACKENDS, CALIBRATORS, DATASETS, DEVICES, POOLS, REFINERS
+from ..core.disk import remove
+from ..core.errors import BadOption, EdgequantError
 from ..core.registry import unknown
+from ..core.rundir import RunFolder
 from ..data.selection import calibration_subset
 from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
@@ -24,6 +27,7 @@ def check_names(study: Study) -> None:
         base, *refiners = recipe.split("+")
         parse_recipe(base)
         check_refiners(base, [REFINERS.build(refiner) for refiner in refiners])
+    POOLS.build(study.pool)
     for device in study.devices:
         DEVICES.build(device)
     for target in dict.fromkeys(t for spec in study.network for t in targets_of(study, spec)):
@@ -83,3 +87,14 @@ def needs_images(recipe: str) -> bool:
 def trains(recipe: str) -> bool:
     """Whether it names a refiner that trains."""
     return any(REFINERS.get(name.partition(":")[0]).trains for name in recipe.split("+")[1:])
+
+
+@contextmanager
+def nothing_left(folder: RunFolder, new: bool) -> Iterator[None]:
+    """A folder that this run made goes again where the run is refused before any of its work was done."""
+    try:
+        yield
+    except EdgequantError:
+        if new and not any(folder.steps.iterdir()):
+            remove(folder.path)
+        raise

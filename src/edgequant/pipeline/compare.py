@@ -8,6 +8,7 @@ from typing import Any, final
 
 from ..core.disk import read_json
 from ..core.errors import BadFile, BadOption
+from ..core.foreign import foreign
 from ..core.interfaces import Array
 from ..measure.accuracy import unpack_hits
 from ..measure.statistics import mcnemar, paired_drop, wilson
@@ -38,6 +39,11 @@ def compare(first: Path, second: Path, seed: int = 0) -> list[Change]:
     twice; McNemar's exact test beside it). Where a run does not hold its answers image by image, Wilson's intervals of
     the two accuracies must not overlap. Bytes count above 1% and latency above 10%, the latter on one processor only.
     """
+    with foreign(f"{first} or {second}", "the record of a run"):
+        return _compared(first, second, seed)
+
+
+def _compared(first: Path, second: Path, seed: int) -> list[Change]:
     old, new = _variants(first), _variants(second)
     shared = [name for name in old if name in new]
     if not shared:

@@ -34,7 +34,8 @@ from .doctor_float import FloatSide, float_side, is_file, is_study
 from .doctor_running import running
 from .doctor_twin import twin_of
 from .file_ending import ends_in_softmax
-from .file_input import OpenFile, Pixels, open_file, spec_for
+from .file_input import OpenFile, Pixels, spec_for
+from .trial import runnable
 
 FED = 128  # images for each way of feeding
 PUT_BACK = 256  # images for each layer that is put back to float
@@ -74,7 +75,7 @@ def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> 
 
 def _opened(case: Case) -> OpenFile:
     """The file, opened as `case.target` says. Raises BadFile and BadOption."""
-    file = open_file(case.file)
+    file = runnable(case.file)
     if case.images < 1:
         raise BadOption(f"The doctor needs at least one image. Got --images {case.images}.")
     if case.target and case.target.partition(":")[0] != file.target:

@@ -77,7 +77,7 @@ def _arrays(path: Path) -> Given:
 def _npy(path: Path) -> Array:
     try:
         found: Array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged or hostile file can raise anything at all
         raise BadData(f"{path} is no array of numbers: {error}. Write it with numpy.save(FILE, images).") from error
     return found
 

@@ -22,8 +22,9 @@ from ..quantization.build import build
 from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
 from ..study import NetworkSpec, load_study, shipped
-from .file_input import Pixels, open_file, spec_for
+from .file_input import Pixels, spec_for
 from .network import prepare
+from .trial import runnable
 
 BATCH = 32
 FILES = (".tflite", ".onnx")
@@ -91,7 +92,7 @@ def _from_file(path: Path, data: str, mean: Pixels, std: Pixels) -> FloatSide:
     """A .tflite that can be read becomes a network like any other; every other file answers in its runtime."""
     if not data:
         raise BadOption(f"The doctor needs images for {path}. Give --data cifar10 (edgequant list data).")
-    file = open_file(path)
+    file = runnable(path)
     inputs = spec_for(file, mean, std)
     session, splits = file.backend.open(path), DATASETS.build(data).load(inputs)
     return FloatSide(inputs, splits, data, lambda x: session.run(normalise(x, inputs)), _read(path, inputs), path)

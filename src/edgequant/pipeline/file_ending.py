@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..core.foreign import reads
+
 TFLITE_PASSING = {"DEQUANTIZE", "QUANTIZE", "RESHAPE"}
 ONNX_PASSING = {"QuantizeLinear", "DequantizeLinear", "Cast", "Reshape", "Flatten", "Clip"}
 
 
+@reads("a file of a network")
 def ends_in_softmax(path: Path) -> bool:
     """Raises BadFile."""
     if path.suffix.lower() == ".pte":

@@ -10,7 +10,9 @@ import numpy as np
 
 from ..catalog import BACKENDS
 from ..core.errors import BadFile, BadOption
+from ..core.foreign import reads
 from ..core.interfaces import AbstractBackend
+from ..core.preprocess import from_pixel_record
 from ..core.records import InputSpec
 
 Pixels = tuple[float, ...] | None  # a mean or std of pixels / 255: one number, or one a channel
@@ -55,22 +57,18 @@ def target_for(path: Path) -> str:
     raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
 
 
+@reads("a file of a network")
 def open_file(path: Path) -> OpenFile:
     """Raises BadFile."""
     target = target_for(path)
     backend: AbstractBackend = BACKENDS.build(target)
     record = dict(backend.inspect(path)["metadata"])
     try:
-        inputs = _inputs(record) if "mean" in record else None
+        inputs = from_pixel_record(record["shape"], record) if "mean" in record else None
+        classes = tuple(map(str, record.get("classes") or ()))
     except (KeyError, TypeError, ValueError) as error:
         raise BadFile(f"{path}: edgequant's metadata in it cannot be read: {error!r}. Make the file again.") from error
-    return OpenFile(path, target, backend, inputs, tuple(record.get("classes") or ()), record)
-
-
-def _inputs(record: dict[str, Any]) -> InputSpec:
-    c, h, w = record["shape"]
-    kept = {name: record[name] for name in ("resize", "interpolation", "antialias") if name in record}
-    return InputSpec(c, h, w, tuple(record["mean"]), tuple(record["std"]), **kept)
+    return OpenFile(path, target, backend, inputs, classes, record)
 
 
 def spec_for(file: OpenFile, mean: Pixels = None, std: Pixels = None) -> InputSpec:

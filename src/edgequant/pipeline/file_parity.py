@@ -19,6 +19,7 @@ from ..quantization.integer.pick import arithmetic_for
 from ..quantization.simulate import simulator
 from .file_input import OpenFile, Pixels, open_file, spec_for
 from .file_split import split_of
+from .trial import runnable
 
 if TYPE_CHECKING:
     from ..backends.tflite.read import Imported
@@ -50,6 +51,7 @@ def parity_file(
             f"{path}: parity of a file alone is known for .tflite. For {path.suffix} files, edgequant run and"
             " quantize compare what they write with the simulation, and record it."
         )
+    runnable(path)
     from ..backends.tflite.read import read
 
     inputs = spec_for(file, mean, std)

@@ -15,7 +15,8 @@ from ..core.records import InputSpec
 from ..data.decode import check_channels, decode
 from ..data.folder import find_images
 from .file_ending import ends_in_softmax
-from .file_input import OpenFile, Pixels, open_file, spec_for
+from .file_input import OpenFile, Pixels, spec_for
+from .trial import runnable
 
 TOP = 5
 Top = list[tuple[str, float]]
@@ -37,7 +38,7 @@ def predict_files(path: Path, images: Sequence[Path], mean: Pixels = None, std: 
     unless the file ends in one. Ties go to the first class. Raises BadFile, BadOption, and BadData for a folder
     without an image.
     """
-    file = open_file(path)
+    file = runnable(path)
     inputs = spec_for(file, mean, std)
     check_channels(inputs)
     session, probabilities = file.backend.open(path), ends_in_softmax(path)

@@ -21,6 +21,7 @@ from .file_parity import parity_file
 from .file_predict import Prediction, predict_files, softmax
 from .file_split import split_of
 from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
+from .trial import runnable
 
 
 def evaluate_file(
@@ -40,7 +41,7 @@ def evaluate_file(
     Raises BadFile, BadData, BadOption, DeviceError.
     """
     there = None if device == LOCAL else device_of(device)
-    file = open_file(path)
+    file = runnable(path)
     inputs = spec_for(file, mean, std)
     images = split_of(data_spec, inputs, quick)
     session = file.backend.open(path)
@@ -99,7 +100,7 @@ def benchmark_file(
     that device. Raises BadFile, BadOption, DeviceError.
     """
     there = device_of(device)
-    files = [open_file(p) for p in dict.fromkeys((path, *against))]
+    files = [runnable(p) for p in dict.fromkeys((path, *against))]
     shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
     if threads < 1 or len(set(shapes)) > 1:
         raise BadOption(

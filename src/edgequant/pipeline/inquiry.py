@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..catalog import SECTIONS
-from ..core.disk import remove, write_bytes, write_json
-from ..core.errors import EdgequantError
+from ..core.disk import write_bytes, write_json
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
 from ..report.render import render
 from ..study import Study, to_dict, to_toml
-from .checks import check_names, check_networks
+from .checks import check_names, check_networks, nothing_left
 from .network import Prepared, prepare
-from .results import SCHEMA, environment
+from .results import SCHEMA, command, environment
 
 Answer = Callable[[Prepared, RunFolder], dict[str, Any]]
 
@@ -34,7 +31,7 @@ def inquire(
     check_networks(study)
     path = Path(out or Path("runs") / study.name)
     new = not path.exists()
-    with RunFolder(path, fresh) as folder, _nothing_left(folder, new):
+    with RunFolder(path, fresh) as folder, nothing_left(folder, new):
         write_bytes(path / "study.toml", to_toml(study).encode())
         networks = [prepare(spec, study.seed, folder, progress, fresh) for spec in study.network]
         records = [answer(network, folder) for network in networks]
@@ -49,7 +46,7 @@ def _results(study: Study, key: str, records: list[dict[str, Any]], networks: li
     return {
         "schema": SCHEMA,
         "study": to_dict(study),
-        "environment": environment(study.seed, _command()),
+        "environment": environment(study.seed, command()),
         "notes": notes,
         "recommended": None,
         "recommendation_reason": "Nothing was made: this run asks about layers.",
@@ -57,18 +54,3 @@ def _results(study: Study, key: str, records: list[dict[str, Any]], networks: li
         "criteria": [],
         key: records,
     }
-
-
-def _command() -> str:
-    return " ".join(["edgequant", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "edgequant" else "edgequant (Python)"
-
-
-@contextmanager
-def _nothing_left(folder: RunFolder, new: bool) -> Iterator[None]:
-    """A folder that this run made goes again where it is refused before any of its work was done."""
-    try:
-        yield
-    except EdgequantError:
-        if new and not any(folder.steps.iterdir()):
-            remove(folder.path)
-        raise

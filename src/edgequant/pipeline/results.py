@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 import time
 from fnmatch import fnmatchcase
 from importlib import metadata
@@ -38,6 +39,13 @@ def environment(seed: int, command: str) -> dict[str, Any]:
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": command,
     }
+
+
+def command() -> str:
+    """What was typed; from a program of one's own, that it was one: its path may tell more than it should."""
+    if Path(sys.argv[0]).name in ("edgequant", "__main__.py"):
+        return " ".join(["edgequant", *sys.argv[1:]])
+    return "edgequant (Python)"
 
 
 def _cpu() -> str:

@@ -11,19 +11,19 @@ from pathlib import Path
 from ..catalog import BACKENDS
 from ..core.disk import read_json
 from ..core.errors import BadOption
+from ..core.foreign import foreign
 from ..recipe.recipe import parse_recipe
 from ..study import Study, check
-from .source import study_from
+from .source import AbstractAsked, study_from
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(AbstractAsked):
     """What is asked. Budgets are numbers, or percentages of the first scheme everywhere (`75%`); empty: none.
 
     Without any, the smallest is looked for that loses at most 0.5 points more than the first scheme everywhere.
     """
 
-    source: str
     target: str = "litert"
     schemes: str = "w8a8,w4a8"
     max_bytes: str = ""
@@ -32,11 +32,6 @@ class Asked:
     sensitivity: str = ""  # a folder of `edgequant sensitivity`, in place of the fast scores
     images: int = 512
     name: str = "mixed"
-    data: str = ""
-    weights: str = ""
-    calibrate: str = ""
-    samples: int = 0
-    allow_few: bool = False
 
     @property
     def drop(self) -> float:
@@ -94,12 +89,11 @@ def recorded(folder: str, network: str, data: str, scheme: str, layers: Sequence
     """
     if scheme == "float":
         return dict.fromkeys(layers, 0.0)
-    records = read_json(Path(folder) / "results.json").get("sensitivity", [])
-    rows = [
-        row for record in records if (record["network"], record["data"]) == (network, data) for row in record["rows"]
-    ]
-    here = [r for r in rows if r["kind"] == "alone" and f"w{r['weight_bits']}a{r['activation_bits']}" == scheme]
-    found = {row["layer"]: float(row["kl"]) for row in here}
+    with foreign(folder, "a run of edgequant sensitivity"):
+        records = read_json(Path(folder) / "results.json").get("sensitivity", [])
+        rows = [row for r in records if (r["network"], r["data"]) == (network, data) for row in r["rows"]]
+        here = [r for r in rows if r["kind"] == "alone" and f"w{r['weight_bits']}a{r['activation_bits']}" == scheme]
+        found = {row["layer"]: float(row["kl"]) for row in here}
     if set(found) != set(layers):
         raise BadOption(
             f"{folder} knows {len(found)} of {len(layers)} layers at {scheme}. Expected all: run edgequant sensitivity"

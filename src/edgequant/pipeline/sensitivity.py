@@ -32,7 +32,7 @@ from . import sensitivity_rows as rows
 from .calibration import Observers, statistics
 from .inquiry import inquire
 from .network import Prepared
-from .source import study_from
+from .source import AbstractAsked, study_from
 
 MODES = {
     "exact": "every layer on every image",
@@ -45,20 +45,14 @@ SEED = 0  # of the order in which images are drawn
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked. `source` is a model, which needs `data`, or a study; empty options leave what that says."""
+class Asked(AbstractAsked):
+    """Widths to try, how they are tried, and on how many validation images."""
 
-    source: str
     bits: str = "8,4"
     activation_bits: int = 8
     mode: str = "exact"
     images: int = 512
     threshold: float = 0.5
-    data: str = ""
-    weights: str = ""
-    calibrate: str = ""
-    samples: int = 0
-    allow_few: bool = False
 
 
 def study_of(asked: Asked, overrides: Sequence[str] = ()) -> Study:

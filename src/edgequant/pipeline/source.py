@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ..core.errors import BadOption
 from ..study import Calibration, NetworkSpec, Study, load_study, shipped
 
 
-class Source(Protocol):
-    """The options that `sweep`, `sensitivity` and `search` share. Empty ones leave what the study says."""
+@dataclass(frozen=True)
+class AbstractAsked:
+    """What `sweep`, `sensitivity` and `search` may all be told. `source` is a model, which needs `data`, or a study
+    (its name or a .toml), whose networks are taken as it trains and calibrates them; empty options leave that as it is.
+    """
 
-    @property
-    def source(self) -> str: ...
-    @property
-    def data(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def calibrate(self) -> str: ...
-    @property
-    def samples(self) -> int: ...
-    @property
-    def allow_few(self) -> bool: ...
+    source: str
+    _: KW_ONLY
+    data: str = ""
+    weights: str = ""
+    calibrate: str = ""
+    samples: int = 0
+    allow_few: bool = False
 
 
-def study_from(asked: Source, overrides: Sequence[str], command: str) -> Study:
+def study_from(asked: AbstractAsked, overrides: Sequence[str], command: str) -> Study:
     """The study with each network once, without recipes, targets and criteria of its own. Raises BadOption."""
     study = _named(asked, overrides, command)
     first = study.calibration[0]
@@ -42,7 +40,7 @@ def study_from(asked: Source, overrides: Sequence[str], command: str) -> Study:
     )
 
 
-def _named(asked: Source, overrides: Sequence[str], command: str) -> Study:
+def _named(asked: AbstractAsked, overrides: Sequence[str], command: str) -> Study:
     if asked.source in shipped() or asked.source.endswith(".toml"):
         study = load_study(asked.source, tuple(overrides))
         return dataclasses.replace(study, name=f"{study.name}-{command}", title=study.title or study.name)
@@ -69,5 +67,5 @@ def _once(study: Study) -> list[NetworkSpec]:
     return list(dict.fromkeys(plain))
 
 
-def _network(spec: NetworkSpec, asked: Source) -> NetworkSpec:
+def _network(spec: NetworkSpec, asked: AbstractAsked) -> NetworkSpec:
     return dataclasses.replace(spec, data=asked.data or spec.data, weights=asked.weights or spec.weights)

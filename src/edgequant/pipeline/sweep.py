@@ -11,26 +11,19 @@ from ..core.disk import write_bytes
 from ..recipe.recipe import ACTIVATION_BITS, WEIGHT_BITS
 from ..search import sweep
 from ..study import Study, check
-from .source import study_from
+from .source import AbstractAsked, study_from
 
 FILE = "sweep.csv"
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
-    """What a sweep is of. `source` is a model, or a study (its name or a .toml), whose networks are swept as it
-    trains and calibrates them; empty options leave that as it is, and a model needs `data`."""
+class Asked(AbstractAsked):
+    """Widths to combine. `quick`: only the first so many images of each split."""
 
-    source: str
     weight_bits: str = "8,6,4"
     activation_bits: str = "8,6,4"
-    data: str = ""
-    weights: str = ""
-    calibrate: str = ""
-    samples: int = 0
     all_layers: bool = False
     quick: int = 0
-    allow_few: bool = False
 
 
 def study_of(asked: Asked, overrides: Sequence[str] = ()) -> Study:

@@ -101,7 +101,7 @@ def load_recipe(path: Path) -> Recipe:
     """A recipe file: `base = "w8a8"` and `[[rules]]` with `where`, and bits or `float = true`."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadOption(f"The recipe file {path} cannot be read: {error}.") from error
     extra = set(table) - {"base", "rules", "name"}
     if extra:

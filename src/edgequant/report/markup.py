@@ -7,7 +7,7 @@ section's text. Table cells stay plain strings: each renderer escapes those for 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Control characters break XML and terminals, and bidirectional overrides show a text as another one.
@@ -27,6 +27,11 @@ def clean(value: Any) -> Any:
 def line(value: Any) -> str:
     """On one line, whatever it was."""
     return " ".join(str(value).split())
+
+
+def network(record: Mapping[str, Any]) -> str:
+    """A network and its data, on one line, as a record of `sensitivity` or `search` names them."""
+    return f"{line(record.get('network') or 'unnamed network')} on {line(record.get('data') or 'unnamed data')}"
 
 
 def escape(value: Any) -> str:

@@ -23,6 +23,8 @@ _OPENING = {
     "ordered_list_close": ");",
     "list_item_close": "],",
     "paragraph_close": "#parbreak();",
+    "announcement_open": "#block(sticky: true)[",
+    "announcement_close": "];",
     "softbreak": " ",
     "hardbreak": "#linebreak();",
 }
@@ -35,7 +37,11 @@ def parser() -> MarkdownIt:
 
 def typst(text: str) -> str:
     """The Markdown `text` as typst markup; all its words inside string literals."""
-    return _tokens(parser().parse(text))
+    tokens = parser().parse(text)
+    for first, last, then in zip(tokens, tokens[2:], tokens[3:]):
+        if (first.type, then.type) == ("paragraph_open", "fence"):  # "In C:" stays on the page of its code
+            first.type, last.type = "announcement_open", "announcement_close"
+    return _tokens(tokens)
 
 
 def literal(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ...core.errors import BadFile
+from ...core.foreign import reads
 from ...core.interfaces import Array
 from .inspect import OPERATORS, TYPES, metadata, read_model, sidecar
 
@@ -69,6 +70,7 @@ class FileGraph:
         )
 
 
+@reads("a .tflite")
 def load_graph(path: Path) -> FileGraph:
     """Raises BadFile: no .tflite, several graphs, inputs or outputs, or one that points outside itself."""
     model = read_model(path)
@@ -79,11 +81,8 @@ def load_graph(path: Path) -> FileGraph:
     sources, sinks = _indices(graph.inputs), _indices(graph.outputs)
     if len(sources) != 1 or len(sinks) != 1:
         raise BadFile(f"{path} has {len(sources)} inputs and {len(sinks)} outputs; one of each was expected.")
-    try:
-        tensors = tuple(_tensor(path, model, t, i, names.get(i, "")) for i, t in enumerate(graph.tensors))
-        operators = tuple(_operator(model, o, i) for i, o in enumerate(graph.operators))
-    except (IndexError, TypeError) as error:
-        raise BadFile(f"{path} is a damaged .tflite: {error}. Fetch or make it again.") from error
+    tensors = tuple(_tensor(path, model, t, i, names.get(i, "")) for i, t in enumerate(graph.tensors))
+    operators = tuple(_operator(model, o, i) for i, o in enumerate(graph.operators))
     _check_indices(path, operators, len(tensors), (*sources, *sinks))
     return FileGraph(path, tensors, operators, sources[0], sinks[0], metadata(model))
 

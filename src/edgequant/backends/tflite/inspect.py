@@ -11,6 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ...core.errors import BadFile
+from ...core.foreign import reads
 
 TYPES = {v: k.lower() for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
 OPERATORS = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
@@ -33,6 +34,7 @@ def read_model(path: Path) -> Any:
         ) from error
 
 
+@reads("a .tflite")
 def inspect(path: Path) -> dict[str, Any]:
     """{"tensors", "operators", "bytes", "metadata"}; the bytes of tensors that share a buffer count once."""
     model = read_model(path)
@@ -63,6 +65,7 @@ def _operator(code: int) -> str:
     return str(OPERATORS.get(code, code))
 
 
+@reads("a .tflite with its names beside it")
 def sidecar(path: Path) -> dict[int, str]:
     """Tensor index -> name, from the map that lies beside a slim file."""
     beside = path.with_suffix(".names.json")
@@ -71,6 +74,7 @@ def sidecar(path: Path) -> dict[int, str]:
     return {int(k): str(v) for k, v in json.loads(beside.read_text()).items()}
 
 
+@reads("a .tflite")
 def file_metadata(path: Path) -> dict[str, Any]:
     """`metadata` of a file, without unpacking the rest of it; empty for what is no .tflite."""
     data = path.read_bytes()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 
 from ...core.errors import BadFile, BadModel, MissingExtra
 from ...core.interfaces import AbstractSession, Array
+from ...core.quiet import ERRORS, OUTPUT, quiet
 from .file_graph import load_graph
 from .session import Session
 
@@ -105,17 +103,7 @@ def _open(path: Path) -> Any:
 
 def _printed(work: Callable[[], None]) -> str:
     """What C++ code writes to standard output and error while `work` runs; it reaches no terminal."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as sink:
-        saved = [os.dup(1), os.dup(2)]
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-        try:
-            work()
-        finally:
-            for number, copy in zip((1, 2), saved):
-                os.dup2(copy, number)
-                os.close(copy)
+    with quiet(OUTPUT, ERRORS) as sink:
+        work()
         sink.seek(0)
         return sink.read().decode(errors="replace")

@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 
 from ...core.errors import BadFile
+from ...core.foreign import foreign, reads
+from ...core.preprocess import from_pixel_record
 from ...core.records import Deployment, InputSpec, LayerFate, RecipeKind, WeightQ
 from ...graph.program import Captured, Network, Program, Step
 from ...quantization.reference import Reference
@@ -52,6 +54,7 @@ def read_reference(
     return read(path, mean, std).reference
 
 
+@reads("a .tflite")
 def read(path: Path, mean: tuple[float, ...] | None = None, std: tuple[float, ...] | None = None) -> Imported:
     """`mean` and `std` (of pixels / 255) are for a file without edgequant's metadata.
 
@@ -76,15 +79,21 @@ def input_spec(
     graph: FileGraph, mean: tuple[float, ...] | None = None, std: tuple[float, ...] | None = None
 ) -> InputSpec:
     """What the file takes: from edgequant's metadata, else the arguments, else raw pixels. Raises BadFile."""
-    tensor, left = graph.tensors[graph.input], graph.metadata
-    if len(tensor.shape) != 4 or tensor.shape[0] != 1:
-        raise BadFile(f"{graph.path} takes {tensor.shape}; an image (1, H, W, C) was expected.")
-    c, h, w = tensor.shape[1:] if left.get("layout") == "NCHW" else (tensor.shape[3], *tensor.shape[1:3])
-    if left:
-        kept = {k: left[k] for k in ("resize", "interpolation", "antialias") if k in left}
-        return InputSpec(c, h, w, tuple(left["mean"]), tuple(left["std"]), **kept)
+    shape, tensor = image_shape(graph), graph.tensors[graph.input]
+    if graph.metadata:
+        with foreign(graph.path, "a .tflite of edgequant's"):
+            return from_pixel_record(shape, graph.metadata)
     raw = raw_bytes(tensor) if tensor.integer and tensor.type != "int16" else RAW
-    return InputSpec(c, h, w, mean or raw[0], std or raw[1])
+    return InputSpec(*shape, mean or raw[0], std or raw[1])
+
+
+def image_shape(graph: FileGraph) -> tuple[int, int, int]:
+    """(C, H, W) of what the file takes. Raises BadFile."""
+    shape = graph.tensors[graph.input].shape
+    if len(shape) != 4 or shape[0] != 1:
+        raise BadFile(f"{graph.path} takes {shape}; an image (1, H, W, C) was expected.")
+    first, second, third = shape[1:]
+    return (first, second, third) if graph.metadata.get("layout") == "NCHW" else (third, first, second)
 
 
 def raw_bytes(tensor: FileTensor) -> tuple[tuple[float], tuple[float]]:

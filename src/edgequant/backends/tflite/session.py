@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import BadFile, BadModel
+from ...core.foreign import foreign
 from ...core.interfaces import AbstractSession, Array
+from ...core.quiet import ERRORS, quiet
 from .inspect import file_metadata, sidecar
 
 
@@ -25,9 +22,11 @@ class Session(AbstractSession):
 
     def __init__(self, path: Path, threads: int = 1, delegate: bool = True, preserve: bool = False) -> None:
         """`preserve` keeps all tensors readable, for `run_all`, at the price of splitting the delegate."""
+        self.path = path
         self.interpreter = _open(path, threads, delegate, preserve)
         self.names = sidecar(path)
-        inputs, outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+        with foreign(path, "a .tflite"):
+            inputs, outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise BadFile(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; one of each was expected.")
         self.source, self.sink = inputs[0], outputs[0]
@@ -52,13 +51,14 @@ class Session(AbstractSession):
         return real
 
     def run_quantized(self, inputs: Array) -> Array:
-        images = self.encode(inputs)
-        results = []
-        for i in range(len(images)):
-            self.interpreter.set_tensor(self.source["index"], images[i : i + 1])
-            self.invoke()
-            results.append(self.interpreter.get_tensor(self.sink["index"])[0])
-        return np.array(results)
+        with foreign(self.path, f"a .tflite that takes {inputs.shape[1:]} images"):
+            return np.array([self._scores(image) for image in self.encode(inputs)])
+
+    def _scores(self, image: Array) -> Array:
+        self.interpreter.set_tensor(self.source["index"], image[None])
+        self.invoke()
+        scores: Array = self.interpreter.get_tensor(self.sink["index"])[0]
+        return scores
 
     def encode(self, inputs: Array) -> Array:
         """(N, C, H, W) float32 -> what the input tensor takes: ties to even, saturated."""
@@ -164,23 +164,6 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-_QUIET = threading.Lock()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the runtime's "Created XNNPACK delegate" off the terminal; its errors come as exceptions."""
-    with _QUIET, tempfile.TemporaryFile() as sink:
-        sys.stderr.flush()
-        saved = os.dup(2)
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
 def _open(path: Path, threads: int, delegate: bool, preserve: bool) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -188,7 +171,7 @@ def _open(path: Path, threads: int, delegate: bool, preserve: bool) -> Any:
     if not path.is_file():
         raise BadFile(f"There is no file {path}. Give the path of a .tflite file.")
     try:
-        with _quiet(), warnings.catch_warnings():
+        with quiet(ERRORS), warnings.catch_warnings():  # "Created XNNPACK delegate"; its errors come as exceptions
             warnings.simplefilter("ignore")  # that preserving tensors is experimental
             interpreter = Interpreter(
                 str(path),

@@ -6,14 +6,15 @@ holds is folded and fused already, so it is quantized, simulated and lowered as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, ClassVar, final
 
 from torch import nn
 
-from ...core.errors import BadModel, BadOption
-from ...core.interfaces import AbstractModel
+from ...core.errors import BadModel
+from ...core.float_file import AbstractFloatFile
 from ...core.records import InputSpec
 
 FLOATS = ("float32", "float16")
@@ -21,28 +22,17 @@ FLOATS = ("float32", "float16")
 
 @final
 @dataclass(frozen=True)
-class TFLiteModel(AbstractModel):
-    """`path` is the file. `mean` and `std` (of pixels / 255, as `0.5` or `0.485:0.456:0.406`) are for a file that
-    does not carry them: one that another tool made.
-    """
+class TFLiteModel(AbstractFloatFile):
+    """Float operators, with float32 or float16 weights; see the module."""
 
-    path: str = ""
-    mean: str = ""
-    std: str = ""
-    has_weights = True
+    format: ClassVar[str] = "tflite"
 
-    def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:  # noqa: ARG002
+    def declared(self) -> tuple[tuple[int, int, int], Mapping[str, Any]]:
         from .file_graph import load_graph
-        from .read import input_spec
+        from .read import image_shape
 
         graph = load_graph(self._file())
-        if not graph.metadata and not (self.mean and self.std):
-            raise BadModel(
-                f"{self.path} does not say how pixels become what it takes. Give mean= and std= of pixels / 255:"
-                f" tflite:{self.path},mean=0,std=0.00392156862745098 for a network that sees 0..255, mean=0.5,std=0.5"
-                " for -1..1."
-            )
-        return input_spec(graph, _numbers("mean", self.mean), _numbers("std", self.std))
+        return image_shape(graph), graph.metadata
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
         from .read import read_reference
@@ -59,12 +49,3 @@ class TFLiteModel(AbstractModel):
         if not self.path:
             raise BadModel("tflite needs a file. Write tflite:path/to/model.tflite.")
         return Path(self.path).expanduser()
-
-
-def _numbers(name: str, text: str) -> tuple[float, ...] | None:
-    try:
-        return tuple(float(part) for part in text.split(":")) if text else None
-    except ValueError as error:
-        raise BadOption(
-            f"The model's {name} is numbers, one or one a channel. Got {text!r}. Write {name}=0.5:0.5:0.5."
-        ) from error

@@ -1,8 +1,13 @@
 """LiteRT's builtin kernels: what runs where XNNPACK does not (16-bit activations, 4-bit convolutions, pooling).
 
 Fixed-point multipliers of 31 bits (15 for int16 products). Each function names the kernel that it
-mirrors (tensorflow/lite/kernels, at the version that LiteRT carries, on x86: elsewhere the optimized
-kernels may round otherwise).
+mirrors (tensorflow/lite/kernels, at the version that LiteRT carries, on x86).
+
+On ARM the same file gives other integers where these kernels run, by their sources: ruy's matrix products round once
+there (SQDMULH, then SRSHL: ruy/kernel_arm64.cc; ruy/apply_multiplier.cc says why) and twice on x86, and NEON's
+depthwise kernels send ties upwards (DepthwiseConvOutputRounding::kUpward, whose own test
+depthwiseconv_per_channel_quantized_test.cc allows for the difference). Neither is mirrored here. That these are all
+the differences was not checked.
 """
 
 from __future__ import annotations

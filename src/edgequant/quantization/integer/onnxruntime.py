@@ -17,7 +17,7 @@ from ...graph.ops import OPS
 from . import resize
 from .arithmetic import Arithmetic, Operands, limits
 from .builtin_tables import look_up
-from .moves import MOVES, moved
+from .moves import COMPUTED, MOVES, moved
 from .on_the_fly import ONNXRUNTIME_DYNAMIC
 from .xnnpack import mean, requantize
 
@@ -103,24 +103,17 @@ def upsample(o: Operands) -> torch.Tensor:
     return resize.onnxruntime(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
 
 
-ONNXRUNTIME_OPS = MOVES | {
+ONNXRUNTIME_OPS = {
+    **MOVES,
+    **dict.fromkeys(COMPUTED, computed),
     "add": add,
     "avg_pool2d": avg_pool2d,
-    "channel_mean": computed,
-    "clamp": computed,
-    "elu": computed,
-    "gelu": computed,
-    "hard_swish": computed,
-    "leaky_relu": computed,
     "mean": mean,
     "mul": mul,
     "relu": relu,
     "relu6": relu,
-    "rsqrt": computed,
     "sigmoid": sigmoid,
     "softmax": softmax,
-    "sub": computed,
-    "tanh": computed,
     "upsample": upsample,
 }
 # MlasRequantizeOutput (QLinearConv, QGemm, QLinearGlobalAveragePool) scales as XNNPACK does.

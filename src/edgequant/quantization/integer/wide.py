@@ -12,7 +12,7 @@ from ...core.records import QParams
 from ...graph.ops import OPS
 from .arithmetic import Arithmetic, Operands, Product, limits
 from .builtin import avg_pool2d
-from .moves import MOVES
+from .moves import COMPUTED, MOVES
 
 
 def requantize(accumulator: torch.Tensor, product: Product, out: QParams) -> torch.Tensor:
@@ -70,24 +70,17 @@ def computed(o: Operands) -> torch.Tensor:
     return _rounded(OPS[o.step.kind].run(o.step.attrs, None, *_reals(o)), o)
 
 
-WIDE_OPS = MOVES | {
+WIDE_OPS = {
+    **MOVES,
+    **dict.fromkeys(COMPUTED, computed),
     "add": add,
     "avg_pool2d": avg_pool2d,
-    "channel_mean": computed,
-    "clamp": computed,
-    "elu": computed,
-    "gelu": computed,
-    "hard_swish": computed,
-    "leaky_relu": computed,
     "mean": mean,
     "mul": mul,
     "relu": relu,
     "relu6": relu,
-    "rsqrt": computed,
     "sigmoid": sigmoid,
     "softmax": softmax,
-    "sub": computed,
-    "tanh": computed,
     "upsample": computed,
 }
 WIDE = Arithmetic("wide", requantize, to_grid, WIDE_OPS)

@@ -33,7 +33,7 @@ class Search(AbstractSection):
     def rows(self, run: Run) -> list[tuple[str, ...]]:
         found = _records(run)
         several = len(found) > 1
-        body = [(_label(r), *_row(r, p)) if several else _row(r, p) for r in found for p in _points(r)]
+        body = [(md.network(r), *_row(r, p)) if several else _row(r, p) for r in found for p in _points(r)]
         head = ("Network", *HEADER) if several else HEADER
         return [head, *body] if body else []
 
@@ -43,7 +43,7 @@ class Search(AbstractSection):
 
         drawn = [(record, [_dot(record, p) for p in _points(record)]) for record in _records(run)]
         return {
-            STEM if k == 0 else f"{STEM}_{k + 1}": front(dots, f"Mixes of {_label(record)}")
+            STEM if k == 0 else f"{STEM}_{k + 1}": front(dots, f"Mixes of {md.network(record)}")
             for k, (record, dots) in enumerate(drawn)
             if dots
         }
@@ -57,17 +57,13 @@ def _points(record: Record) -> list[Record]:
     return look.mappings(record.get("front"))
 
 
-def _label(record: Record) -> str:
-    return f"{md.line(record.get('network') or 'unnamed network')} on {md.line(record.get('data') or 'unnamed data')}"
-
-
 def _words(record: Record) -> str:
     chosen, base = look.mapping(record.get("chosen")), look.mapping(record.get("base"))
     made, plain = look.mapping(chosen.get("measured")), look.mapping(base.get("measured"))
     schemes = record.get("schemes")
     names = [md.line(name) for name in schemes] if isinstance(schemes, list) and schemes else ["unknown"]
     return (
-        f"{md.escape(_label(record))}, target {md.code(record.get('target') or 'unknown')}: each layer takes one of"
+        f"{md.escape(md.network(record))}, target {md.code(record.get('target') or 'unknown')}: each layer takes one of"
         f" {md.listed(names)}. Bytes and milliseconds of a mix are sums over layers, each measured; accuracy is"
         f" simulated on {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images. Chosen:"
         f" {md.code(chosen.get('recipe') or 'nothing')}, {fmt.count(made.get('bytes'))} bytes against"

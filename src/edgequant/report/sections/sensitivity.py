@@ -38,7 +38,7 @@ class Sensitivity(AbstractSection):
     def rows(self, run: Run) -> list[tuple[str, ...]]:
         found = _records(run)
         several = len(found) > 1
-        body = [(_label(r), *_row(row)) if several else _row(row) for r in found for row in _sorted(r)]
+        body = [(md.network(r), *_row(row)) if several else _row(row) for r in found for row in _sorted(r)]
         head = ("Network", *HEADER) if several else HEADER
         return [head, *body] if body else []
 
@@ -49,7 +49,7 @@ class Sensitivity(AbstractSection):
         drawn = [(record, [_dot(row) for row in _sorted(record)]) for record in _records(run)]
         return {
             STEM if k == 0 else f"{STEM}_{k + 1}": sensitivity(
-                dots, f"Sensitivity, {_label(record)}", _subtitle(record)
+                dots, f"Sensitivity, {md.network(record)}", _subtitle(record)
             )
             for k, (record, dots) in enumerate(drawn)
             if any(dot["kl"] > 0 for dot in dots)
@@ -60,15 +60,11 @@ def _records(run: Run) -> list[Record]:
     return look.mappings(run.results.get("sensitivity"))
 
 
-def _label(record: Record) -> str:
-    return f"{md.line(record.get('network') or 'unnamed network')} on {md.line(record.get('data') or 'unnamed data')}"
-
-
 def _words(record: Record) -> str:
     advice = look.mapping(record.get("advice"))
     mode = md.line(record.get("mode") or "")
     return (
-        f"{md.escape(_label(record))}: each layer quantized alone, the rest in float, by fake quantization on"
+        f"{md.escape(md.network(record))}: each layer quantized alone, the rest in float, by fake quantization on"
         f" {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images ({mode}:"
         f" {MODES.get(mode, 'unknown mode')}). SENSITIVE: it alone loses {fmt.points(record.get('threshold'))} or more."
         f" Drops in brackets are 95% intervals, paired.\n\n**What to do.** {md.sentence(advice.get('text') or '')}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.errors import BadModel, BadOption
-from ..core.records import InputSpec
+from .errors import BadModel, BadOption
+from .records import InputSpec
 
 
 def with_pixels(spec: InputSpec, mean: str, std: str, what: str) -> InputSpec:

@@ -1,0 +1,89 @@
+"""Options that more than one command takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..core.errors import BadOption
+
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: nothing cached, kept weights trained again.")]
+Quick = Annotated[
+    int, typer.Option("--quick", metavar="N", help="Only the first N images of each split; every figure is marked.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", metavar="N", help="Variants made at a time, in processes. Default: the study's.")
+]
+Mlflow = Annotated[
+    str, typer.Option("--mlflow", metavar="URI", help="Send the finished run to this MLflow server (an extra).")
+]
+Data = Annotated[
+    str, typer.Option("--data", help="A data set: cifar10, imagefolder:PATH, arrays:FILE.npz … (edgequant list data).")
+]
+Target = Annotated[str, typer.Option("--target", help="Where the file runs (edgequant list targets).")]
+Weights = Annotated[str, typer.Option("--weights", help="A .safetensors or .pt file, or 'random'.")]
+
+Source = Annotated[str, typer.Argument(metavar="MODEL|STUDY", help="A model's name, or a study's name or .toml.")]
+OfData = Annotated[str, typer.Option("--data", help="A data set; a study has its own.")]
+AllowFew = Annotated[bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images.")]
+Images = Annotated[int, typer.Option("--images", help="Validation images to judge by, drawn once.")]
+
+File = Annotated[Path, typer.Argument(help="A .tflite or .onnx, of this tool or of anyone.")]
+Device = Annotated[
+    str, typer.Option("--device", help="Where it runs: local, ssh:USER@HOST[:PORT], adb:SERIAL (`list devices`).")
+]
+Json = Annotated[bool, typer.Option("--json", help="The whole record as JSON.")]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Of a study: the folder its run goes to, and what is changed in it."""
+
+    out: Annotated[Path | None, typer.Option("--out", help="The run folder. Default: runs/NAME.")] = None
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override the study, as calibration.n=200 or network.train.epochs=5."
+        ),
+    ] = None
+
+    @property
+    def overrides(self) -> list[str]:
+        return self.set_ or []
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Of a model or a study: weights, and how ranges are calibrated."""
+
+    weights: Weights = ""
+    calibrate: Annotated[str, typer.Option("--calibrate", help="The range method. Default: the study's; minmax.")] = ""
+    samples: Annotated[int, typer.Option("--samples", help="Calibration images. Default: the study's; 500.")] = 0
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What a file that does not say it itself expects of its input."""
+
+    mean: Annotated[
+        str, typer.Option("--mean", help="Of pixels / 255, one number or one a channel: 0.485,0.456,0.406.")
+    ] = ""
+    std: Annotated[str, typer.Option("--std", help="Of pixels / 255. For files that do not carry it themselves.")] = ""
+
+    @property
+    def numbers(self) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+        """Mean and std; None for what was not said. Raises BadOption."""
+        return numbers(self.mean), numbers(self.std)
+
+
+def numbers(text: str) -> tuple[float, ...] | None:
+    """`0.485,0.456,0.406` as numbers; None for nothing. Raises BadOption."""
+    if not text:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadOption(f"--mean and --std take numbers, as 0.5 or 0.485,0.456,0.406. Got {text!r}.") from error

@@ -1,0 +1,40 @@
+"""`report`, `compare`: what is read from finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Mlflow
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A run folder with a results.json.")], mlflow: Mlflow = ""
+) -> None:
+    """Render the report again from what is on disk."""
+    from .. import api
+
+    for path in api.report(folder):
+        typer.echo(path)
+    if mlflow:
+        from ..core.disk import read_json
+        from ..core.records import Run
+        from ..report import tracking
+
+        typer.echo(f"MLflow run {tracking.log(Run(read_json(folder / 'results.json'), folder), mlflow)}")
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder, or its results.json: how it was.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another run of the same study: how it is.")],
+) -> None:
+    """What became worse from one run to another, beyond noise. Exit 1 where something did."""
+    from ..console import show_changes
+    from ..pipeline.compare import compare as compared
+    from ..pipeline.compare import worse
+
+    changes = compared(first, second)
+    show_changes(changes)
+    raise typer.Exit(int(worse(changes)))

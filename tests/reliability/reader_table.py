@@ -1,0 +1,108 @@
+"""Every reader of a file that edgequant did not write itself, as a user reaches it: name -> what is done with a path.
+
+`unsafe_pickle` is none of them: it shows that code which runs is noticed.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+from edgequant import api
+from edgequant.core.records import InputSpec
+from edgequant.core.rundir import RunFolder
+from edgequant.data.arrays import Arrays
+from edgequant.data.cifar import class_names, read_batches
+from edgequant.data.decode import decode
+from edgequant.data.idx import read_idx
+from edgequant.data.synsets import read_synsets
+from edgequant.graph.capture import capture
+from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.weights import load_weights
+from edgequant.pipeline.checks import check_names, check_networks
+from edgequant.pipeline.compare import compare
+from edgequant.pipeline.file_parity import parity_file
+from edgequant.pipeline.files import inspect_file
+from edgequant.pipeline.sources import build_model
+from edgequant.pipeline.trial import attempt, runnable
+from edgequant.recipe.recipe import load_recipe
+from edgequant.study import load_study
+
+GREY = InputSpec(1, 8, 8)
+IMAGE = InputSpec(3, 12, 12, resize=14)
+
+
+def tried(path: Path) -> None:
+    """As `evaluate`, `predict` and the others open a file: first in a process of its own."""
+    runnable(path)
+    attempt(path)
+
+
+def start(path: Path) -> None:
+    """The file as a network to start from, captured as `quantize` does."""
+    model = build_model(f"{path},mean=0.5,std=0.5" if path.suffix == ".pt2" else str(path))
+    inputs = model.inputs(None)
+    capture(model.build(inputs, 5), inputs, tuple("abcde"))
+
+
+def study(path: Path) -> None:
+    found = load_study(str(path))
+    check_names(found)
+    check_networks(found)
+
+
+def value(path: Path) -> None:
+    """A run folder whose step has this value.json."""
+    with RunFolder(path.parent / "run", fresh=True) as folder:
+        made = folder.step("one", {}, lambda _: {"x": 1}).folder
+        (made / "value.json").write_bytes(path.read_bytes())
+        folder.step("one", {}, lambda _: {"x": 1})
+
+
+def report(path: Path) -> None:
+    api.report(path.parent)
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "advise": lambda path: api.advise(str(path.parent)),
+    "arrays": lambda path: Arrays(str(path)).load(GREY),
+    "cifar": lambda path: read_batches([path], b"labels", 10),
+    "cifar_names": lambda path: class_names(path, b"label_names"),
+    "compare": lambda path: compare(path, path.with_name("right.json")),
+    "compare_new": lambda path: compare(path.with_name("right.json"), path),
+    "idx": lambda path: read_idx(path, 3),
+    "image": lambda path: decode(path, IMAGE),
+    "inspect": inspect_file,
+    "parity": lambda path: parity_file(path, None, 2),
+    "recipe": load_recipe,
+    "report": report,
+    "run": attempt,
+    "start": start,
+    "study": study,
+    "synsets": read_synsets,
+    "tried": tried,
+    "unsafe_pickle": lambda path: pickle.loads(path.read_bytes()),
+    "value": value,
+    "weights": lambda path: load_weights(MicroCNN().build(GREY, 10), path),
+}
+
+
+def warm() -> None:
+    """Import now what a reader imports when it runs, so that no fork does."""
+    import ai_edge_litert.interpreter  # noqa: F401
+    import h5py  # type: ignore[import-untyped]  # noqa: F401
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
+    import PIL.Image
+    import torch.export
+    import torch.export.pt2_archive  # noqa: F401
+    import typst  # noqa: F401
+    import vl_convert  # noqa: F401
+
+    import edgequant.backends.onnxruntime
+    import edgequant.models.keras_source  # noqa: F401
+    from edgequant.models.keras_package import import_keras
+
+    import_keras()
+    PIL.Image.init()
