@@ -16,11 +16,12 @@ from ..report.render import render
 from ..search import sweep as bits
 from ..study import NetworkSpec, Study, to_toml
 from . import changes, judge, results
-from .checks import check_calibration_images, check_names, nothing_left
+from .checks import check_calibration_images, check_names, nothing_left, trains
 from .comparison import baseline, compare, elsewhere, hold_to_promise, time_in_turns
 from .making import Finished, finish
 from .network import Prepared
 from .pool import make_ahead
+from .pruned import pruners
 from .sweep import write_csv
 from .variant import Variant, plan_variants
 
@@ -80,7 +81,8 @@ def _announce(study: Study, networks: Networks, variants: list[Variant], progres
         images = len(judge.evaluation_split(network, study.quick)) + len(network.splits.validation)
         total += judge.seconds_per_image(network) * images * count * 2 + 6 * count
         progress.say(f"{network.name}: {network.provenance}")
-    progress.say(f"{len(variants)} variants; about {max(1, round(total / 60))} min if nothing is cached.")
+    learned = ", and their trainings on top" * any(trains(v.recipe) or pruners(v.refine) for v in variants)
+    progress.say(f"{len(variants)} variants; about {max(1, round(total / 60))} min{learned} if nothing is cached.")
 
 
 def _measure(
