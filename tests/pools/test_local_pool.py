@@ -114,11 +114,13 @@ def test_an_error_in_the_run_itself_leaves_no_worker(tmp_path: Path) -> None:
 
 
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from pool_samples import task
 from edgequant.core.progress import Silent
 from edgequant.pools.local import Local
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
 Local().work([task("sleeps", Path(sys.argv[1]), name) for name in "ab"], 2, Silent())
 """
 
@@ -131,7 +133,10 @@ def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, number: signal.
     ) as parent:
         until(lambda: len(traces(tmp_path, "sleeps")) == 4 or parent.poll() is not None)
         parent.send_signal(number)
-        assert parent.wait(60) == -number
+        try:
+            assert parent.wait(60) == -number
+        finally:
+            parent.kill()
     until(lambda: not any(alive(int(pid)) for pid in traces(tmp_path, "sleeps")))
 
 
