@@ -58,6 +58,9 @@ class Bars(AbstractProgress):
         self.console.print(text, highlight=False, markup=False)
 
 
+WIDEST = 64  # characters of an id on one line; one with many options goes on below
+
+
 def _console() -> Console:
     """As wide as the terminal; wide enough for the table where there is none."""
     console = Console()
@@ -73,7 +76,8 @@ def show(finished: Run) -> None:
             name,
             justify="left" if name in ("variant", "status") else "right",
             overflow="fold",
-            no_wrap=name == "variant",
+            no_wrap=name in ("top-1", "drop", "smaller", "parity", "status"),
+            max_width=WIDEST if name == "variant" else None,
         )
     for variant in results["variants"]:
         table.add_row(*_row(variant, results["recommended"]))
