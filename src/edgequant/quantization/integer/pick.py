@@ -10,17 +10,18 @@ from collections.abc import Set
 
 from ...graph.program import Step
 from .arithmetic import Arithmetic, Pick
-from .builtin import BUILTIN
+from .builtin import BUILTIN, BUILTIN_ARM
 from .xnnpack import XNNPACK
 
 # The tensor that the kernel makes where a second operator bounds it: that one's kernel does not matter.
 INNER = (".grid", ".uncapped")
 
 
-def arithmetic_for(delegated: Set[str]) -> Pick:
-    """Step -> arithmetic, given the names of the tensors whose makers XNNPACK runs."""
+def arithmetic_for(delegated: Set[str], architecture: str = "x86_64") -> Pick:
+    """Step -> arithmetic, given the names of the tensors whose makers XNNPACK runs, and the machine that runs them."""
+    builtin = BUILTIN_ARM if architecture in ("aarch64", "arm64") else BUILTIN
 
     def pick(step: Step) -> Arithmetic:
-        return XNNPACK if {step.name, *(step.name + end for end in INNER)} & delegated else BUILTIN
+        return XNNPACK if {step.name, *(step.name + end for end in INNER)} & delegated else builtin
 
     return pick
