@@ -28,7 +28,6 @@ Weights = Annotated[str, typer.Option("--weights", help="A .safetensors or .pt f
 
 Source = Annotated[str, typer.Argument(metavar="MODEL|STUDY", help="A model's name, or a study's name or .toml.")]
 OfData = Annotated[str, typer.Option("--data", help="A data set; a study has its own.")]
-AllowFew = Annotated[bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images.")]
 Images = Annotated[int, typer.Option("--images", help="Validation images to judge by, drawn once.")]
 
 File = Annotated[Path, typer.Argument(help="A .tflite or .onnx, of this tool or of anyone.")]
@@ -62,6 +61,7 @@ class Drawn:
     weights: Weights = ""
     calibrate: Annotated[str, typer.Option("--calibrate", help="The range method. Default: the study's; minmax.")] = ""
     samples: Annotated[int, typer.Option("--samples", help="Calibration images. Default: the study's; 500.")] = 0
+    allow_few: Annotated[bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images.")] = False
 
 
 @dataclass(frozen=True)

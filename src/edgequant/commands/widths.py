@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import AllowFew, Drawn, Fresh, Images, OfData, Quick, Source, Target, Where
+from .options import Drawn, Fresh, Images, OfData, Quick, Source, Target, Where
 from .terminal import progress
 
 
@@ -20,7 +20,6 @@ def sweep(
     activation_bits: Annotated[str, typer.Option("--activation-bits", help="Of activations, 2 to 16.")] = "8,6,4",
     drawn: Drawn,
     all_layers: Annotated[bool, typer.Option("--all-layers", help="Spare no layer: the first and last too.")] = False,
-    allow_few: AllowFew = False,
     where: Where,
     fresh: Fresh = False,
     quick: Quick = 0,
@@ -31,7 +30,7 @@ def sweep(
     from ..pipeline.results import exit_status
 
     asked = api.Asked(
-        source, weight_bits, activation_bits, data=data, all_layers=all_layers, quick=quick, allow_few=allow_few,
+        source, weight_bits, activation_bits, data=data, all_layers=all_layers, quick=quick,
         **asdict(drawn),
     )  # fmt: skip
     with progress() as bars:
@@ -52,7 +51,6 @@ def sensitivity(
     threshold: Annotated[float, typer.Option("--threshold", help="Points lost that make a layer SENSITIVE.")] = 0.5,
     data: OfData = "",
     drawn: Drawn,
-    allow_few: AllowFew = False,
     where: Where,
     fresh: Fresh = False,
 ) -> None:
@@ -60,9 +58,7 @@ def sensitivity(
     from .. import api
     from ..console import show_sensitivity
 
-    asked = api.AskedSensitivity(
-        source, bits, activation_bits, mode, images, threshold, data=data, allow_few=allow_few, **asdict(drawn)
-    )
+    asked = api.AskedSensitivity(source, bits, activation_bits, mode, images, threshold, data=data, **asdict(drawn))
     with progress() as bars:
         finished = api.sensitivity(asked, where.out, overrides=where.overrides, fresh=fresh, progress=bars)
     show_sensitivity(finished)
@@ -87,7 +83,6 @@ def search(
     name: Annotated[str, typer.Option("--name", help="Of the recipe file.")] = "mixed",
     data: OfData = "",
     drawn: Drawn,
-    allow_few: AllowFew = False,
     where: Where,
     fresh: Fresh = False,
 ) -> None:
@@ -97,7 +92,7 @@ def search(
 
     drop = math.nan if max_drop is None else max_drop
     asked = api.AskedSearch(
-        source, target, schemes, max_bytes, max_ms, drop, sensitivity, images, name, data=data, allow_few=allow_few,
+        source, target, schemes, max_bytes, max_ms, drop, sensitivity, images, name, data=data,
         **asdict(drawn),
     )  # fmt: skip
     with progress() as bars:
