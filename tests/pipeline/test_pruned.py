@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from edgequant import api
-from edgequant.core.errors import BadModel
+from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.progress import Silent
 from edgequant.core.records import Run
 from edgequant.core.rundir import RunFolder
+from edgequant.pipeline import prune_target
 from edgequant.pipeline.pruned import pruned, pruners
+from edgequant.recipe.recipe import parse_recipe
 from edgequant.study import Calibration, NetworkSpec, Study
 from edgequant.train.settings import TrainSettings
 
+W8A8 = parse_recipe("w8a8")
 RECIPE = "w8a8+prune:keep=0.6,round_to=1,epochs=1"
 SHORT = TrainSettings(epochs=2, batch=50, lr=0.1, augment=())
 SPEC = NetworkSpec("micro_cnn", "digits", train=SHORT, weights="")
@@ -55,7 +60,7 @@ def test_a_recipe_without_it_leaves_the_network(tmp_path: Path) -> None:
 
     network = prepared(tmp_path)
     with RunFolder(tmp_path) as run:
-        assert pruned(network, ["adaround"], run, Silent()) == (network, 0.0)
+        assert pruned(network, ["adaround"], W8A8, "litert", run, Silent()) == (network, 0.0)
 
 
 def test_what_cannot_get_so_small_is_refused_in_words(tmp_path: Path) -> None:
@@ -63,4 +68,58 @@ def test_what_cannot_get_so_small_is_refused_in_words(tmp_path: Path) -> None:
 
     network = prepared(tmp_path)
     with RunFolder(tmp_path) as run, pytest.raises(BadModel, match="Pruning stopped at"):
-        pruned(network, ["prune:keep=0.01,least=0.9"], run, Silent())
+        pruned(network, ["prune:keep=0.01,least=0.9"], W8A8, "litert", run, Silent())
+
+
+NEARLY = 2.1  # kB: the tiny network in int8 has a little more
+AIM = "prune:round_to=1,epochs=1,"
+
+
+def sizes(folder: Path) -> list[list[float]]:
+    """(keep, figure) of the files that were tried."""
+    [value] = folder.glob("steps/prune-target-*/value.json")
+    tried: list[list[float]] = json.loads(value.read_text())["value"]["tried"]
+    return tried
+
+
+def test_a_size_is_met_and_little_is_given_away(tmp_path: Path) -> None:
+    study = dataclasses.replace(STUDY, recipes=("float32", "w8a8", f"w8a8+{AIM}kb=16"))
+    run = api.run(study, tmp_path / "run")
+    plain, small = (v["bytes"] for v in run.results["variants"][1:])
+    assert 15_000 < small <= 16_000 < plain
+    assert all(figure > 16 for keep, figure in sizes(tmp_path / "run") if keep > small_keep(run))
+
+
+def small_keep(run: Run) -> float:
+    return max(keep for keep, figure in sizes(run.folder) if figure <= 16)
+
+
+def test_a_latency_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline_samples import prepared
+
+    # what a file weighs stands for what it takes: no test depends on a clock
+    monkeypatch.setattr(prune_target._Trial, "milliseconds", lambda _, path: path.stat().st_size / 1000)
+    network = prepared(tmp_path)
+    with RunFolder(tmp_path) as run:
+        smaller, _ = pruned(network, [f"{AIM}kb={NEARLY}"], W8A8, "litert", run, Silent())
+        timed, _ = pruned(network, [f"{AIM}ms={NEARLY}"], W8A8, "litert", run, Silent())
+    assert timed.key == smaller.key != network.key
+
+
+@pytest.mark.parametrize(
+    ("aim", "target", "error", "words"),
+    [
+        ("kb=100", "litert", BadOption, "already. Leave prune out"),
+        ("kb=0.1", "litert", BadModel, "no file of at most 0.1 kB was found"),
+        ("ms=1", "simulation", BadOption, "needs a runtime"),
+        ("ms=1,kb=1", "litert", BadOption, "kb or ms, one of them"),
+    ],
+)
+def test_a_target_that_cannot_be_met_is_refused_in_words(
+    aim: str, target: str, error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    from pipeline_samples import prepared
+
+    network = prepared(tmp_path)
+    with RunFolder(tmp_path) as run, pytest.raises(error, match=words):
+        pruned(network, [AIM + aim], W8A8, target, run, Silent())

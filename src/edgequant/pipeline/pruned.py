@@ -17,10 +17,12 @@ from ..core.rundir import RunFolder, step_key
 from ..graph.capture import capture
 from ..graph.deploy import deployed
 from ..models.weights import load_weights, save_weights
+from ..recipe.recipe import Recipe
 from ..refine.prune import Prune
 from ..refine.pruning import count, rebuild
 from ..train.training import Teacher, Training
 from .network import Prepared
+from .prune_target import aimed
 
 
 def pruners(refine: list[str]) -> list[str]:
@@ -28,21 +30,31 @@ def pruners(refine: list[str]) -> list[str]:
     return [spec for spec in refine if getattr(REFINERS.get(spec.partition(":")[0]), "shrinks", False)]
 
 
-def pruned(network: Prepared, refine: list[str], run: RunFolder, progress: AbstractProgress) -> tuple[Prepared, float]:
+def pruned(
+    network: Prepared,
+    refine: list[str],
+    recipe: Recipe,
+    target: str,
+    run: RunFolder,
+    progress: AbstractProgress,
+) -> tuple[Prepared, float]:
     """(the network that the recipe quantizes, seconds that making it took); `network` itself where nothing prunes.
 
-    Raises BadModel, BadData, BadOption and Diverged.
+    `recipe` and `target` matter where a size or a latency is the target. Raises BadModel, BadData, BadOption and
+    Diverged.
     """
     seconds = 0.0
     for spec in pruners(refine):
-        network, took = _one(network, spec, run, progress)
+        pruner = REFINERS.build(spec)
+        assert isinstance(pruner, Prune)
+        if pruner.kb or pruner.ms:
+            pruner = aimed(pruner, network, recipe, target, _training(network, None, progress), run, progress)
+        network, took = _one(network, pruner, run, progress)
         seconds += took
     return network, seconds
 
 
-def _one(network: Prepared, spec: str, run: RunFolder, progress: AbstractProgress) -> tuple[Prepared, float]:
-    pruner = REFINERS.build(spec)
-    assert isinstance(pruner, Prune)
+def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractProgress) -> tuple[Prepared, float]:
     settings = None if network.training is None else dataclasses.asdict(network.training)
     what = {"network": network.key, "prune": dataclasses.asdict(pruner), "train": settings}
     step = run.step("prune", what, lambda folder: _make(network, pruner, folder, progress), scratch=True)
@@ -65,8 +77,7 @@ def _one(network: Prepared, spec: str, run: RunFolder, progress: AbstractProgres
 
 def _make(network: Prepared, pruner: Prune, folder: Path, progress: AbstractProgress) -> dict[str, Any]:
     start, module, inputs = time.perf_counter(), copy.deepcopy(network.module), network.inputs
-    teacher = Teacher(_whole(network), inputs, network.captured.classes)
-    training = Training(network.splits, teacher, folder / "training", network.training, say=progress.say)
+    training = _training(network, folder, progress)
     with progress.task(f"{network.name}: pruning") as tick:
         history = pruner.shrink(module, inputs, training, tick)
     save_weights(module, folder / "weights.safetensors")
@@ -80,6 +91,12 @@ def _make(network: Prepared, pruner: Prune, folder: Path, progress: AbstractProg
         "validation_accuracy": log[-1]["validation_accuracy"],
         "seconds": time.perf_counter() - start,
     }
+
+
+def _training(network: Prepared, folder: Path | None, progress: AbstractProgress) -> Training:
+    """Without a folder: for what looks at training images and trains nothing."""
+    teacher = Teacher(_whole(network), network.inputs, network.captured.classes)
+    return Training(network.splits, teacher, (folder or Path()) / "training", network.training, say=progress.say)
 
 
 def _whole(network: Prepared) -> nn.Module:

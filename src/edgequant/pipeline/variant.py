@@ -100,7 +100,7 @@ def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
     """
     backend = BACKENDS.build(variant.target)
     recipe = parse_recipe(variant.base)
-    smaller, pruning = pruned(variant.network, variant.refine, run, progress)
+    smaller, pruning = pruned(variant.network, variant.refine, recipe, variant.target, run, progress)
     variant = dataclasses.replace(variant, network=smaller)
     plan = resolve(variant.network.captured.program, recipe, variant.target, backend.capability)
     refiners = [REFINERS.build(name) for name in variant.refine]

@@ -36,7 +36,9 @@ class Prune(AbstractRefiner):
 
     shrinks: ClassVar[bool] = True
 
-    keep: float = 0.5  # of what `measure` counts
+    keep: float = 0.5  # of what `measure` counts; with `kb` or `ms` it is found
+    kb: float = 0.0  # the file of the recipe has at most so many kilobytes (of 1,000 bytes); 0: not asked
+    ms: float = 0.0  # one image takes at most so many milliseconds in the target's runtime, here; 0: not asked
     measure: str = "params"
     importance: str = "magnitude"
     scope: str = "global"
@@ -55,6 +57,8 @@ class Prune(AbstractRefiner):
         self.settings(None, 1)
         if not 1 <= self.steps <= self.epochs:
             raise BadOption(f"prune: steps is between 1 and epochs. Got {self.steps} and {self.epochs}.")
+        if min(self.kb, self.ms) < 0 or (self.kb and self.ms):
+            raise BadOption(f"prune: kb or ms, one of them, above 0. Got kb={self.kb:g} and ms={self.ms:g}.")
         if not (0 <= self.alpha <= 1 and self.temperature > 0):
             raise BadOption(
                 f"prune: alpha is between 0 and 1, temperature above 0. Got {self.alpha:g} and {self.temperature:g}."
@@ -88,11 +92,15 @@ class Prune(AbstractRefiner):
         whole, history = count(module, inputs.shape, self.measure), []
         for part in range(1, self.steps + 1):
             keep = (1 - (1 - self.keep) * part / self.steps) * whole / count(module, inputs.shape, self.measure)
-            history += shrink(module, inputs.shape, self.pruning(), keep, self._loss(inputs, training))
+            history += self.cut(module, inputs, training, keep)
             left = count(module, inputs.shape, self.measure) / whole
             training.say(f"  prune: {left:.1%} of the {self.measure} left")
             self._train(module, inputs, training, part, tick)
         return history
+
+    def cut(self, module: nn.Module, inputs: InputSpec, training: Training, keep: float) -> History:
+        """Take channels out of `module`, in place, until `keep` of it is left, and train nothing. Raises BadModel."""
+        return shrink(module, inputs.shape, self.pruning(), keep, self._loss(inputs, training))
 
     def _train(self, module: nn.Module, inputs: InputSpec, training: Training, part: int, tick: Tick) -> None:
         epochs = self.epochs * part // self.steps - self.epochs * (part - 1) // self.steps

@@ -13,6 +13,7 @@ from .document import Chart, Document, Part, Picture
 from .headline import Figure
 from .prose import literal, typst
 
+SHORT = 700  # characters, about five lines
 MAX_ROWS = 120  # of one table; longer ones (a layer table of a large network) are cut, and say so
 
 
@@ -59,7 +60,9 @@ def _figure(figure: Figure) -> str:
 
 def _part(part: Part) -> Iterator[str]:
     yield f"= #{literal(part.title)};"
-    yield typst(part.text)
+    text, shown = typst(part.text), part.charts or part.pictures or part.rows
+    # a few words about a chart or a table stay on its page
+    yield f"#block(sticky: true, breakable: false)[{text}]" if shown and 0 < len(part.text) <= SHORT else text
     beside = len(part.charts) == 1 and 0 < len(part.rows) <= 16 and len(part.rows[0]) <= 6
     if beside:
         yield f"#beside({_image(part.charts[0])}, [{_table(part.rows)}])"
