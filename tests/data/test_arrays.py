@@ -51,6 +51,13 @@ def test_byte_strings_name_classes_too(tmp_path: Path) -> None:
     assert data.load(SPEC).classes == tuple("abcde")
 
 
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    wild = np.full(5, 0x7FFFFFFF, np.uint32).view("<U1")
+    data = write(tmp_path / "a.npz", images=IMAGES, labels=LABELS, class_names=wild)
+    with pytest.raises(BadData, match="'class_names' in .* is no text"):
+        data.load(SPEC)
+
+
 def test_a_file_is_looked_for_in_the_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "a.npz", images=IMAGES, labels=LABELS)
     monkeypatch.setenv("EDGEQUANT_DATA", str(tmp_path))

@@ -88,6 +88,12 @@ def test_only_some_images_are_learned_from(tmp_path: Path, monkeypatch: pytest.M
     assert seen == [len(given.splits.train), 40, len(given.splits.train)]
 
 
+def test_a_training_on_other_images_is_no_checkpoint_of_this_one(tmp_path: Path) -> None:
+    QAT(epochs=1, images=60).train(start(), training(tmp_path), silent)
+    with pytest.raises(RunFolderError, match="another data set or split"):
+        QAT(epochs=1, images=50).train(start(), training(tmp_path), silent)
+
+
 class Killed(Exception):
     pass
 

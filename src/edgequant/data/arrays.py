@@ -52,8 +52,16 @@ class Arrays(AbstractDataset):
                 " 'y_train', 'x_test' and 'y_test': write it with numpy.savez(FILE, images=…, labels=…)."
             )
         classes = content.get("class_names")
-        found = tuple(map(_text, classes.ravel())) if classes is not None else None
+        found = _names(path, classes) if classes is not None else None
         return InMemory(content[names[0]], content.get(names[1]), found, *(content.get(n) for n in names[2:]))
+
+
+def _names(path: Path, array: Array) -> tuple[str, ...]:
+    """Raises BadData for bytes that are no text: numpy hands out characters that Python refuses with a SystemError."""
+    try:
+        return tuple(map(_text, array.ravel()))
+    except (SystemError, ValueError) as error:
+        raise BadData(f"'class_names' in {path} is no text ({error}). Write the file again.") from error
 
 
 @final

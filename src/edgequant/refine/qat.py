@@ -134,7 +134,8 @@ class QAT(AbstractRefiner):
         if not 0 < self.images < len(splits.train):
             return splits
         positions = np.random.default_rng(self.seed).permutation(len(splits.train))[: self.images]
-        return replace(splits, train=Subset(splits.train, positions))
+        fingerprint = f"{splits.fingerprint} {self.images} of seed {self.seed}"  # no checkpoint of other images is used
+        return replace(splits, train=Subset(splits.train, positions), fingerprint=fingerprint)
 
     def _freezing(self) -> Freezing:
         return Freezing(self.freeze_scales, self.freeze_weights, self.damping)
