@@ -54,7 +54,7 @@ def test_byte_strings_name_classes_too(tmp_path: Path) -> None:
 def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
     wild = np.full(5, 0x7FFFFFFF, np.uint32).view("<U1")
     data = write(tmp_path / "a.npz", images=IMAGES, labels=LABELS, class_names=wild)
-    with pytest.raises(BadData, match="'class_names' in .* is no text"):
+    with pytest.raises(BadData, match=r"'class_names' in .* is no text"):
         data.load(SPEC)
 
 
