@@ -12,6 +12,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "methods.md"
 BEGIN, END = "<!-- methods: begin -->", "<!-- methods: end -->"
 UNMEASURED = "not measured"
+FLOATS = "float-methods-mobilenetv2-cifar10.json"
 HEAD = ("Method", "Recipe", "Smaller", "Faster", "Top-1", "Points lost (95%)", "Calibration needed", "Best for")
 
 
@@ -28,9 +29,9 @@ class Method(NamedTuple):
 
 METHODS = (
     Method("float", "float32", "none", "the baseline"),
-    Method("half floats", "float16", "none", "half the download, float arithmetic"),
-    Method("integer weights", "w8", "none", "a small download, float arithmetic"),
-    Method("dynamic", "dynamic-w8", "none", "no calibration images at hand"),
+    Method("half floats", "float16", "none", "half the download, float arithmetic", FLOATS),
+    Method("integer weights", "w8", "none", "a small download, float arithmetic", FLOATS),
+    Method("dynamic", "dynamic-w8", "none", "no calibration images at hand", FLOATS),
     Method("full integer", "w8a8", "100 to 1,000 images", "the first thing to try; every integer accelerator"),
     Method("16-bit activations", "w8a16", "100 to 1,000 images", "networks that int8 activations hurt"),
     Method("4-bit weights", "w4a8", "100 to 1,000 images", "flash is short, time is not"),
