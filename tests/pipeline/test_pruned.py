@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from edgequant.core.rundir import RunFolder
 from edgequant.pipeline import prune_target
 from edgequant.pipeline.pruned import pruned, pruners
 from edgequant.recipe.recipe import parse_recipe
+from edgequant.refine.prune import Prune
 from edgequant.study import Calibration, NetworkSpec, Study
 from edgequant.train.settings import TrainSettings
 
@@ -75,23 +77,32 @@ NEARLY = 2.1  # kB: the tiny network in int8 has a little more
 AIM = "prune:round_to=1,epochs=1,"
 
 
-def sizes(folder: Path) -> list[list[float]]:
-    """(keep, figure) of the files that were tried."""
+def found(folder: Path) -> dict[str, Any]:
     [value] = folder.glob("steps/prune-target-*/value.json")
-    tried: list[list[float]] = json.loads(value.read_text())["value"]["tried"]
-    return tried
+    return json.loads(value.read_text())["value"]  # type: ignore[no-any-return]
 
 
 def test_a_size_is_met_and_little_is_given_away(tmp_path: Path) -> None:
     study = dataclasses.replace(STUDY, recipes=("float32", "w8a8", f"w8a8+{AIM}kb=16"))
-    run = api.run(study, tmp_path / "run")
-    plain, small = (v["bytes"] for v in run.results["variants"][1:])
-    assert 15_000 < small <= 16_000 < plain
-    assert all(figure > 16 for keep, figure in sizes(tmp_path / "run") if keep > small_keep(run))
+    plain, small = api.run(study, tmp_path / "run").results["variants"][1:]
+    search = found(tmp_path / "run")
+    assert small["bytes"] <= 16_000 < plain["bytes"]
+    assert search["figure"] == pytest.approx(small["bytes"] / 1000, rel=0.01), "training does not change the size"
+    too_large = min(keep for keep, figure in search["tried"] if figure > 16)
+    assert 0 < too_large - search["keep"] < 0.01
+    assert small["seconds"]["prune"] > search["seconds"]
 
 
-def small_keep(run: Run) -> float:
-    return max(keep for keep, figure in sizes(run.folder) if figure <= 16)
+def test_a_network_that_cannot_be_pruned_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline_samples import prepared
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BadModel("No trace.")
+
+    monkeypatch.setattr(Prune, "cut", refuse)
+    network = prepared(tmp_path)
+    with RunFolder(tmp_path) as run, pytest.raises(BadModel, match="No trace"):
+        pruned(network, [f"{AIM}kb={NEARLY}"], W8A8, "litert", run, Silent())
 
 
 def test_a_latency_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

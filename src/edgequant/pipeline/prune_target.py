@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -16,18 +17,18 @@ from ..calibrate.minmax import MinMax
 from ..catalog import BACKENDS
 from ..core.errors import BadModel, BadOption
 from ..core.interfaces import AbstractBackend, Tick
+from ..core.machine import conditions
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder
 from ..graph.capture import capture
 from ..graph.deploy import deployed
-from ..measure.latency import Budget, describe, sample
 from ..quantization.build import build, observed_tensors
 from ..quantization.size import estimated_bytes
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import resolve
 from ..refine.prune import Prune
-from ..train.training import Training
 from .code import source_hash
+from .layer_costs import whole_ms
 from .network import Prepared
 
 TRIES = 8  # halvings of what may stay: to half a percent
@@ -39,11 +40,10 @@ def aimed(
     network: Prepared,
     recipe: Recipe,
     target: str,
-    training: Training,
     run: RunFolder,
     progress: AbstractProgress,
-) -> Prune:
-    """The pruner with the largest `keep` whose file has at most `kb` kilobytes, or takes at most `ms`.
+) -> tuple[Prune, float]:
+    """(the pruner with the largest `keep` whose file has at most `kb` kilobytes, or takes at most `ms`; seconds).
 
     By halving: both are taken to fall with what is kept, which a latency does but for its noise. Raises BadOption
     where nothing need go, or the target has no runtime to be timed in, and BadModel where no file gets so small.
@@ -51,7 +51,7 @@ def aimed(
     backend = BACKENDS.build(target)
     if pruner.ms and not backend.capability.ships:
         raise BadOption(f"prune:ms needs a runtime, and {target} has none. Give prune:kb, or keep.")
-    trial = _Trial(pruner, network, recipe, target, backend, training)
+    trial = _Trial(pruner, network, recipe, target, backend)
     what = {
         "network": network.key,
         "prune": dataclasses.asdict(pruner),
@@ -61,14 +61,15 @@ def aimed(
     }
 
     def search(_: Path) -> dict[str, Any]:
+        start, before = time.perf_counter(), conditions()
         with progress.task(f"{network.name}: how much stays for {trial.wanted}") as tick:
-            return trial.search(tick)
+            return {**trial.search(tick), "conditions": before, "seconds": time.perf_counter() - start}
 
     found = run.step("prune-target", what, search).value
     progress.say(
         f"  prune: keep={found['keep']:.4g} for {trial.wanted} (untrained: {found['figure']:.4g} {trial.unit})"
     )
-    return dataclasses.replace(pruner, keep=found["keep"], kb=0.0, ms=0.0)
+    return dataclasses.replace(pruner, keep=found["keep"], kb=0.0, ms=0.0), float(found["seconds"])
 
 
 @final
@@ -81,7 +82,6 @@ class _Trial:
     recipe: Recipe
     target: str
     backend: AbstractBackend
-    training: Training
 
     @property
     def unit(self) -> str:
@@ -101,39 +101,35 @@ class _Trial:
             raise BadOption(
                 f"prune: the file of the whole network has {whole:.4g} {self.unit} already. Leave prune out."
             )
-        low, high, best, tried = 0.0, 1.0, (0.0, 0.0), {1.0: whole}
+        low, high, best, tried, refusal = 0.0, 1.0, (0.0, 0.0), {1.0: whole}, None
         keep = self.most / whole
         for number in range(TRIES):
             tick(number, TRIES)
-            figure = self.reachable(keep)
-            if figure is not None:
-                tried[keep] = figure
-            if figure is None or figure <= self.most:
-                low, best = keep, (best if figure is None else (keep, figure))
+            try:
+                tried[keep] = self.figure(keep)
+            except BadModel as error:  # pruning cannot go so far: more has to stay
+                low, refusal = keep, error
             else:
-                high = keep
+                if tried[keep] <= self.most:
+                    low, best = keep, (keep, tried[keep])
+                else:
+                    high = keep
             keep = (low + high) / 2
-        if not best[0]:
-            least = min(tried.values())
-            raise BadModel(
-                f"prune: no file of {self.wanted} was found; the smallest has {least:.4g} {self.unit}."
-                f" Ask for more, or lower prune's least (now {self.pruner.least:g}) and round_to"
-                f" (now {self.pruner.round_to})."
-            )
-        return {"keep": best[0], "figure": best[1], "tried": sorted(tried.items())}
-
-    def reachable(self, keep: float) -> float | None:
-        """None where pruning cannot go so far: more has to stay."""
-        try:
-            return self.figure(keep)
-        except BadModel:
-            return None
+        if best[0]:
+            return {"keep": best[0], "figure": best[1], "tried": sorted(tried.items())}
+        if len(tried) == 1 and refusal:  # of this network nothing can be taken at all, and it says why
+            raise refusal
+        raise BadModel(
+            f"prune: no file of {self.wanted} was found; the smallest has {min(tried.values()):.4g} {self.unit}."
+            f" Ask for more, or lower prune's least (now {self.pruner.least:g}) and round_to"
+            f" (now {self.pruner.round_to})."
+        )
 
     def figure(self, keep: float) -> float:
         """Kilobytes or milliseconds of the file with `keep` left of the network. Raises BadModel."""
         module, inputs = copy.deepcopy(self.network.module), self.network.inputs
         if keep < 1:
-            self.pruner.cut(module, inputs, self.training, keep)
+            self.pruner.cut(module, inputs, self.network.splits.train, keep)
         plain = capture(module.eval(), inputs, self.network.captured.classes)
         captured = deployed(plain, self.network.captured.deployed)
         plan = resolve(captured.program, self.recipe, self.target, self.backend.capability)
@@ -148,7 +144,6 @@ class _Trial:
             return made.bytes / 1000 if self.pruner.kb else self.milliseconds(made.path)
 
     def milliseconds(self, path: Path) -> float:
-        session = self.backend.open(path)
-        shape = self.network.inputs.shape
-        session.prepare(np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32))
-        return float(describe(sample({"file": session.invoke}, Budget())["file"], 1)["p50"])
+        """The median of one image, one thread."""
+        times = whole_ms({"file": path}, self.backend, self.network.inputs.shape, lambda _done, _total: None)
+        return float(times["file"]["p50"])

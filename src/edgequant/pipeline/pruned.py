@@ -48,7 +48,8 @@ def pruned(
         pruner = REFINERS.build(spec)
         assert isinstance(pruner, Prune)
         if pruner.kb or pruner.ms:
-            pruner = aimed(pruner, network, recipe, target, _training(network, None, progress), run, progress)
+            pruner, searching = aimed(pruner, network, recipe, target, run, progress)
+            seconds += searching
         network, took = _one(network, pruner, run, progress)
         seconds += took
     return network, seconds
@@ -77,7 +78,8 @@ def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractPro
 
 def _make(network: Prepared, pruner: Prune, folder: Path, progress: AbstractProgress) -> dict[str, Any]:
     start, module, inputs = time.perf_counter(), copy.deepcopy(network.module), network.inputs
-    training = _training(network, folder, progress)
+    teacher = Teacher(_whole(network), inputs, network.captured.classes)
+    training = Training(network.splits, teacher, folder / "training", network.training, say=progress.say)
     with progress.task(f"{network.name}: pruning") as tick:
         history = pruner.shrink(module, inputs, training, tick)
     save_weights(module, folder / "weights.safetensors")
@@ -91,12 +93,6 @@ def _make(network: Prepared, pruner: Prune, folder: Path, progress: AbstractProg
         "validation_accuracy": log[-1]["validation_accuracy"],
         "seconds": time.perf_counter() - start,
     }
-
-
-def _training(network: Prepared, folder: Path | None, progress: AbstractProgress) -> Training:
-    """Without a folder: for what looks at training images and trains nothing."""
-    teacher = Teacher(_whole(network), network.inputs, network.captured.classes)
-    return Training(network.splits, teacher, (folder or Path()) / "training", network.training, say=progress.say)
 
 
 def _whole(network: Prepared) -> nn.Module:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.errors import BadData, BadOption
-from ..core.interfaces import AbstractRefiner, Array, Tick
+from ..core.interfaces import AbstractRefiner, AbstractSplit, Array, Tick
 from ..core.preprocess import normalise
 from ..core.records import InputSpec
 from ..graph.program import Captured
@@ -92,15 +92,18 @@ class Prune(AbstractRefiner):
         whole, history = count(module, inputs.shape, self.measure), []
         for part in range(1, self.steps + 1):
             keep = (1 - (1 - self.keep) * part / self.steps) * whole / count(module, inputs.shape, self.measure)
-            history += self.cut(module, inputs, training, keep)
+            history += self.cut(module, inputs, training.splits.train, keep)
             left = count(module, inputs.shape, self.measure) / whole
             training.say(f"  prune: {left:.1%} of the {self.measure} left")
             self._train(module, inputs, training, part, tick)
         return history
 
-    def cut(self, module: nn.Module, inputs: InputSpec, training: Training, keep: float) -> History:
-        """Take channels out of `module`, in place, until `keep` of it is left, and train nothing. Raises BadModel."""
-        return shrink(module, inputs.shape, self.pruning(), keep, self._loss(inputs, training))
+    def cut(self, module: nn.Module, inputs: InputSpec, images: AbstractSplit, keep: float) -> History:
+        """Take channels out of `module`, in place, until `keep` of it is left, and train nothing. Raises BadModel.
+
+        `images`, labelled ones, are what the importance `taylor` asks; the others look at none.
+        """
+        return shrink(module, inputs.shape, self.pruning(), keep, _Scored(inputs, images, self.seed))
 
     def _train(self, module: nn.Module, inputs: InputSpec, training: Training, part: int, tick: Tick) -> None:
         epochs = self.epochs * part // self.steps - self.epochs * (part - 1) // self.steps
@@ -115,24 +118,20 @@ class Prune(AbstractRefiner):
             tick=tick,
         )
 
-    def _loss(self, inputs: InputSpec, training: Training) -> _Scored:
-        return _Scored(self, inputs, training)
-
 
 @dataclass(frozen=True)
 class _Scored:
     """The loss on some training images, as the importance `taylor` wants it; made only where it is asked."""
 
-    options: Prune
     inputs: InputSpec
-    training: Training
+    images: AbstractSplit
+    seed: int
 
     def __call__(self, module: nn.Module) -> torch.Tensor:
-        split = self.training.splits.train
-        assert split.labels is not None
-        some = np.random.default_rng(self.options.seed).permutation(len(split))[:SCORED]
-        images = torch.from_numpy(normalise(split.take(some), self.inputs))
-        return F.cross_entropy(module(images), torch.from_numpy(np.asarray(split.labels[some])))
+        assert self.images.labels is not None
+        some = np.random.default_rng(self.seed).permutation(len(self.images))[:SCORED]
+        images = torch.from_numpy(normalise(self.images.take(some), self.inputs))
+        return F.cross_entropy(module(images), torch.from_numpy(np.asarray(self.images.labels[some])))
 
 
 def taught(teacher: Teacher, alpha: float, temperature: float) -> Loss:
