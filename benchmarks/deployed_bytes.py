@@ -5,6 +5,7 @@
 The float pipeline is the network as PyTorch runs it, on pixels normalised with its own mean and std. The files take
 uint8: the runtime is handed the images' bytes and nothing else. Of the quantized file it also asks how often it agrees
 with the same recipe made for normalised floats, preprocessed outside: what then differs is not quantization.
+`--file` asks a file that was made before, of any recipe with uint8 input, and makes none.
 """
 
 from __future__ import annotations
@@ -43,16 +44,17 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--weights", default="")
     parser.add_argument("--calibrate", type=int, default=300)
+    parser.add_argument("--file", type=Path)
     parser.add_argument("--name", default="")
     parser.add_argument("--out", type=Path, default=Path("deployed-bytes.json"))
     asked = parser.parse_args()
-    found = compare(asked.model, asked.data, asked.weights, asked.calibrate)
+    found = compare(asked.model, asked.data, asked.weights, asked.calibrate, asked.file)
     known = json.loads(asked.out.read_text()) if asked.out.exists() else {}
     asked.out.write_text(json.dumps({**known, asked.name or asked.model: found}, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 
 
-def compare(model_spec: str, data_spec: str, weights: str, count: int) -> dict[str, Any]:
+def compare(model_spec: str, data_spec: str, weights: str, count: int, made: Path | None) -> dict[str, Any]:
     """{"n", "mean", "std", "float_pipeline", and of each file its top-1 and its agreement}."""
     model = build_model(model_spec)
     inputs, splits = load_data(model, DATASETS.build(data_spec))
@@ -62,13 +64,12 @@ def compare(model_spec: str, data_spec: str, weights: str, count: int) -> dict[s
     test = splits.test
     assert test is not None and test.labels is not None
     plain = capture(module, inputs, splits.classes)
-    images = calibration_subset(splits.train, count, 0)
     floats = _floats(module, plain, test)
-    files = {}
-    for recipe in ("float32", "w8a8"):
-        for kind in ("uint8", "float32"):
-            files[f"{recipe}, {kind} input"] = _answers(deployed(plain, Deployment(kind)), recipe, kind, images, test)
-    outside = files["w8a8, float32 input"]
+    if made:
+        files = {made.name: _run(made, "uint8", plain, test)}
+    else:
+        files = _both(plain, calibration_subset(splits.train, count, 0), test)
+    outside = files.get("w8a8, float32 input")
     return {
         "n": len(test),
         "mean": inputs.mean,
@@ -78,7 +79,7 @@ def compare(model_spec: str, data_spec: str, weights: str, count: int) -> dict[s
             name: {
                 "top1": float((found == test.labels).mean()),
                 "agrees_with_float_pipeline": float((found == floats).mean()),
-                **({"agrees_with_preprocessing_outside": float((found == outside).mean())} if "w8a8" in name else {}),
+                **({"agrees_with_preprocessing_outside": float((found == outside).mean())} if "w8a8," in name else {}),
             }
             for name, found in files.items()
         },
@@ -91,26 +92,36 @@ def _floats(module: torch.nn.Module, plain: Captured, test: AbstractSplit) -> Ar
     return np.concatenate(parts)
 
 
-def _answers(captured: Captured, recipe: str, kind: str, images: AbstractSplit, test: AbstractSplit) -> Array:
-    """(N,) classes. The runtime is called directly: for uint8 with the very bytes of the images."""
-    from ai_edge_litert.interpreter import Interpreter
+def _both(plain: Captured, images: AbstractSplit, test: AbstractSplit) -> dict[str, Array]:
+    """Of float32 and w8a8, for bytes and for normalised floats: (N,) classes."""
+    kinds = [(recipe, kind) for recipe in ("float32", "w8a8") for kind in ("uint8", "float32")]
+    return {f"{r}, {k} input": _answers(deployed(plain, Deployment(k)), r, k, images, test) for r, k in kinds}
 
+
+def _answers(captured: Captured, recipe: str, kind: str, images: AbstractSplit, test: AbstractSplit) -> Array:
     backend = BACKENDS.build("litert")
     plan = resolve(captured.program, parse_recipe(recipe), "litert", backend.capability)
     tensors = observed_tensors(captured, plan) if plan.tensors else ()
     ranges = collect(captured, (x for x, _ in images.batches(50)), MinMax(), tensors) if tensors else {}
-    found = []
     with tempfile.TemporaryDirectory() as folder:
         path = backend.lower(build(captured, plan, ranges), Path(folder) / "a.tflite").path
-        interpreter = Interpreter(str(path))
-        interpreter.allocate_tensors()
-        source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        for pixels, _ in test.batches(BATCH):
-            fed = pixels if kind == "uint8" else normalise(pixels, captured.inputs).transpose(0, 2, 3, 1)
-            for image in np.ascontiguousarray(fed):
-                interpreter.set_tensor(source["index"], image[None])
-                interpreter.invoke()
-                found.append(interpreter.get_tensor(sink["index"])[0].argmax())
+        return _run(path, kind, captured, test)
+
+
+def _run(path: Path, kind: str, captured: Captured, test: AbstractSplit) -> Array:
+    """(N,) classes. The runtime is called directly: for uint8 with the very bytes of the images."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    found = []
+    for pixels, _ in test.batches(BATCH):
+        fed = pixels if kind == "uint8" else normalise(pixels, captured.inputs).transpose(0, 2, 3, 1)
+        for image in np.ascontiguousarray(fed):
+            interpreter.set_tensor(source["index"], image[None])
+            interpreter.invoke()
+            found.append(interpreter.get_tensor(sink["index"])[0].argmax())
     return np.array(found)
 
 

@@ -16,6 +16,7 @@ from edgequant.measure.parity import (
     FLOAT16,
     INTEGER,
     INTEGER_LITERT,
+    PARTLY_FLOAT,
     dynamic_parity,
     float_parity,
     integer_parity,
@@ -60,6 +61,11 @@ def test_the_integer_gate(cells: int, by: int, gate: str) -> None:
     found = integer_parity(moved(cells, by), SCORES, STEP)
     assert found["gate"] == gate
     assert bool(found["reason"]) == (gate == "failed")
+
+
+@pytest.mark.parametrize(("cells", "by", "gate"), [(100, 3, "passed"), (101, 1, "failed")])
+def test_integers_after_floats_may_flip_but_seldom(cells: int, by: int, gate: str) -> None:
+    assert integer_parity(moved(cells, by), SCORES, STEP, PARTLY_FLOAT)["gate"] == gate
 
 
 def test_integers_themselves_have_a_step_of_one() -> None:

@@ -116,6 +116,7 @@ def test_after_adaround_and_without_labels(tmp_path: Path) -> None:
         ("w8a8+distill+qat", "has none before it"),
         ("float32+qat", "float32 rounds nothing to integers"),
         ("float16+qat", "float16 rounds nothing to integers"),
+        ("float32+bias_correct", "bias_correct has nothing to mend"),
         ("w8a8+qat:epochs=none", "Expected int"),
     ],
 )
@@ -126,9 +127,10 @@ def test_what_cannot_be_trained_is_refused_before_any_work(recipe: str, message:
 
 
 def test_a_loss_is_that_of_the_training_before_it() -> None:
-    refiners = [REFINERS.build(r) for r in ("equalize", "qat", "distill:alpha=0.2", "qat:epochs=1", "distill")]
+    asked = ("equalize", "qat", "distill:alpha=0.2", "qat:epochs=1", "distill")
+    refiners = [REFINERS.build(r) for r in asked]
     assert teaching(refiners, 1) == [Distill(alpha=0.2)] and teaching(refiners, 3) == [Distill()]
-    check_refiners("w8a8", refiners)
+    check_refiners("w8a8", asked)
     assert settings_of(TRAIN, refiners) is not None and settings_of(TRAIN, []) is None is settings_of(None, [QAT()])
 
 

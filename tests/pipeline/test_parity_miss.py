@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from pipeline_samples import HUNDRED, in_memory, tiny
+from pipeline_samples import HUNDRED, in_memory, prepared, study, tiny, variant
+from torch import nn
 
 import edgequant
 from edgequant.backends.litert import LiteRT
 from edgequant.backends.onnxruntime import OnnxRuntime
+from edgequant.core.progress import Silent
 from edgequant.core.records import WeightQ
+from edgequant.core.rundir import RunFolder
 from edgequant.pipeline.results import exit_status
+from edgequant.pipeline.variant import make
 from edgequant.quantization.reference import Reference
 
 
@@ -28,15 +32,23 @@ def faulty(reference: Reference) -> Reference:
     return replace(reference, weights={**weights, "body": WeightQ(q, old.scale, old.bits)})
 
 
-@pytest.mark.parametrize(("target", "backend"), [("litert", LiteRT), ("onnxruntime", OnnxRuntime)])
+@pytest.mark.parametrize(
+    ("target", "backend", "recipe"),
+    [
+        ("litert", LiteRT, "w8a8"),
+        ("onnxruntime", OnnxRuntime, "w8a8"),
+        ("litert", LiteRT, "w8a8-conv-dense"),  # SiLU stays float: its gate is wider, and this still far outside
+    ],
+)
 def test_a_planted_fault_is_located(
-    target: str, backend: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: str, backend: type, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lower = backend.lower
     monkeypatch.setattr(backend, "lower", lambda self, reference, path: lower(self, faulty(reference), path))
     data = in_memory()
     pair = (data.images, data.labels)
-    made = edgequant.quantize(tiny(), pair, "w8a8", target, tmp_path / "out", calibration=HUNDRED, allow_few=True)
+    network = tiny(activation=nn.SiLU())
+    made = edgequant.quantize(network, pair, recipe, target, tmp_path / "out", calibration=HUNDRED, allow_few=True)
     record = made.measurements
     assert record["status"] == "failed" and record["parity"]["gate"] == "failed"
     assert record["reason"].startswith("Parity missed: ") and "expected" in record["reason"]
@@ -44,6 +56,13 @@ def test_a_planted_fault_is_located(
     assert record["parity"]["first_difference"]["layer"] == "body"
     assert exit_status(made.run.results) == 1 and made.file is not None and made.file.exists()
     assert "body" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("recipe", "all_integer"), [("w8a8", True), ("w8a8-conv-dense", False)])
+def test_what_stays_float_is_known(recipe: str, all_integer: bool, tmp_path: Path) -> None:
+    network = prepared(tmp_path / "network", tiny(activation=nn.SiLU()))
+    with RunFolder(tmp_path / "run") as run:
+        assert make(variant(network, recipe), study(), run, Silent()).value["all_integer"] is all_integer
 
 
 def test_a_fault_in_floats_has_figures_but_no_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

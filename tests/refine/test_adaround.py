@@ -9,7 +9,7 @@ import torch
 from refine_samples import fingerprint, images, reference_of, residual, silent, simulated, tensors, unchanged
 
 from edgequant.core.affine import quantize_weight
-from edgequant.core.errors import BadData, BadOption
+from edgequant.core.errors import BadData, BadOption, Unsupported
 from edgequant.core.records import QParams
 from edgequant.quantization.reference import Reference
 from edgequant.refine.adaround import AdaRound
@@ -91,11 +91,12 @@ def test_the_fates_tell_the_error_before_and_after(plain: Reference, rounded: Re
 
 def test_layers_of_8_bits_keep_their_integers() -> None:
     plain = reference_of(residual(), "w8a8")
-    assert AdaRound().reference(plain, images(16), silent) is plain
+    with pytest.raises(Unsupported, match=r"fewer than 8 bits.*bits_below=9"):
+        AdaRound().reference(plain, images(16), silent)
     mixed = reference_of(residual(), "w3a8")
     after = replace(QUICK, iterations=20).reference(mixed, images(16), silent)
     assert after.weights["stem.0"] is mixed.weights["stem.0"] and after.weights["head"] is mixed.weights["head"]
-    assert next(f for f in after.layers if f.name == "head").reason == ""
+    assert next(f for f in after.layers if f.name == "head").reason == "adaround: 8 bits, given rounding kept"
     wide = replace(QUICK, iterations=20, bits_below=9).reference(plain, images(16), silent)
     assert next(f for f in wide.layers if f.name == "head").reason.startswith("adaround")
 

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from ..core.errors import BadFile
+from ..core.errors import BadFile, cause
 from ..core.interfaces import AbstractObserver
 
 FORMAT = "edgequant-statistics/1"
@@ -66,6 +66,6 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
                 return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise BadFile(
-            f"The statistics {path} cannot be read: {error}. Delete the file; calibration makes it again."
+            f"The statistics {path} cannot be read: {cause(error)}. Delete the file; calibration makes it again."
         ) from error
     raise BadFile(f"{path} is no file of calibration statistics ({FORMAT} was expected). Delete it, or name another.")

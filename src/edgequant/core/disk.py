@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import BadFile, RunFolderError
+from .errors import BadFile, RunFolderError, cause
 
 
 def clean(value: Any) -> Any:
@@ -65,7 +65,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BadFile(f"{path} cannot be read: {error}. Expected a JSON file that edgequant wrote.") from error
+        raise BadFile(f"{path} cannot be read: {cause(error)}. Expected a JSON file that edgequant wrote.") from error
     if not isinstance(value, dict):
         raise BadFile(f"{path} holds a {type(value).__name__}. Expected a JSON object that edgequant wrote.")
     return value

@@ -65,3 +65,8 @@ class WorkerDied(EdgequantError):
 
 class DeviceError(EdgequantError):
     pass
+
+
+def cause(error: Exception) -> str:
+    """What went wrong, without the number and the path that an OSError's own text repeats."""
+    return str(getattr(error, "strerror", None) or error)

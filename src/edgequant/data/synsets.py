@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import BadData
+from ..core.errors import BadData, cause
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def read_synsets(path: Path) -> Classes:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(
-            f"The synsets file {path} cannot be read: {error}. Type synsets=FILE with a text file."
+            f"The synsets file {path} cannot be read: {cause(error)}. Type synsets=FILE with a text file."
         ) from error
     while lines and not lines[-1]:
         lines.pop()

@@ -26,7 +26,7 @@ def check_names(study: Study) -> None:
     for recipe in dict.fromkeys(r for spec in study.network for r in recipes_of(study, spec)):
         base, *refiners = recipe.split("+")
         parse_recipe(base)
-        check_refiners(base, [REFINERS.build(refiner) for refiner in refiners])
+        check_refiners(base, refiners)
     POOLS.build(study.pool)
     for device in study.devices:
         DEVICES.build(device)

@@ -27,9 +27,8 @@ def compare(done: Finished, base: Finished | None, study: Study) -> None:
     record = done.record
     record |= summary(done.answers, base.answers if base else None, study.seed)
     record["validation_top1"] = judge.validation_top1(done.variant, scores(done.made, "validation"), study.quick)
-    record["parity"] = judge.parity(
-        done.variant, done.answered, scores(done.made, judge.evaluated(done.variant.network))
-    )
+    promised = scores(done.made, judge.evaluated(done.variant.network))
+    record["parity"] = judge.parity(done.variant, done.made, done.answered, promised)
     record["compression"] = done.made.value["compression"]
     if record["top1"] is None:
         record["reason"] = "unlabelled"

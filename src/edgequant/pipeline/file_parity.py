@@ -14,7 +14,16 @@ from ..core.interfaces import Array
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.records import InputSpec
-from ..measure.parity import DYNAMIC, FLOAT, FLOAT16, INTEGER_LITERT, dynamic_parity, float_parity, integer_parity
+from ..measure.parity import (
+    DYNAMIC,
+    FLOAT,
+    FLOAT16,
+    INTEGER_LITERT,
+    PARTLY_FLOAT,
+    dynamic_parity,
+    float_parity,
+    integer_parity,
+)
 from ..quantization.integer.pick import arithmetic_for
 from ..quantization.simulate import simulator
 from .file_input import OpenFile, Pixels, open_file, spec_for
@@ -91,7 +100,8 @@ def _compare(file: OpenFile, imported: Imported, x: Array, tick: Any) -> dict[st
     twin = Twin(imported)
     theirs, ours = _in_chunks(session.run, x, tick), _in_chunks(twin.scores, x)
     out = reference.activations.get(reference.captured.program.output)
-    figures = integer_parity(theirs, ours, out.scale, INTEGER_LITERT) if out else float_parity(theirs, ours, FLOAT)
+    gate = INTEGER_LITERT if reference.all_integer else PARTLY_FLOAT
+    figures = integer_parity(theirs, ours, out.scale, gate) if out else float_parity(theirs, ours, FLOAT)
     tensors = _tensors(imported, twin, x)
     return {**figures, "tensors": tensors, "first_difference": next((t for t in tensors if t["max_lsb"]), None)}
 

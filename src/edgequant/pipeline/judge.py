@@ -25,6 +25,7 @@ from ..measure.parity import (
     FLOAT16,
     INTEGER,
     INTEGER_LITERT,
+    PARTLY_FLOAT,
     dynamic_parity,
     float_parity,
     integer_parity,
@@ -74,15 +75,15 @@ def answers(variant: Variant, answered: Step, quick: int) -> Answers:
     return judge(outputs, evaluation_split(variant.network, quick).labels)
 
 
-def parity(variant: Variant, answered: Step, promised: Array | None) -> dict[str, Any] | None:
+def parity(variant: Variant, made: Step, answered: Step, promised: Array | None) -> dict[str, Any] | None:
     """The file against the simulation, on the split that was evaluated; None where there is no file."""
     if promised is None or not BACKENDS.build(variant.target).capability.ships:
         return None
     outputs = np.load(answered.folder / "outputs.npy")
     kind, step = parse_recipe(variant.base).kind, float(answered.value["output_scale"])
     if kind == "static" and step:
-        gate = INTEGER_LITERT if variant.target.startswith("litert") else INTEGER
-        return integer_parity(outputs, promised, step, gate)
+        strict = INTEGER_LITERT if variant.target.startswith("litert") else INTEGER
+        return integer_parity(outputs, promised, step, strict if made.value["all_integer"] else PARTLY_FLOAT)
     if kind == "dynamic":
         return dynamic_parity(outputs, promised, DYNAMIC)
     return float_parity(outputs, promised, FLOAT16 if kind == "float16" else FLOAT)

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ..catalog import REFINERS
 from ..core.errors import BadModel, BadOption
 from ..core.interfaces import AbstractRefiner
 from ..core.progress import AbstractProgress
@@ -32,18 +33,19 @@ FILE = "learned.safetensors"
 DECIDES = ("core/affine.py", "graph", "refine", "train")  # the code that decides what training ends with
 
 
-def check_refiners(base: str, refiners: Sequence[AbstractRefiner]) -> None:
-    """Raises BadOption for a loss without a training, and for a training of what is not quantized."""
+def check_refiners(base: str, refiners: Sequence[str]) -> None:
+    """`refiners` as they are written behind `base`.
+
+    Raises BadOption for a loss without a training and for a correction of what is not quantized, and UnknownName.
+    """
     trained = False
     for refiner in refiners:
-        trained = trained or refiner.trains
-        if refiner.teaches and not trained:
-            raise BadOption(
-                f"{type(refiner).__name__.lower()} changes a training, and {base} has none before it. Write"
-                f" {base}+qat+{type(refiner).__name__.lower()}."
-            )
-    if trained and parse_recipe(base).kind in ("float32", "float16"):
-        raise BadOption(f"{base} rounds nothing to integers, so there is nothing to train for. Write w8a8+qat.")
+        name, built = refiner.partition(":")[0], REFINERS.build(refiner)
+        trained = trained or built.trains
+        if built.teaches and not trained:
+            raise BadOption(f"{name} changes a training, and {base} has none before it. Write {base}+qat+{name}.")
+        if not (built.teaches or built.shrinks) and parse_recipe(base).kind in ("float32", "float16"):
+            raise BadOption(f"{base} rounds nothing to integers, so {name} has nothing to mend. Write w4a8+{name}.")
 
 
 def teaching(refiners: Sequence[AbstractRefiner], position: int) -> list[AbstractRefiner]:

@@ -139,6 +139,7 @@ def _make(
     return {
         **size,
         "layers": [fate_record(f) for f in reference.layers],
+        "all_integer": reference.all_integer,
         "compression": compression(reference),
         "calibration_checks": checks,
         "seconds": seconds,

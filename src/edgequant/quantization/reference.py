@@ -29,6 +29,11 @@ class Reference:
         """The layers that a static recipe leaves in float."""
         return tuple(fate.name for fate in self.layers if fate.fate == "float")
 
+    @property
+    def all_integer(self) -> bool:
+        """Whether every step runs in integers, from the quantized input to the quantized output."""
+        return all(self.runs_in_integers(step) for step in self.captured.program.steps)
+
     def runs_in_integers(self, step: Step, inputs: tuple[str, ...] | None = None) -> bool:
         """Whether all tensors of the step have parameters, and its weights are integers.
 

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BadOption
+from ..core.errors import BadOption, cause
 from ..core.records import RecipeKind, Scheme
 from ..core.registry import unknown
 
@@ -102,7 +102,7 @@ def load_recipe(path: Path) -> Recipe:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadOption(f"The recipe file {path} cannot be read: {error}.") from error
+        raise BadOption(f"The recipe file {path} cannot be read: {cause(error)}.") from error
     extra = set(table) - {"base", "rules", "name"}
     if extra:
         raise BadOption(f"The recipe file {path} has no use for {sorted(extra)}. It takes name, base and [[rules]].")

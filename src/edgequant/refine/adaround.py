@@ -31,7 +31,8 @@ class AdaRound(AbstractRefiner):
 
     Layer by layer, in order: the rounding is learned on what the quantized network feeds the layer, against what
     the float network computes there, fused activation included. It needs no labels. Activations keep their
-    parameters, and layers of `bits_below` bits or more their integers: at 8 bits there is little to gain.
+    parameters, and layers of `bits_below` bits or more their integers: at 8 bits there is little to gain. Their
+    reasons say so; a recipe that leaves nothing to do is refused.
 
     An eighth of the images is not learned from; where the learned integers are no better than the given ones on
     those, the layer keeps what it had, and its reason says so.
@@ -65,10 +66,13 @@ class AdaRound(AbstractRefiner):
         return captured
 
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
-        """Raises BadData below 8 images."""
+        """Raises BadData below 8 images, Unsupported where no layer has fewer than `bits_below` bits."""
         wanted = [s.layer for s in reference.captured.program.layers if self._concerns(reference, s)]
         if not wanted:
-            return reference
+            raise Unsupported(
+                f"adaround rounds layers of fewer than {self.bits_below} bits anew, and here is none. Leave it out, or"
+                " write adaround:bits_below=9 for those of 8 bits."
+            )
         if len(images) < FEWEST:
             raise BadData(f"adaround learns from at least {FEWEST} images. Got {len(images)}: calibrate on more.")
         walk = Walk(reference, images[: self.images])
@@ -81,7 +85,12 @@ class AdaRound(AbstractRefiner):
                 done += 1
                 tick(done, len(wanted))
             walk.run_quantized(step)
-        return walk.reference
+        return noted(walk.reference, self._left(reference, wanted))
+
+    def _left(self, reference: Reference, wanted: list[str]) -> dict[str, str]:
+        """The note of each layer that has too many bits for it."""
+        left = {name: weight.bits for name, weight in reference.weights.items() if name not in wanted}
+        return {name: f"adaround: {bits} bits, given rounding kept" for name, bits in left.items()}
 
     def _concerns(self, reference: Reference, step: Step) -> bool:
         weight = reference.weights.get(step.layer)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ..core.errors import BadFile
+from ..core.errors import BadFile, cause
 from ..core.records import QParams, WeightQ
 from ..quantization.reference import Reference
 from .walk import FLOAT_BIAS
@@ -60,7 +60,7 @@ def load(path: Path, given: Reference) -> Reference:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise BadFile(
-            f"The trained state {path} cannot be read: {error}. Delete it; training makes it again."
+            f"The trained state {path} cannot be read: {cause(error)}. Delete it; training makes it again."
         ) from error
     if metadata.get("format") != FORMAT:
         raise BadFile(f"{path} is no trained state ({FORMAT} was expected). Delete it; training makes it again.")
