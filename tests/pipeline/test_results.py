@@ -160,6 +160,11 @@ def test_a_criterion_names_its_variants() -> None:
     assert not judge_criterion(Criterion("best", at_most=1.0), both, None)[0]["met"], "nothing is recommended"
 
 
+def test_what_failed_meets_no_criterion() -> None:
+    found = judge_criterion(Criterion("all", "a", at_most=1.0), [record("a", status="failed")], None)
+    assert (found[0]["got"], found[0]["met"]) == (0.0, False)
+
+
 @pytest.mark.parametrize(
     ("criteria", "changed", "status"),
     [

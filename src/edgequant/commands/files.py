@@ -21,7 +21,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Accuracy of a file on the full test split, in its runtime; on another device, also how its scores differ."""
-    from ..console import show_record
+    from ..console.records import show_record
     from ..pipeline import files
 
     with progress() as bars:
@@ -58,7 +58,7 @@ def parity(
     json: Json = False,
 ) -> None:
     """The file against the integer executor, tensor by tensor. Exit 1 where the gate is missed."""
-    from ..console import show_record
+    from ..console.records import show_record
     from ..pipeline import files
 
     with progress() as bars:
@@ -83,7 +83,7 @@ def benchmark(
     json: Json = False,
 ) -> None:
     """Latency of a file, with warm-up and files interleaved; kernels and memory."""
-    from ..console import show_latencies
+    from ..console.records import show_latencies
     from ..pipeline import files
 
     with progress() as bars:
@@ -101,7 +101,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """What is in the file: per tensor type, bits and bytes; where the bytes go."""
-    from ..console import show_inspection
+    from ..console.records import show_inspection
     from ..pipeline import files
 
     show_inspection(files.inspect_file(file, edgetpu), json)
@@ -132,7 +132,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """What is wrong with a quantized file, why, and what to type. Exit 0: healthy, 1: findings."""
-    from ..console import show_diagnosis
+    from ..console.records import show_diagnosis
     from ..pipeline.doctor import Case, examine
 
     case = Case(

@@ -31,7 +31,7 @@ def compare(
     second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another run of the same study: how it is.")],
 ) -> None:
     """What became worse from one run to another, beyond noise. Exit 1 where something did."""
-    from ..console import show_changes
+    from ..console.runs import show_changes
     from ..pipeline.compare import compare as compared
     from ..pipeline.compare import worse
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from ..console import Bars
+    from ..console.bars import Bars
     from ..core.records import Run
 
 
 def progress() -> Bars:
-    from ..console import Bars
+    from ..console.bars import Bars
 
     return Bars()
 
 
 def finish(finished: Run) -> NoReturn:
     """The table, the recommendation, the criteria; then the exit status."""
-    from ..console import show
+    from ..console.runs import show
     from ..pipeline.results import exit_status
 
     show(finished)

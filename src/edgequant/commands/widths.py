@@ -26,7 +26,7 @@ def sweep(
 ) -> None:
     """Every combination of weight and activation bits, simulated: accuracy against compression."""
     from .. import api
-    from ..console import show_sweep
+    from ..console.runs import show_sweep
     from ..pipeline.results import exit_status
 
     asked = api.Asked(
@@ -56,7 +56,7 @@ def sensitivity(
 ) -> None:
     """Which layers hurt when they are quantized, and what to keep wider: a table, a chart, an overlay. Simulated."""
     from .. import api
-    from ..console import show_sensitivity
+    from ..console.layers import show_sensitivity
 
     asked = api.AskedSensitivity(source, bits, activation_bits, mode, images, threshold, data=data, **asdict(drawn))
     with progress() as bars:
@@ -88,7 +88,7 @@ def search(
 ) -> None:
     """Mixed precision: the scheme of each layer under a budget, from measured costs. Writes a recipe file."""
     from .. import api
-    from ..console import show_search
+    from ..console.layers import show_search
 
     drop = math.nan if max_drop is None else max_drop
     asked = api.AskedSearch(

@@ -171,10 +171,11 @@ def judge_criterion(criterion: Criterion, variants: list[dict[str, Any]], best: 
 
 
 def _judged(criterion: Criterion, variant: dict[str, Any]) -> dict[str, Any]:
+    """A variant that failed meets nothing, whatever was measured on it."""
     got: Any = variant
     for part in criterion.metric.split("."):
         got = got.get(part) if isinstance(got, dict) else None
-    met = isinstance(got, int | float)
+    met = variant["status"] == "ok" and isinstance(got, int | float)
     met = met and (criterion.at_most is None or got <= criterion.at_most)
     met = met and (criterion.at_least is None or got >= criterion.at_least)
     return {"name": criterion.name, "variant": variant["id"], "want": _want(criterion), "got": got, "met": bool(met)}
