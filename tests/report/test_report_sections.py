@@ -66,6 +66,25 @@ def test_the_recommendation_names_what_is_not_met_and_who_meets_it():
     assert "Nothing: all 1 criteria are met." in section("recommendation").text(run(criteria=every))
 
 
+@pytest.mark.parametrize(
+    ("changed", "way"),
+    [
+        ({"recipe": "w4a8", "refine": []}, "`w4a8+adaround` and `w4a8+qat`"),
+        ({"recipe": "w4a8", "refine": ["adaround"]}, "`edgequant sensitivity`"),
+        ({"recipe": "w8a8", "refine": []}, "`edgequant doctor`"),
+        ({"recipe": "dynamic-w8", "refine": []}, "`w8a8` measures them"),
+    ],
+)
+def test_a_collapse_is_named_with_a_way_out(changed, way):
+    content = results()
+    name = content["variants"][1]["id"]
+    variant(content, name).update(changed, status="ok", drop=68.8, drop_ci95=[65.9, 71.7])
+    text = section("variants").text(Run(content, FOLDER))
+    assert f"`{name}` collapsed: 68.80 pt (65.90 to 71.70) lost." in text and way in text
+    variant(content, name).update(drop_ci95=[4.9, 71.7])
+    assert "collapsed" not in section("variants").text(Run(content, FOLDER))
+
+
 def test_a_gain_is_not_called_a_drop():
     content = results()
     variant(content, content["recommended"]).update(drop=-0.25, drop_ci95=None, p_value=None)

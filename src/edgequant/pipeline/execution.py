@@ -22,6 +22,7 @@ from .making import Finished, finish
 from .network import Prepared
 from .pool import make_ahead
 from .pruned import pruners
+from .risks import risks
 from .sweep import write_csv
 from .variant import Variant, plan_variants
 
@@ -65,9 +66,9 @@ def _written(finished: Run) -> Run:
 
 
 def _notes(study: Study, networks: Networks) -> list[str]:
-    """Where the weights came from, how the data were split, and whether only a part of them was used."""
+    """Where the weights came from, how the data were split, what to beware of, and whether all images were used."""
     lines = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
-    notes = list(dict.fromkeys(lines))
+    notes = list(dict.fromkeys([*lines, *risks(study, networks)]))
     if study.quick:
         notes.append(f"--quick: every figure is from the first {study.quick} images of its split only.")
     return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
 
+COLLAPSED = 5.0  # points: a drop whose whole interval lies above has a cause, and wants a remedy
 Column = tuple[str, Callable[[Run, look.Variant], str]]
 
 
@@ -28,7 +30,7 @@ class Variants(AbstractSection):
         tally = Counter(str(v.get("status") or "unknown") for v in every)
         counts = ", ".join(f"{n} {md.escape(status)}" for status, n in tally.items())
         parts = [f"{len(every)} variants: {counts}.", *_legend(run)]
-        return " ".join(parts) + _reasons(every)
+        return " ".join(parts) + _reasons(every) + _collapses(run)
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
         every = look.variants(run)
@@ -96,6 +98,33 @@ def _reasons(every: list[look.Variant]) -> str:
     missing = [v for v in every if v.get("status") != "ok"]
     lines = [f"- {md.code(look.identity(v))}, {_word(v)}: {md.sentence(v.get('reason'))}" for v in missing]
     return "\n\n" + "\n".join(lines) if lines else ""
+
+
+def _collapses(run: Run) -> str:
+    """The variants that lost their accuracy, and what to try."""
+    lines = [_collapse(v) for v in look.measured(run) if _least_drop(v) > COLLAPSED]
+    return "\n\n" + "\n".join(lines) if lines else ""
+
+
+def _collapse(variant: look.Variant) -> str:
+    lost = fmt.with_interval(fmt.points(variant.get("drop")), variant.get("drop_ci95"))
+    return f"- {md.code(look.identity(variant))} collapsed: {lost} lost. {_way_out(variant)}"
+
+
+def _least_drop(variant: look.Variant) -> float:
+    ends = variant.get("drop_ci95")
+    low = fmt.number(ends[0]) if isinstance(ends, list | tuple) and ends else None
+    return 0.0 if low is None else low
+
+
+def _way_out(variant: look.Variant) -> str:
+    recipe, refined = str(variant.get("recipe")), variant.get("refine") or []
+    if recipe.startswith("dynamic"):
+        return "Its scales are made anew for each image; `w8a8` measures them on calibration images."
+    if re.match(r"w[2-7]", recipe) and not refined:
+        ways = md.listed([f"{recipe}+adaround", f"{recipe}+qat"])
+        return f"Learned rounding or training may mend it: {ways}."
+    return "`edgequant sensitivity` names the layers that do it, `edgequant doctor` other causes."
 
 
 def _word(variant: look.Variant) -> str:
