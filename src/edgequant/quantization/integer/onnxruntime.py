@@ -19,7 +19,7 @@ from .arithmetic import Arithmetic, Operands, limits
 from .builtin_tables import look_up
 from .moves import COMPUTED, MOVES, moved
 from .on_the_fly import ONNXRUNTIME_DYNAMIC
-from .xnnpack import mean, requantize
+from .xnnpack import requantize
 
 f32 = np.float32
 OFFSET = 128  # from the reference's int8 to the file's uint8
@@ -54,6 +54,14 @@ def mul(o: Operands) -> torch.Tensor:
     zc = o.out.zero_point + OFFSET
     total = o.values[0] * o.values[1] * float(ratio) + zc
     return (torch.round(total) - zc).clamp_(*limits(o.step, o.out))
+
+
+def mean(o: Operands) -> torch.Tensor:
+    """QLinearGlobalAveragePool, MlasRequantizeOutput of the centred sum: `rint(float32(sum) * s_in / (s_out * n))`."""
+    n = o.values[0].shape[2] * o.values[0].shape[3]
+    multiplier = f32(f32(o.params[0].scale) / (f32(o.out.scale) * f32(n)))
+    total = o.values[0].sum((2, 3), keepdim=o.step.attrs["keepdim"])
+    return total.mul_(float(multiplier)).clamp_(*limits(o.step, o.out)).round_()
 
 
 def avg_pool2d(o: Operands) -> torch.Tensor:

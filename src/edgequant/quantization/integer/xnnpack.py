@@ -62,19 +62,27 @@ def mul(o: Operands) -> torch.Tensor:
 
 
 def mean(o: Operands) -> torch.Tensor:
-    """qs8-rdsum/gavgpool-minmax-fp32 over the whole image: `rint(float32(sum) * s_in / (s_out * n))`."""
+    """qs8-rdsum over the whole image, then a conversion with the zero points folded into an offset (`_averaged`)."""
     n = o.values[0].shape[2] * o.values[0].shape[3]
     return _averaged(o, o.values[0].sum((2, 3), keepdim=o.step.attrs["keepdim"]), n)
 
 
 def channel_mean(o: Operands) -> torch.Tensor:
-    """qs8-rsum-minmax-fp32, likewise."""
+    """qs8-rsum, likewise."""
     return _averaged(o, o.values[0].sum(1, keepdim=True), o.values[0].shape[1])
 
 
 def _averaged(o: Operands, total: torch.Tensor, n: int) -> torch.Tensor:
-    multiplier = f32(f32(o.params[0].scale) / (f32(o.out.scale) * f32(n)))
-    return total.mul_(float(multiplier)).clamp_(*limits(o.step, o.out)).round_()
+    """`rint(float32(sum) * m + (z_out - float32(z_in * n) * m))`, m = float32(s_in / s_out) * float32(1 / n).
+
+    The sum is of the integers as they are, not centred, so that product and offset nearly cancel: a mean within some
+    millionths of half a step goes the other way than exact arithmetic would send it.
+    """
+    source, zero = o.params[0], f32(o.out.zero_point)
+    multiplier = f32(source.scale) / f32(o.out.scale) * (f32(1) / f32(n))
+    offset = zero - f32(source.zero_point * n) * multiplier
+    value = (total + source.zero_point * n).mul_(float(multiplier)).add_(float(offset)).round_()
+    return value.sub_(float(zero)).clamp_(*limits(o.step, o.out))
 
 
 def upsample(o: Operands) -> torch.Tensor:
