@@ -5,7 +5,8 @@ Random images seldom meet one; a trained network with squeeze-and-excitation met
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from edgequant.graph.capture import capture
 from edgequant.quantization.integer.executor import IntegerExecutor
 from edgequant.quantization.reference import Reference
 
+Operation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 SIDE, COUNT, CHANNELS = 14, 64, 48
+GRID = 16  # a side: an image of every integer of the input
 
 
 class Mean(nn.Module):
@@ -31,6 +34,17 @@ class Mean(nn.Module):
 class ChannelMean(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.mean(1, keepdim=True).flatten(1)
+
+
+class Pair(nn.Module):
+    """`x op max(x, 0)`, or `x op x`."""
+
+    def __init__(self, op: Operation, itself: bool = False) -> None:
+        super().__init__()
+        self.op, self.itself = op, itself
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.op(x, x if self.itself else torch.relu(x)).flatten(1)
 
 
 def grids(seed: int, count: int = 6) -> Iterator[tuple[QParams, QParams]]:
@@ -78,5 +92,40 @@ def test_means_on_a_rounding_edge(name: str, tmp_path: Path) -> None:
         values = spread(near_ties(n, source, out), n, source)
         x = (values if over_image else values.T).reshape(1, *shape)
         path = backend.lower(reference, tmp_path / f"{k}{backend.capability.suffix}").path
+        executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
+        np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())
+
+
+PAIRS = {
+    "product": (LiteRT(), Pair(operator.mul)),
+    "square": (LiteRT(), Pair(operator.mul, itself=True)),  # XNNPACK has another kernel for it
+    "sum": (LiteRT(), Pair(operator.add)),
+    "difference": (LiteRT(), Pair(operator.sub)),
+    "onnxruntime, product": (OnnxRuntime(), Pair(operator.mul)),
+    "onnxruntime, square": (OnnxRuntime(), Pair(operator.mul, itself=True)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_on_a_rounding_edge(name: str, tmp_path: Path) -> None:
+    """The output's scale puts one of the 256 answers on an edge, up to the last bits of a float32."""
+    backend, network = PAIRS[name]
+    captured = capture(network, InputSpec(1, GRID, GRID), tuple(map(str, range(GRID * GRID))))
+    rng = np.random.default_rng(11)
+    for _ in range(24):
+        source = QParams(float(np.float32(np.exp(rng.uniform(-4, 0)))), int(rng.integers(-128, -60)))
+        rectified = QParams(float(np.float32(source.scale * np.exp(rng.uniform(-0.5, 0.5)))), -128)
+        grid = np.arange(-128, 128) - source.zero_point
+        x = (grid * np.float64(source.scale)).astype(np.float32).reshape(1, 1, GRID, GRID)
+        one = int(rng.integers(60, 120))
+        other = min(round(one * source.scale / rectified.scale), 255) * rectified.scale
+        real = network.op(one * source.scale, one * source.scale if network.itself else other)
+        scale = float(
+            np.nextafter(np.float32(abs(real) / (rng.integers(20, 90) + 0.5)), np.float32(rng.choice([0, 9])))
+        )
+        out = QParams(scale, int(rng.integers(-100, 20)))
+        made = {step.name: rectified if step.kind == "relu" else out for step in captured.program.steps}
+        reference = Reference(captured, "w8a8", "static", {captured.program.input: source} | made)
+        path = backend.lower(reference, tmp_path / f"pair{backend.capability.suffix}").path
         executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
         np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())

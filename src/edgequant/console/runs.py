@@ -38,10 +38,14 @@ def show(finished: Run) -> None:
     failed = {v["id"] for v in results["variants"] if v["status"] == "failed"}
     for criterion in results["criteria"]:
         mark = "[green]met[/green]  " if criterion["met"] else "[red]UNMET[/red]"
-        got = "nothing" if criterion["got"] is None else f"{criterion['got']:.4g}"
+        got = "nothing" if criterion["got"] is None else _figure(criterion["got"])
         about = f"{criterion['variant']}, which failed" if criterion["variant"] in failed else criterion["variant"]
         console.print(f"{mark} {criterion['name']}: {criterion['want']}, got {got} ({about})", soft_wrap=True)
     console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _row(variant: dict[str, Any], best: str | None) -> tuple[str, ...]:

@@ -56,9 +56,18 @@ def _sum(o: Operands, sign: int) -> torch.Tensor:
 
 
 def mul(o: Operands) -> torch.Tensor:
-    """qs8-vmul-minmax-fp32: `rint(a * b * float32(sa * sb / s_out))`."""
+    """qs8-vmul-minmax-fp32: `rint(a * b * float32(sa * sb / s_out))`; a tensor times itself becomes a square."""
+    if o.step.inputs[0] == o.step.inputs[1]:
+        return _square(o)
     multiplier = f32(f32(o.params[0].scale) * f32(o.params[1].scale)) / f32(o.out.scale)
     return (o.values[0] * o.values[1]).mul_(float(multiplier)).clamp_(*limits(o.step, o.out)).round_()
+
+
+def _square(o: Operands) -> torch.Tensor:
+    """SquareOp (reference/unary-elementwise.cc), all in float32: `rint((a * s)^2 * (1 / s_out) + z_out)`."""
+    real, zero = o.values[0] * float(f32(o.params[0].scale)), float(o.out.zero_point)
+    value = (real * real).mul_(float(f32(1) / f32(o.out.scale))).add_(zero).round_()
+    return value.sub_(zero).clamp_(*limits(o.step, o.out))
 
 
 def mean(o: Operands) -> torch.Tensor:
