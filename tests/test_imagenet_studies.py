@@ -88,3 +88,18 @@ def test_transfer_to_cifar_runs_to_its_end(tmp_path: Path) -> None:
     check(found, 3)
     assert "a new head of 10 classes on frozen features, 2 epochs" in " ".join(found["notes"])
     assert "Images are scaled to 32x32" in " ".join(found["notes"])
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("cifar")
+def test_a_pretrained_network_beside_one_from_scratch_runs_to_its_end(tmp_path: Path) -> None:
+    overrides = ["calibration.n=12", "allow_few=true", "network.0.weights=random", "network.0.transfer.epochs=2"]
+    overrides += ["network.1.train.lr=1e-5"]  # six steps: BatchNorm's averages would lag behind any faster one
+    for k in range(2):
+        overrides += [f"network.{k}.model=efficientnet_lite0:size=32,weights=random", f"network.{k}.train.epochs=1"]
+        overrides += [f"network.{k}.data=cifar10:size=32", f"network.{k}.train.batch=16"]
+    found = api.run("efficientnet-lite0-cifar10", tmp_path / "run", overrides=overrides).results
+    ids = [f"pretrained-cifar10-litert-{recipe}" for recipe in ("float32", "w8a8")]
+    assert [v["id"] for v in found["variants"]] == [*ids, "from-scratch-cifar10-litert-float32"]
+    assert {(v["status"], v["parity"]["gate"]) for v in found["variants"]} == {("ok", "passed")}
+    assert all(c["variant"] == ids[1] for c in found["criteria"])
