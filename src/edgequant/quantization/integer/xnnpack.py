@@ -13,7 +13,7 @@ import torch
 from ...core.records import QParams
 from . import builtin, builtin_unary, resize, xnnpack_unary
 from .arithmetic import Arithmetic, Operands, Product, limits
-from .builtin_tables import look_up, softmax
+from .builtin_tables import softmax
 from .moves import MOVES, moved
 from .on_the_fly import XNNPACK_DYNAMIC
 
@@ -58,16 +58,9 @@ def _sum(o: Operands, sign: int) -> torch.Tensor:
 def mul(o: Operands) -> torch.Tensor:
     """qs8-vmul-minmax-fp32: `rint(a * b * float32(sa * sb / s_out))`; a tensor times itself becomes a square."""
     if o.step.inputs[0] == o.step.inputs[1]:
-        return _square(o)
+        return xnnpack_unary.square(o)
     multiplier = f32(f32(o.params[0].scale) * f32(o.params[1].scale)) / f32(o.out.scale)
     return (o.values[0] * o.values[1]).mul_(float(multiplier)).clamp_(*limits(o.step, o.out)).round_()
-
-
-def _square(o: Operands) -> torch.Tensor:
-    """SquareOp (reference/unary-elementwise.cc), all in float32: `rint((a * s)^2 * (1 / s_out) + z_out)`."""
-    real, zero = o.values[0] * float(f32(o.params[0].scale)), float(o.out.zero_point)
-    value = (real * real).mul_(float(f32(1) / f32(o.out.scale))).add_(zero).round_()
-    return value.sub_(zero).clamp_(*limits(o.step, o.out))
 
 
 def mean(o: Operands) -> torch.Tensor:
@@ -84,8 +77,9 @@ def channel_mean(o: Operands) -> torch.Tensor:
 def _averaged(o: Operands, total: torch.Tensor, n: int) -> torch.Tensor:
     """`rint(float32(sum) * m + (z_out - float32(z_in * n) * m))`, m = float32(s_in / s_out) * float32(1 / n).
 
-    The sum is of the integers as they are, not centred, so that product and offset nearly cancel: a mean within some
-    millionths of half a step goes the other way than exact arithmetic would send it.
+    m is that of operators/reduce-nd.c; the order of the rest was found by comparing with the runtime. The sum is of
+    the integers as they are, not centred, so that product and offset nearly cancel: a mean within some millionths of
+    half a step goes the other way than exact arithmetic would send it.
     """
     source, zero = o.params[0], f32(o.out.zero_point)
     multiplier = f32(source.scale) / f32(o.out.scale) * (f32(1) / f32(n))
@@ -96,17 +90,6 @@ def _averaged(o: Operands, total: torch.Tensor, n: int) -> torch.Tensor:
 
 def upsample(o: Operands) -> torch.Tensor:
     return resize.xnnpack(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
-
-
-def sigmoid(o: Operands) -> torch.Tensor:
-    """SigmoidOp (reference/unary-elementwise.cc) for every value of the input, ties to even."""
-    return look_up(o, _sigmoid_entry)
-
-
-def _sigmoid_entry(x: float, scale: float) -> float:
-    """In float64, rounded to float32 before it is quantized."""
-    value = f32(1 / (1 + math.exp(-min(max(x, -100.0), 100.0))))
-    return float(np.rint(value * (f32(1) / f32(scale))))
 
 
 # XNNPACK takes no 8-bit average pooling, softmax or rescaling ReLU; LiteRT runs its builtin kernels there.
@@ -124,7 +107,7 @@ XNNPACK_OPS = MOVES | {
     "relu": builtin.relu,
     "relu6": builtin.relu,
     "rsqrt": builtin_unary.rsqrt,
-    "sigmoid": sigmoid,
+    "sigmoid": xnnpack_unary.sigmoid,
     "softmax": softmax,
     "sub": sub,
     "tanh": xnnpack_unary.tanh,

@@ -1,4 +1,5 @@
-"""XNNPACK's 8-bit kernels of one input: tables for TANH and ELU, 8-bit fixed point for LEAKY_RELU and QUANTIZE.
+"""XNNPACK's 8-bit kernels of one input: tables for LOGISTIC, TANH, ELU and squares, fixed point for LEAKY_RELU and
+QUANTIZE.
 
 Each function names the kernel that it mirrors (XNNPACK, src/, at the version that LiteRT carries).
 """
@@ -6,6 +7,7 @@ Each function names the kernel that it mirrors (XNNPACK, src/, at the version th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,17 +19,33 @@ f32 = np.float32
 
 
 def tanh(o: Operands) -> torch.Tensor:
-    """TanHOp (reference/unary-elementwise.cc) for every value of the input, ties to even."""
-    return look_up(o, lambda x, s: _entry(math.tanh(x), s))
+    """TanHOp."""
+    return _reference(o, math.tanh)
 
 
 def elu(o: Operands) -> torch.Tensor:
-    """ELUOp, likewise."""
-    return look_up(o, lambda x, s: _entry(math.expm1(x) if x < 0 else x, s))
+    """ELUOp."""
+    return _reference(o, lambda x: math.expm1(x) if x < 0 else x)
 
 
-def _entry(value: float, scale: float) -> float:
-    return float(np.rint(f32(value) * (f32(1) / f32(scale))))
+def sigmoid(o: Operands) -> torch.Tensor:
+    """SigmoidOp, in float64."""
+    return _reference(o, lambda x: 1 / (1 + math.exp(-min(max(x, -100.0), 100.0))))
+
+
+def square(o: Operands) -> torch.Tensor:
+    """SquareOp, in float32: what becomes of a tensor times itself."""
+    return _reference(o, lambda x: float(f32(x) * f32(x)))
+
+
+def _reference(o: Operands, operator: Callable[[float], float]) -> torch.Tensor:
+    """unary_ukernel_quantized (reference/unary-elementwise.cc) for every value of the input.
+
+    `rint(float32(operator(x)) * float32(1 / s_out) + z_out)`: the zero point is added before rounding, and takes the
+    last bits of what lies on an edge.
+    """
+    zero = f32(o.out.zero_point)
+    return look_up(o, lambda x, s: float(np.rint(f32(operator(x)) * (f32(1) / f32(s)) + zero) - zero))
 
 
 def leaky_relu(o: Operands) -> torch.Tensor:
