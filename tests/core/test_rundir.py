@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from edgequant.core import rundir
+from edgequant.core.belongings import belongings, claim
 from edgequant.core.errors import BadFile, RunFolderError
 from edgequant.core.rundir import RunFolder, clean, read_json, step_key, write_json
 
@@ -191,11 +192,16 @@ def test_a_step_needs_the_lock(tmp_path: Path) -> None:
 def test_fresh_removes_steps_and_results_and_nothing_else(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as run:
         run.step("s", {}, writes("x"))
-    for name in ("results.json", "report.html", "notes.txt"):
+        with belongings(tmp_path):
+            for folder in ("charts", "artifacts"):
+                claim(tmp_path / folder / "ours")
+                (tmp_path / folder).mkdir()
+                (tmp_path / folder / "ours").write_text("x")
+    for name in ("results.json", "report.html", "notes.txt", "charts/mine"):
         (tmp_path / name).write_text("{}")
-    (tmp_path / "charts").mkdir()
     with RunFolder(tmp_path, fresh=True) as run:
-        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "notes.txt", "steps"]
+        left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+        assert left == [".lock", "charts", "charts/mine", "files.json", "notes.txt", "steps"]
         assert not run.step("s", {}, writes("x")).cached
 
 

@@ -52,7 +52,7 @@ def seen(network: Prepared, run: RunFolder, method: str, captured=None, refine=(
     ticks: list[int] = []
     given = captured or network.captured
     asked = Calibration(method, 120)
-    found, seconds = statistics(network, given, refine, asked, images(network), run, lambda n, _: ticks.append(n))
+    found, seconds = statistics(network, given, asked, images(network), run, lambda n, _: ticks.append(n))
     assert seconds > 0 and set(found) == set(observable(given.program))
     return found, ticks
 

@@ -5,6 +5,7 @@ atomic rename, after everything in it is on disk, so a run that is killed, or fi
 either the whole step or nothing that the next run would trust:
 
     .lock                     held (flock) while a run lives; the kernel lets go of it, even after SIGKILL
+    files.json                which of the other files are the run's (belongings.py)
     steps/.locks/             while workers share the folder (sharing.py)
     steps/qat-1f0c.../        what the step wrote, and value.json: what it returned and each file's checksum
     steps/.tmp-qat-1f0c...    being made; removed by the next run
@@ -26,6 +27,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, final
 
+from .belongings import claimed, discard
 from .disk import canonical, clean, read_json, refused, remove, sha256, sync, write_json, writing
 from .errors import BadFile, RunFolderError
 from .locks import held, take
@@ -33,17 +35,9 @@ from .sharing import LOCKS, await_workers, join, open_to_workers
 
 __all__ = ["RunFolder", "Step", "clean", "read_json", "step_key", "write_json"]
 
-STEP_FORMAT = 1  # part of every key: raise it when the meaning of what steps keep changes
+STEP_FORMAT = 2  # part of every key: raise it when the meaning of what steps keep changes
 VALUE = "value.json"
-RESULTS = (
-    "results.json",
-    "report.*",
-    "study.toml",
-    "log.txt",
-    "artifacts",
-    "charts",
-    "flipped",
-)  # what `fresh` removes
+RESULTS = ("results.json", "report.html", "report.md", "report.pdf", "study.toml")  # `fresh` removes these too
 FULL_BYTES = 1 << 20  # with less than this free, a failure to write is blamed on the disk
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
@@ -171,6 +165,8 @@ class RunFolder:
         await_workers(self.steps)
         if fresh:
             remove(self.steps)
+            for name, digest in claimed(self.path).items():
+                discard(self.path / name, digest)
             for old in [found for pattern in RESULTS for found in self.path.glob(pattern)]:
                 remove(old)
         self.steps.mkdir(exist_ok=True)

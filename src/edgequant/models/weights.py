@@ -7,7 +7,6 @@ file is refused in one line.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -77,14 +76,6 @@ def save_weights(network: nn.Module, path: Path | str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(save(state))
     temporary.replace(path)
-
-
-def state_hash(network: nn.Module) -> str:
-    """sha256 of every tensor of the network's state and of its name."""
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _small(value: torch.Tensor) -> torch.Tensor:

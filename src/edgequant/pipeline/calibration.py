@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..data.selection import check_calibration, warnings
 from ..graph.ops import OPS
 from ..graph.program import Captured, Program
 from ..study import Calibration
-from .code import source_hash
+from . import keys
 from .network import Prepared
 
 BATCH = 50
@@ -34,7 +34,6 @@ Observers = Mapping[str, AbstractObserver]
 def statistics(
     network: Prepared,
     captured: Captured,
-    refine: Sequence[str],
     calibration: Calibration,
     images: AbstractSplit,
     run: RunFolder,
@@ -42,7 +41,7 @@ def statistics(
 ) -> tuple[Observers, float]:
     """An observer for every tensor whose range may be asked for, and the seconds that the pass over `images` took.
 
-    `captured` is `network`'s own, or what the refiners named in `refine` made of it before calibration. Kept in the
+    `captured` is `network`'s own, or what refiners made of it before calibration. Kept in the
     run folder, unless the calibrator is one of the user's own that cannot `restore` what its observers saw.
     """
     calibrator: Any = CALIBRATORS.build(calibration.method)
@@ -55,10 +54,11 @@ def statistics(
         return {"seconds": seconds, "images": len(images)}
 
     inputs = {
-        "network": network.key,
-        "refine": [] if captured is network.captured else list(refine),
-        "calibration": dataclasses.asdict(calibration),
-        "code": source_hash(),
+        "program": keys.program(captured),
+        "data": network.splits.fingerprint,
+        "calibrator": keys.component(calibrator),
+        "images": {"n": calibration.n, "seed": calibration.seed},
+        **keys.computed(),
     }
     made = run.step("calibrate", inputs, work)
     return store.load(made.folder / FILE, calibrator), float(made.value["seconds"])
@@ -78,7 +78,7 @@ def checked(
             progress.say(f"  note: {line}")
         return {"checks": [dataclasses.asdict(check) for check in found]}
 
-    draw = {"network": network.key, "n": calibration.n, "seed": calibration.seed, "code": source_hash()}
+    draw = {"network": network.key, "n": calibration.n, "seed": calibration.seed, **keys.computed()}
     made: list[dict[str, Any]] = run.step("calibration-checks", draw, work).value["checks"]
     return made
 

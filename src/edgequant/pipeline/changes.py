@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.disk import remove, write_bytes
+from ..core.belongings import claim
+from ..core.disk import write_bytes
 from ..core.interfaces import AbstractSplit, Array
 from ..measure.accuracy import Answers
 from .judge import evaluation_split
@@ -43,10 +44,8 @@ def pictures(found: dict[str, Any], variants: list[Variant], quick: int, out: Pa
     """Write one variant's images as PNG files into `out`/flipped, and name each in its record.
 
     They are the recommended variant's or, where it changed no answer, those of the variant that changed most.
-    Returns {"classes": {data: names}} for the results; nothing where no answer changed. Pictures of an earlier
-    run go. Raises RunFolderError.
+    Returns {"classes": {data: names}} for the results; nothing where no answer changed. Raises RunFolderError.
     """
-    remove(out / FOLDER)
     moved = {v["id"]: (v.get("changes") or {}).get("moved", 0) for v in found["variants"]}
     name = found["recommended"] if moved.get(found["recommended"]) else max(moved, key=lambda id: moved[id], default="")
     if not moved.get(name):
@@ -61,6 +60,8 @@ def _write(images: list[dict[str, Any]], split: AbstractSplit, out: Path) -> Non
     (out / FOLDER).mkdir(exist_ok=True)
     for one in images:
         one["file"] = f"{FOLDER}/{one['position']}.png"
+    claim(*(out / one["file"] for one in images))
+    for one in images:
         write_bytes(out / one["file"], thumbnail(split.take(np.array([one["position"]]))[0]))
 
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# what decides what a training ends with; a change elsewhere does not train again
+TRAINING = ("core/affine.py", "core/preprocess.py", "graph", "refine", "train")
 
 
 @cache
 def source_hash() -> str:
     """sha256 of the package's own code: a step made by other code is not taken for this one's."""
+    return _hash(path for path in ROOT.rglob("*.py") if "report" not in path.relative_to(ROOT).parts)
+
+
+@cache
+def training_code() -> str:
+    """sha256 of the code that decides what a training ends with."""
+    return _hash(path for name in TRAINING for path in [*(ROOT / name).rglob("*.py")] or [ROOT / name])
+
+
+def _hash(paths: Iterable[Path]) -> str:
+    """Names and contents."""
     digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[1]
-    for path in sorted(root.rglob("*.py")):
-        if "report" not in path.relative_to(root).parts:
-            digest.update(path.read_bytes())
+    for path in sorted(paths):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

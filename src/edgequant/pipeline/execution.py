@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import SECTIONS
+from ..core.belongings import belongings, claim
 from ..core.disk import write_bytes, write_json
 from ..core.errors import EdgequantError
 from ..core.progress import AbstractProgress
@@ -40,7 +41,8 @@ def execute(
     """
     check_names(study)
     new = not out.exists()
-    with RunFolder(out, fresh) as folder:
+    with RunFolder(out, fresh) as folder, belongings(out):
+        claim(out / "study.toml")
         write_bytes(out / "study.toml", to_toml(study).encode())
         with nothing_left(folder, new):
             networks = [(spec, prepare_one(spec, folder)) for spec in study.network]
@@ -60,6 +62,7 @@ def _written(finished: Run) -> Run:
     """The records and the report on disk."""
     if "sweep" in finished.results:
         write_csv(finished.folder, finished.results)
+    claim(finished.folder / "results.json")
     write_json(finished.folder / "results.json", finished.results)
     render(finished, [SECTIONS.build(name) for name in SECTIONS])
     return finished

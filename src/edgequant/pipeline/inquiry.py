@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import SECTIONS
+from ..core.belongings import belongings, claim
 from ..core.disk import write_bytes, write_json
 from ..core.progress import AbstractProgress
 from ..core.records import Run
@@ -17,26 +18,37 @@ from .checks import check_names, check_networks, nothing_left
 from .network import Prepared, prepare
 from .results import SCHEMA, command, environment
 
+Records = list[dict[str, Any]]
+Files = Callable[[Records], dict[str, Any]]
 Answer = Callable[[Prepared, RunFolder], dict[str, Any]]
 
 
 def inquire(
-    study: Study, key: str, answer: Answer, out: Path | str | None, fresh: bool, progress: AbstractProgress
+    study: Study,
+    key: str,
+    answer: Answer,
+    out: Path | str | None,
+    fresh: bool,
+    progress: AbstractProgress,
+    files: Files = lambda _: {},
 ) -> Run:
     """`results.json` with a record of each network under `key`, and the report: the section of that name.
 
-    Raises EdgequantError.
+    `files`: what else is written of the records, by name: text as it is, anything else as JSON. Raises EdgequantError.
     """
     check_names(study)
     check_networks(study)
     path = Path(out or Path("runs") / study.name)
     new = not path.exists()
-    with RunFolder(path, fresh) as folder, nothing_left(folder, new):
+    with RunFolder(path, fresh) as folder, belongings(path), nothing_left(folder, new):
+        claim(path / "study.toml")
         write_bytes(path / "study.toml", to_toml(study).encode())
         networks = [prepare(spec, study.seed, folder, progress, fresh) for spec in study.network]
         records = [answer(network, folder) for network in networks]
         finished = Run(_results(study, key, records, networks), path)
-        write_json(path / "results.json", finished.results)
+        for name, data in {"results.json": finished.results, **files(records)}.items():
+            claim(path / name)
+            write_bytes(path / name, data.encode()) if isinstance(data, str) else write_json(path / name, data)
         render(finished, [SECTIONS.build(name) for name in (key, "environment")])
         return finished
 

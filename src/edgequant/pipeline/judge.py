@@ -32,6 +32,7 @@ from ..measure.parity import (
 )
 from ..recipe.recipe import parse_recipe
 from ..study import Study
+from . import keys
 from .network import Prepared
 from .parity_miss import explain
 from .variant import Variant, head
@@ -67,7 +68,8 @@ def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: A
             "seconds": time.perf_counter() - start,
         }
 
-    return run.step("evaluate", {"variant": made.key, "quick": quick}, work)
+    what = {"variant": made.key, **read(variant, made), "quick": quick, **keys.measured()}
+    return run.step("evaluate", what, work)
 
 
 def answers(variant: Variant, answered: Step, quick: int) -> Answers:
@@ -123,7 +125,9 @@ def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: 
         result["eager"] = eager_latency(network.module, image, 1)
         return result
 
-    return run.step("latency", {"files": {name: made.value["sha256"] for name, (_, made) in group.items()}}, work)
+    files = {name: read(variant, made) for name, (variant, made) in group.items()}
+    eager = keys.eager(network.module, network.inputs)
+    return run.step("latency", {"files": files, "eager": eager, **keys.measured()}, work)
 
 
 def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
@@ -143,7 +147,15 @@ def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
         )
         return {"bytes": found.bytes, "arena": None, "reason": found.reason}
 
-    return run.step("memory", {"file": made.value["sha256"], "target": variant.target}, work)
+    return run.step("memory", {**read(variant, made), **keys.measured()}, work)
+
+
+def read(variant: Variant, made: Step) -> dict[str, Any]:
+    """Of a key: the file, what opens it, and the images that it is given."""
+    target = keys.component(BACKENDS.build(variant.target))
+    inputs = repr(variant.network.captured.inputs)
+    data = variant.network.splits.fingerprint
+    return {"file": made.value["sha256"], "target": target, "inputs": inputs, "data": data}
 
 
 def compressed(made: Step) -> dict[str, int] | None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import time
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ..catalog import REFINERS
 from ..core.errors import BadModel, BadOption
 from ..core.interfaces import AbstractRefiner
 from ..core.progress import AbstractProgress
+from ..core.records import InputSpec
 from ..core.rundir import RunFolder
 from ..graph.capture import capture
 from ..models.weights import load_weights
@@ -26,11 +26,12 @@ from ..refine import qat_store
 from ..train import checkpoint
 from ..train.settings import TrainSettings
 from ..train.training import Teacher, Training
+from . import keys
+from .code import training_code
 from .network import Prepared
 from .sources import build_model, reads, told
 
 FILE = "learned.safetensors"
-DECIDES = ("core/affine.py", "graph", "refine", "train")  # the code that decides what training ends with
 
 
 def check_refiners(base: str, refiners: Sequence[str]) -> None:
@@ -90,11 +91,11 @@ def trained(
     inputs = {
         "start": qat_store.fingerprint(reference),
         "fates": [[fate.name, fate.reason] for fate in reference.layers],
-        "refiners": [repr(refiner), *(repr(change) for change in changes)],
+        "refiners": keys.components([refiner, *changes]),
         "data": network.splits.fingerprint,
-        "teacher": network.key if changes else "",
+        "teacher": teachers(changes, network),
         "settings": None if settings is None else json.loads(checkpoint.describe(settings)),
-        "code": training_code(),
+        **keys.computed(training_code()),
     }
     step = run.step("learned", inputs, work, scratch=True)
     return qat_store.load(step.folder / FILE, reference), float(step.value["seconds"])
@@ -110,7 +111,26 @@ def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher
     return Teacher(whole.network, whole.inputs, network.splits.classes)
 
 
+def teachers(changes: Sequence[AbstractRefiner], network: Prepared) -> list[str]:
+    """Of a key: whom the refiners learn from, by content; a file of the same name may hold other weights."""
+    found = []
+    for change in changes:
+        spec = getattr(change, "teacher", "")
+        if spec:
+            found.append(keys.eager(*_built(spec, getattr(change, "weights", ""), network)))
+        elif change.teaches:
+            found.append(keys.program(network.whole or network.captured))
+    return found
+
+
 def _named(spec: str, weights: str, network: Prepared) -> Teacher:
+    module, inputs = _built(spec, weights, network)
+    with torch.no_grad():
+        made = capture(module.eval(), inputs, ())
+    return Teacher(made.network, inputs, (), spec)
+
+
+def _built(spec: str, weights: str, network: Prepared) -> tuple[nn.Module, InputSpec]:
     model = told(build_model(spec), weights)
     inputs = model.inputs(network.captured.inputs.shape)
     module = model.build(inputs, len(network.splits.classes))
@@ -118,19 +138,7 @@ def _named(spec: str, weights: str, network: Prepared) -> Teacher:
         load_weights(module, weights)
     elif not weights and not getattr(model, "has_weights", False):
         raise BadModel(f"The teacher {spec} has no weights of its own. Write distill:teacher={spec},weights=FILE.")
-    with torch.no_grad():
-        made = capture(module.eval(), inputs, ())
-    return Teacher(made.network, inputs, (), spec)
-
-
-@cache
-def training_code() -> str:
-    """sha256 of the code that decides what a training ends with; a change elsewhere does not train again."""
-    root, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
-    for name in DECIDES:
-        for path in sorted((root / name).rglob("*.py")) or [root / name]:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return module, inputs
 
 
 def settings_of(settings: TrainSettings | None, refiners: Sequence[AbstractRefiner]) -> dict[str, Any] | None:

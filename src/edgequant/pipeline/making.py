@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..backends.onnx_fusion import warning
+from ..core.belongings import claim
 from ..core.errors import EdgequantError, RunFolderError, Unsupported
 from ..core.foreign import said
 from ..core.memory import out_of_memory
@@ -14,7 +15,7 @@ from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder, Step
 from ..study import Study
 from . import judge, results
-from .variant import Variant, make
+from .variant import FILE, Variant, make
 
 
 @dataclass
@@ -68,7 +69,7 @@ def _record(variant: Variant, made: Step, answered: Step, run: RunFolder) -> dic
     """What is known of a variant by itself; what others say of it comes later."""
     memory = judge.memory(variant, made, run).value
     return results.blank(variant, "ok") | {
-        "file": _ship(made, run),
+        "file": _ship(variant, made, run),
         "sha256": made.value["sha256"],
         "bytes": made.value["bytes"],
         "bytes_compressed": judge.compressed(made),
@@ -87,15 +88,22 @@ def _not_run(variant: Variant, made: Step | None, run: RunFolder, reason: str) -
     record = results.blank(variant, "unsupported", reason)
     if made is None:
         return record
-    return record | {key: made.value[key] for key in ("sha256", "bytes", "layers")} | {"file": _ship(made, run)}
+    return (
+        record | {key: made.value[key] for key in ("sha256", "bytes", "layers")} | {"file": _ship(variant, made, run)}
+    )
 
 
-def _ship(made: Step, run: RunFolder) -> str | None:
-    """Copy the file, and what lies beside it, to the artifacts. Its path in the run folder; None for a simulation."""
+def _ship(variant: Variant, made: Step, run: RunFolder) -> str | None:
+    """Copy the file, and what lies beside it, to the artifacts under the variant's id.
+
+    Its path in the run folder; None for a simulation.
+    """
     if made.value["file"] is None:
         return None
     source, artifacts = made.folder / made.value["file"], run.path / "artifacts"
     artifacts.mkdir(exist_ok=True)
-    for path in source.parent.glob(f"{source.stem}.*"):
-        shutil.copyfile(path, artifacts / path.name)
-    return f"artifacts/{source.name}"
+    shipped = {p: artifacts / f"{variant.id}{p.name.removeprefix(FILE)}" for p in source.parent.glob(f"{FILE}.*")}
+    claim(*shipped.values())
+    for path, there in shipped.items():
+        shutil.copyfile(path, there)
+    return f"artifacts/{variant.id}{source.name.removeprefix(FILE)}"

@@ -21,11 +21,13 @@ from ..core.rundir import RunFolder, step_key
 from ..graph.capture import capture, check_finite
 from ..graph.deploy import deployed
 from ..graph.program import Captured
-from ..models.weights import load_weights, save_weights, state_hash
+from ..models.weights import load_weights, save_weights
 from ..models.wrap import Wrapped
 from ..study import NetworkSpec
 from ..train.loop import fit
 from ..train.settings import TrainSettings
+from . import keys
+from .code import training_code
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
@@ -34,7 +36,7 @@ Stages = tuple[TrainSettings, ...]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A network ready to be quantized, with its data. `key` names it by content: architecture, weights, data."""
+    """A network ready to be quantized, with its data. `key` names it by content (`keys.network`)."""
 
     key: str
     name: str
@@ -77,18 +79,10 @@ def prepare_objects(
     torch.manual_seed(seed)
     module, plain, provenance = _trained(model, spec, inputs, splits, run, progress, fresh)
     captured = deployed(plain, Deployment(spec.input, spec.output, spec.layout))
-    state = {
-        "weights": state_hash(module),
-        "data": splits.fingerprint,
-        "model": repr(spec.model),
-        "inputs": repr(inputs),
-        "deployed": repr(captured.deployed),
-        "graph": [repr(captured.program), repr(captured.network)],  # the same weights may be used in another way
-    }
     name = spec.name or short_name(spec.model)
     training = spec.then[-1] if spec.then else spec.train
     return Prepared(
-        step_key("network", state), name, spec.data, module, captured, splits, provenance, plain.inputs, training
+        keys.network(captured, splits), name, spec.data, module, captured, splits, provenance, plain.inputs, training
     )
 
 
@@ -118,7 +112,8 @@ def _trained(
 def load_data(model: AbstractModel, dataset: AbstractDataset) -> tuple[InputSpec, Splits]:
     """What the network takes, and the images in that size."""
     inputs = model.inputs(dataset.image_shape())
-    return inputs, dataset.load(inputs)
+    splits = dataset.load(inputs)
+    return inputs, dataclasses.replace(splits, fingerprint=keys.images(dataset, splits))
 
 
 def _give_weights(
@@ -151,7 +146,7 @@ def _give_weights(
 
 
 def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, then: Stages = ()) -> str:
-    """What decides the weights: architecture, data, settings, seed. Not the code: a kept state outlives it."""
+    """What the weights that the project keeps are found by: names, data, settings. A kept state outlives the code."""
     what: dict[str, Any] = {
         "model": spec.model,
         "data": splits.fingerprint,
@@ -203,9 +198,8 @@ def _one_stage(
     run: RunFolder,
     progress: AbstractProgress,
 ) -> str:
-    step = run.step(
-        "train", {"key": key}, lambda folder: _train(module, splits, inputs, stage, folder, progress), scratch=True
-    )
+    what = {"key": key, "network": keys.eager(module, inputs), **keys.computed(training_code())}
+    step = run.step("train", what, lambda folder: _train(module, splits, inputs, stage, folder, progress), scratch=True)
     load_weights(module, step.folder / "weights.safetensors")
     reached = step.value["validation_accuracy"]
     return f"trained here: {stage.epochs} epochs, seed {stage.seed}, validation {reached:.2%}"

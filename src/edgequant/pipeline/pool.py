@@ -21,6 +21,7 @@ from typing import final
 import torch
 
 from ..catalog import POOLS
+from ..core import surroundings
 from ..core.errors import BadModel, BadOption, EdgequantError, RunFolderError, Unsupported
 from ..core.progress import AbstractProgress
 from ..core.records import Task
@@ -54,6 +55,7 @@ class Asked:
     threads: int
     cwd: Path
     code: str  # hash of the run's
+    told: dict[str, surroundings.Surroundings]  # of the run, whose steps these are
 
 
 def make_ahead(
@@ -91,11 +93,11 @@ def _failed(ended: Mapping[str, EdgequantError | None]) -> dict[str, EdgequantEr
 
 
 def _asked(variant: Variant, spec: NetworkSpec, study: Study, run: RunFolder, token: str, fresh: bool) -> Asked:
-    """The threads of the run are divided among the workers."""
-    threads = max(1, torch.get_num_threads() // study.workers)
+    """With the threads of the run, which `make` divides among the workers."""
+    threads = torch.get_num_threads()
     return Asked(
         run.path.resolve(), token, study, spec, fresh, variant.network.key, variant.id, variant.recipe,
-        variant.target, variant.calibration, threads, Path.cwd(), source_hash(),
+        variant.target, variant.calibration, threads, Path.cwd(), source_hash(), surroundings.all_told(),
     )  # fmt: skip
 
 
@@ -105,6 +107,7 @@ def make_one(asked: Asked, progress: AbstractProgress) -> None:
         raise BadOption("A worker has another edgequant than the run. Expected the same: install it there again.")
     os.chdir(asked.cwd)
     torch.set_num_threads(asked.threads)
+    surroundings.tell(asked.told)
     with RunFolder(asked.folder, joins=asked.token) as run:
         network = _network(asked, run, progress)
         variant = Variant(asked.variant, network, asked.recipe, asked.target, asked.calibration, asked.spec.train)

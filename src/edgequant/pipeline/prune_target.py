@@ -27,7 +27,7 @@ from ..quantization.size import estimated_bytes
 from ..recipe.recipe import Recipe
 from ..recipe.resolve import resolve
 from ..refine.prune import Prune
-from .code import source_hash
+from . import keys
 from .layer_costs import whole_ms
 from .network import Prepared
 
@@ -54,10 +54,11 @@ def aimed(
     trial = _Trial(pruner, network, recipe, target, backend)
     what = {
         "network": network.key,
-        "prune": dataclasses.asdict(pruner),
+        "eager": keys.eager(network.module, network.inputs),
+        "prune": keys.component(pruner),
         "recipe": dataclasses.asdict(recipe),
-        "target": repr(backend),
-        "code": source_hash(),
+        "target": keys.component(backend),
+        **keys.measured(),
     }
 
     def search(_: Path) -> dict[str, Any]:

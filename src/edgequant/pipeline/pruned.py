@@ -13,7 +13,7 @@ from torch import nn
 
 from ..catalog import REFINERS
 from ..core.progress import AbstractProgress
-from ..core.rundir import RunFolder, step_key
+from ..core.rundir import RunFolder
 from ..graph.capture import capture
 from ..graph.deploy import deployed
 from ..models.weights import load_weights, save_weights
@@ -21,6 +21,8 @@ from ..recipe.recipe import Recipe
 from ..refine.prune import Prune
 from ..refine.pruning import count, rebuild
 from ..train.training import Teacher, Training
+from . import keys
+from .code import training_code
 from .network import Prepared
 from .prune_target import aimed
 
@@ -57,7 +59,13 @@ def pruned(
 
 def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractProgress) -> tuple[Prepared, float]:
     settings = None if network.training is None else dataclasses.asdict(network.training)
-    what = {"network": network.key, "prune": dataclasses.asdict(pruner), "train": settings}
+    what = {
+        "network": network.key,
+        "eager": keys.eager(network.module, network.inputs),
+        "prune": keys.component(pruner),
+        "train": settings,
+        **keys.computed(training_code()),
+    }
     step = run.step("prune", what, lambda folder: _make(network, pruner, folder, progress), scratch=True)
     module = copy.deepcopy(network.module)
     rebuild(module, network.inputs.shape, json.loads((step.folder / "history.json").read_text()))
@@ -67,7 +75,7 @@ def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractPro
     kept = f"{step.value['kept']:.1%} of its {pruner.measure} kept, validation {step.value['validation_accuracy']:.2%}"
     smaller = dataclasses.replace(
         network,
-        key=step_key("network", {"pruned": step.key}),
+        key=keys.network(captured, network.splits),
         module=module,
         captured=captured,
         whole=network.whole or network.captured,

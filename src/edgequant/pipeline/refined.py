@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..core.content import content
 from ..core.interfaces import AbstractRefiner, AbstractSplit, Tick
 from ..core.rundir import RunFolder
 from ..quantization.reference import Reference
 from ..refine import qat_store
 from ..refine.walk import FLOAT_BIAS
 from ..study import Calibration
-from .code import source_hash
+from . import keys
 from .network import Prepared
 
 FILE, BIASES = "refined.safetensors", "float_biases.safetensors"
@@ -46,12 +46,12 @@ def refined(
 
     inputs = {
         "start": qat_store.fingerprint(reference),
-        "float_biases": _fingerprint(_biases(reference)),
+        "float_biases": content(_biases(reference)),
         "fates": [[fate.name, fate.reason] for fate in reference.layers],
-        "refiner": f"{type(refiner).__module__}.{refiner!r}",
+        "refiner": keys.component(refiner),
         "data": network.splits.fingerprint,
         "images": {"n": calibration.n, "seed": calibration.seed},
-        "code": source_hash(),
+        **keys.computed(),
     }
     step = run.step("refine", inputs, work)
     made = _load(step.folder, reference) if step.value["changed"] else reference
@@ -83,10 +83,3 @@ def _biases(reference: Reference) -> dict[str, torch.Tensor]:
     network = reference.captured.network
     layers = {step.layer: network.layer(step.layer) for step in reference.captured.program.layers}
     return {name: getattr(layer, FLOAT_BIAS).clone() for name, layer in layers.items() if hasattr(layer, FLOAT_BIAS)}
-
-
-def _fingerprint(tensors: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, value in sorted(tensors.items()):
-        digest.update(name.encode() + value.detach().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.disk import write_bytes
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
@@ -32,9 +31,7 @@ def search(
         record = Searching(asked, about, folder, progress).answer()
         return record | {"seconds": time.perf_counter() - start}
 
-    finished = inquire(study, "search", one, out, fresh, progress)
-    write_bytes(finished.folder / FILE, csv(finished.results["search"]).encode())
-    return finished
+    return inquire(study, "search", one, out, fresh, progress, lambda records: {FILE: csv(records)})
 
 
 def csv(records: Sequence[Mapping[str, Any]]) -> str:

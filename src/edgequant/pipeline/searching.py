@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..catalog import BACKENDS
+from ..core.belongings import claim
 from ..core.disk import write_bytes
 from ..core.errors import BadOption, Unsupported
 from ..core.interfaces import AbstractBackend
@@ -72,6 +73,7 @@ class Searching:
         """The recipe file, for `edgequant quantize --recipe`; its path in the run folder."""
         name, about = f"artifacts/{self.asked.name}.toml", self.about.network
         note = f"Made by edgequant search for {about.name} on {about.data}, target {self.asked.target}."
+        claim(self.folder.path / name)
         write_bytes(self.folder.path / name, recipe_file(f"{self.names[0]}-all", self._others(choice), note).encode())
         return name
 
@@ -208,6 +210,7 @@ class Searching:
         if not self.backend.capability.ships:
             return {"file": None, "bytes": estimated_bytes(reference), "ms": None}
         path = self.folder.path / "artifacts" / f"{self.about.network.name}-{name}{self.backend.capability.suffix}"
+        claim(path, path.with_suffix(".names.json"))
         made = self.backend.lower(reference, path)
         with self.progress.task(f"{name}: timing") as tick:
             times = whole_ms({name: path}, self.backend, self.captured.inputs.shape, tick)

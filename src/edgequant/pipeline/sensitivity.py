@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from ..catalog import BACKENDS
-from ..core.disk import write_bytes, write_json
+from ..core.belongings import claim
+from ..core.disk import write_json
 from ..core.errors import BadData, BadOption, Unsupported
 from ..core.interfaces import Array
 from ..core.preprocess import normalise
@@ -72,11 +73,10 @@ def ask(asked: Asked, out: Path | str | None, overrides: Sequence[str], fresh: b
         record = analyse(asked, about, progress)
         return record | {"overlay": overlay(about, record, folder)}
 
-    finished = inquire(study, "sensitivity", one, out, fresh, progress)
-    records = finished.results["sensitivity"]
-    write_bytes(finished.folder / FILE, rows.csv(records).encode())
-    write_json(finished.folder / "sensitivity.json", {"sensitivity": records})
-    return finished
+    def files(records: list[dict[str, Any]]) -> dict[str, Any]:
+        return {FILE: rows.csv(records), "sensitivity.json": {"sensitivity": records}}
+
+    return inquire(study, "sensitivity", one, out, fresh, progress, files)
 
 
 def overlay(about: Subject, record: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
@@ -86,13 +86,15 @@ def overlay(about: Subject, record: Mapping[str, Any], folder: RunFolder) -> dic
     lowest, name = min(record["weight_bits"]), about.network.name
     path = folder.path / "artifacts" / f"{name}-w8a8.tflite"
     path.parent.mkdir(exist_ok=True)
+    beside = path.with_suffix(".overlay.json")
+    claim(path, path.with_suffix(".names.json"), beside)
     try:
         BACKENDS.build("litert").lower(about.reference(8, 8), path)
     except Unsupported as error:
         return {"file": None, "reason": str(error)}
     found = [row for row in record["rows"] if row["kind"] == "alone" and row["weight_bits"] == lowest]
     title = f"KL divergence, each layer alone at w{lowest}a{record['activation_bits']}"
-    write_json(path.with_suffix(".overlay.json"), node_data(path, {r["layer"]: r["kl"] for r in found}, title))
+    write_json(beside, node_data(path, {r["layer"]: r["kl"] for r in found}, title))
     return {"file": f"artifacts/{path.name}", "node_data": f"artifacts/{path.stem}.overlay.json"}
 
 
@@ -143,7 +145,7 @@ def calibrated(
     """What every tensor of the network was on its calibration images."""
     subset = calibration_subset(network.splits.train, calibration.n, calibration.seed, allow_few)
     with progress.task(f"{network.name}: calibrating") as tick:
-        return statistics(network, network.captured, [], calibration, subset, run, tick)[0]
+        return statistics(network, network.captured, calibration, subset, run, tick)[0]
 
 
 def analyse(asked: Asked, about: Subject, progress: AbstractProgress) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder, Step
 from ..measure.accuracy import judge as judged
-from .judge import evaluation_split
+from . import keys
+from .judge import evaluation_split, read
 from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
 from .variant import Variant, head
 
@@ -43,8 +44,9 @@ def measure(
 
 
 def _step(device: str, group: Group, images: int, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
-    hashes = {name: made.value["sha256"] for name, (_, made) in group.items()}
-    inputs = {"device": device, "files": hashes, "images": images, "quick": quick}
+    files = {name: read(*one) for name, one in group.items()}
+    there = keys.component(device_of(device))
+    inputs = {"device": device, "there": there, "files": files, "images": images, "quick": quick, **keys.measured()}
     return run.step("device", inputs, lambda _: _measure(device, group, images, quick, progress))
 
 

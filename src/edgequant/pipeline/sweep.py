@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..core.belongings import claim
 from ..core.disk import write_bytes
 from ..recipe.recipe import ACTIVATION_BITS, WEIGHT_BITS
 from ..search import sweep
@@ -45,5 +46,6 @@ def study_of(asked: Asked, overrides: Sequence[str] = ()) -> Study:
 
 def write_csv(folder: Path, results: dict[str, Any]) -> Path:
     """`sweep.csv`: a line for each combination. Raises RunFolderError."""
+    claim(folder / FILE)
     write_bytes(folder / FILE, sweep.csv(results["sweep"]["rows"]).encode())
     return folder / FILE

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..core.content import content
 from ..core.disk import sha256
 from ..core.errors import BadData, BadModel
 from ..core.interfaces import AbstractModel, AbstractSplit, Array
@@ -29,6 +30,8 @@ from ..models.weights import load_weights, save_weights
 from ..study import NetworkSpec
 from ..train.head import DroppingLinear, fit_head
 from ..train.transfer import Transfer
+from . import keys
+from .code import training_code
 from .sources import reads
 
 BATCH = 50
@@ -53,11 +56,11 @@ def transferred(
     source, origin = _pretrained(model, spec, settings, inputs)
     torch.manual_seed(settings.seed)
     head = DroppingLinear(width(source), len(splits.classes), settings.dropout)
-    key = {"model": spec.model, "origin": origin, "data": splits.fingerprint, "inputs": repr(inputs)}
+    key = {"source": keys.program(source), "data": splits.fingerprint, **keys.computed(training_code())}
     features = run.step("features", key, lambda folder: _features(body(source), inputs, splits, folder, progress))
     learnt = run.step(
         "head",
-        {**key, "transfer": dataclasses.asdict(settings)},
+        {**key, "head": content(head), "transfer": dataclasses.asdict(settings)},
         lambda folder: _head(head, features, splits, settings, folder, progress),
     )
     load_weights(head, learnt.folder / "head.safetensors")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..catalog import BACKENDS, REFINERS
+from ..catalog import BACKENDS, CALIBRATORS, REFINERS
 from ..core.interfaces import AbstractBackend, AbstractSplit, Array
 from ..core.progress import AbstractProgress
 from ..core.records import LayerFate
@@ -25,13 +25,15 @@ from ..recipe.recipe import Recipe, parse_recipe
 from ..recipe.resolve import Plan, resolve
 from ..study import Calibration, Study
 from ..train.settings import TrainSettings
+from . import keys
 from .calibration import Observers, checked, statistics
 from .checks import check_ids, needs_images, recipes_of, targets_of, trains
-from .code import source_hash
-from .learning import settings_of, trained
+from .learning import settings_of, teachers, trained
 from .network import Prepared
 from .pruned import pruned
 from .refined import refined
+
+FILE = "network"  # in the step; it gets the variant's id where it ships, which two studies may choose otherwise
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
 
     A target that makes no file has the promise alone: `file`, `sha256` and `bytes` are None.
     """
+    with keys.share_of_threads(study.workers):
+        return _kept_or_made(variant, study, run, progress)
+
+
+def _kept_or_made(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:
     backend = BACKENDS.build(variant.target)
     recipe = parse_recipe(variant.base)
     smaller, pruning = pruned(variant.network, variant.refine, recipe, variant.target, run, progress)
@@ -107,16 +114,24 @@ def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
     inputs = {
         "network": variant.network.key,
         "recipe": dataclasses.asdict(recipe),
-        "refine": variant.refine,
-        "target": repr(backend),
-        "calibration": dataclasses.asdict(variant.calibration) if recipe.kind == "static" or variant.refine else None,
+        "refine": keys.components(refiners),
+        "teachers": teachers(refiners, variant.network),
+        "target": keys.component(backend),
+        "calibration": _calibrated(variant, study) if recipe.kind == "static" or variant.refine else None,
         "training": settings_of(variant.train, refiners),
         "quick": study.quick,
-        "code": source_hash(),
+        **keys.measured(),
     }
     return run.step(
         "variant", inputs, lambda folder: _make(variant, recipe, plan, backend, study, run, folder, progress, pruning)
     )
+
+
+def _calibrated(variant: Variant, study: Study) -> dict[str, Any]:
+    """Of a key: the ranges, the images, and whether so few of them are accepted."""
+    calibration = variant.calibration
+    drawn = {"n": calibration.n, "seed": calibration.seed, "allow_few": study.allow_few}
+    return {"calibrator": keys.component(CALIBRATORS.build(calibration.method)), **drawn}
 
 
 def _make(
@@ -133,7 +148,7 @@ def _make(
     seconds: dict[str, float] = {"prune": pruning} if pruning else {}
     reference, checks = reference_of(variant, recipe, plan, study.allow_few, seconds, run, progress)
     start = time.perf_counter()
-    size = _lower(variant, reference, backend, folder)
+    size = _lower(reference, backend, folder)
     seconds["lower"] = time.perf_counter() - start
     _promise(variant, reference, backend, study, folder, progress)
     return {
@@ -146,11 +161,11 @@ def _make(
     }
 
 
-def _lower(variant: Variant, reference: Reference, backend: AbstractBackend, folder: Path) -> dict[str, Any]:
+def _lower(reference: Reference, backend: AbstractBackend, folder: Path) -> dict[str, Any]:
     """The file and its size; without a file, the size it would have."""
     if not backend.capability.ships:
         return {"file": None, "sha256": None, "bytes": None, "bytes_estimated": estimated_bytes(reference)}
-    made = backend.lower(reference, folder / f"{variant.id}{backend.capability.suffix}")
+    made = backend.lower(reference, folder / f"{FILE}{backend.capability.suffix}")
     return {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes, "bytes_estimated": None}
 
 
@@ -158,7 +173,8 @@ def remade(variant: Variant, study: Study, run: RunFolder, progress: AbstractPro
     """The reference of a variant that was made: from the steps that were kept."""
     recipe, can = parse_recipe(variant.base), BACKENDS.build(variant.target).capability
     plan = resolve(variant.network.captured.program, recipe, variant.target, can)
-    return reference_of(variant, recipe, plan, study.allow_few, {}, run, progress)[0]
+    with keys.share_of_threads(study.workers):
+        return reference_of(variant, recipe, plan, study.allow_few, {}, run, progress)[0]
 
 
 def reference_of(
@@ -185,7 +201,7 @@ def reference_of(
         images = subset
     if recipe.kind == "static" and images is not None:
         with progress.task(f"{variant.id}: calibrating") as tick:
-            made = statistics(variant.network, captured, variant.refine, variant.calibration, images, run, tick)
+            made = statistics(variant.network, captured, variant.calibration, images, run, tick)
             observers, passed = made
     start = time.perf_counter()
     reference = build(captured, plan, observers)
@@ -212,7 +228,7 @@ def _promise(
 ) -> None:
     """Simulated scores: on validation (every choice is made there) and on test (what parity compares the file with)."""
     splits = variant.network.splits
-    arithmetic = backend.arithmetic(reference, folder / f"{variant.id}{backend.capability.suffix}")
+    arithmetic = backend.arithmetic(reference, folder / f"{FILE}{backend.capability.suffix}")
     for name, split in (("validation", splits.validation), ("test", splits.test)):
         if split is not None:
             with progress.task(f"{variant.id}: simulating {name}") as tick:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
+from ..core.content import content
 from ..core.errors import BadFile, cause
 from ..core.records import QParams, WeightQ
 from ..quantization.reference import Reference
@@ -20,15 +20,7 @@ FORMAT = "edgequant-reference/1"
 
 def fingerprint(reference: Reference) -> str:
     """sha256 of all that a training starts from: graph, weights, integers and grids. Not of names of recipes."""
-    captured = reference.captured
-    digest = hashlib.sha256(repr((captured.program, captured.inputs, captured.deployed, reference.kind)).encode())
-    digest.update(json.dumps({t: asdict(p) for t, p in sorted(reference.activations.items())}).encode())
-    for name, value in sorted(captured.network.state_dict().items()):
-        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    for layer, weight in sorted(reference.weights.items()):
-        digest.update(f"{layer} {weight.bits}".encode())
-        digest.update(weight.q.contiguous().numpy().tobytes() + weight.scale.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return content(reference.captured, reference.kind, reference.activations, reference.weights)
 
 
 def save(path: Path, reference: Reference) -> None:

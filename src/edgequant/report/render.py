@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core.belongings import claim
 from ..core.errors import RunFolderError
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
@@ -27,6 +28,7 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     described = card(Run(md.clean(run.results), run.folder))
     if described:
         made["artifacts/README.md"] = described.encode()
+    claim(*(run.folder / name for name in made))
     for name, content in made.items():
         _replace(run.folder / name, content)
     return [run.folder / name for name in made]
