@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no deadline", deadline=None)  # no test depends on the machine's speed
+settings.load_profile("no deadline")
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: two test processes on two cores wait for each other
 

@@ -111,7 +111,7 @@ def children(pid: int) -> list[str]:
 
 def no_orphan(pid: int) -> bool:
     """The kernel kills what worked for a process that was killed; it may take a moment."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600
     while children(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not children(pid)
@@ -160,7 +160,7 @@ def test_ten_kills_change_nothing(server: Server, tmp_path: Path) -> None:
 def test_a_second_run_of_one_folder_is_refused_and_the_killed_one_lets_go(server: Server, tmp_path: Path) -> None:
     study, out = study_of(tmp_path, "float32", "w8a8"), tmp_path / "out"
     first = server.start(study, out, "first")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (out / ".lock").exists() or not (out / ".lock").read_text():
         assert time.monotonic() < deadline, server.said("first")
         time.sleep(0.005)

@@ -145,7 +145,7 @@ def test_small_weights_are_packed_in_the_file(recipe: str, kind: str, bits: int,
     assert unpack(data, bits)[:80] == made.weights["fc"].q.flatten().tolist()
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(st.integers(0, 10_000))
 def test_a_file_cut_short_is_refused(cut: int) -> None:
     whole = torn_file().read_bytes()

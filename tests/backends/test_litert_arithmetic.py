@@ -79,7 +79,7 @@ def test_other_widths(name: str, recipe: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(*both(made, tmp_path, DEFAULT, samples.images()))
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     channels=st.integers(1, 20),
     size=st.tuples(st.integers(4, 11), st.integers(4, 11)),

@@ -59,9 +59,7 @@ KERNELS: dict[str, tuple[str, int, Options_, Attrs, tuple[int, ...]]] = {  # row
     "clamp": ("clamp", Op.QUANTIZE, NO_OPTIONS, EVERYWHERE, (8, 16)),
 }
 CASES = [(name, bits) for name, (*_, widths) in KERNELS.items() for bits in widths]
-QUIET = settings(
-    max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUIET = settings(max_examples=4, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def file_of(folder: Path, code: int, options: Options_, x: np.ndarray, grids: list[QParams], size: Any = None) -> Path:

@@ -11,13 +11,13 @@ from edgequant.backends.onnx_moves import scale_of
 from edgequant.core.errors import Unsupported
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.integers(1, 300), st.integers(1, 8))
 def test_whole_factors_are_themselves(before: int, factor: int) -> None:
     assert scale_of(before, before * factor, nearest=True) == factor
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_the_number_of_pixels_is_what_was_asked(before: int, after: int) -> None:
     assert int(np.float32(before) * scale_of(before, after, nearest=False)) == after

@@ -24,7 +24,7 @@ def same(a: Histogram, b: Histogram) -> bool:
     return extremes and np.array_equal(a.counts, b.counts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(tensors, min_size=1, max_size=5), st.randoms())
 def test_neither_the_order_of_batches_nor_their_cuts_matter(batches, random):
     whole = seen(torch.cat(batches))
@@ -34,7 +34,7 @@ def test_neither_the_order_of_batches_nor_their_cuts_matter(batches, random):
     assert same(seen(*(part for batch in shuffled for part in batch.split(3))), whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tensors, st.sampled_from([1, 16, PER_OCTAVE]))
 def test_every_value_is_in_its_cell(values, merge):
     cells = seen(values).cells(merge)
@@ -134,7 +134,7 @@ def test_memory_does_not_grow():
     assert histogram.cells().counts.sum() == histogram.count
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(tensors)
 def test_the_state_restores_the_histogram(values):
     assert same(Histogram.restore(seen(values).state()), seen(values))

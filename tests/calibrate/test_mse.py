@@ -66,7 +66,7 @@ def test_no_pair_of_ends_is_better(values, bits):
     assert squared_error(histogram, low, high, bits, False) <= best * 1.01
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.float32, st.integers(1, 60), elements=st.floats(-1e6, 1e6, width=32)),
     st.integers(2, 16),

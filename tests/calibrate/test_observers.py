@@ -34,7 +34,7 @@ def gauss(n=20_000, seed=0):
 
 
 @every
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values_of, st.integers(2, 16), st.booleans())
 def test_the_range_holds_zero_and_stays_within_what_was_seen(calibrator, values, bits, symmetric):
     observer = shown(calibrator, values)
@@ -114,7 +114,7 @@ def test_state_has_a_constant_size_and_restores_the_range(calibrator):
 
 
 @from_histogram
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(values_of, min_size=2, max_size=4))
 def test_the_order_of_batches_does_not_matter(calibrator, batches):
     whole = Histogram()

@@ -18,7 +18,7 @@ def ranges(calibrator, values, symmetric=False):
     return observer.range(8, symmetric)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float32, st.integers(1, 40), elements=st.floats(-(2.0**100), 2.0**100, width=32)), st.booleans())
 def test_100_percent_is_min_max(values, symmetric):
     tensor = torch.from_numpy(values)

@@ -36,7 +36,7 @@ def test_mse_is_the_best_of_its_candidates_for_each_channel(bits):
     torch.testing.assert_close(errors(WEIGHT, scale, bits), torch.stack(all_errors).amin(0), rtol=1e-4, atol=0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 16), st.integers(0, 1000))
 def test_mse_is_never_worse_than_minmax(bits, seed):
     weight = torch.randn(3, 20, generator=torch.Generator().manual_seed(seed)) ** 3

@@ -30,12 +30,12 @@ def test_it_dies_with_its_parent() -> None:
         child = psutil.Process(int(parent.stdout.readline()))
         assert child.is_running()
         parent.kill()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
 
 def test_it_ends_at_once_where_its_parent_is_another() -> None:
-    done = subprocess.run([sys.executable, "-c", CHILD, "1"], stdout=subprocess.PIPE, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", CHILD, "1"], stdout=subprocess.PIPE, timeout=600, check=False)
     assert (done.returncode, done.stdout) == (1, b"")

@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,7 +200,7 @@ def test_fresh_removes_steps_and_results_and_nothing_else(tmp_path: Path) -> Non
         (tmp_path / name).write_text("{}")
     with RunFolder(tmp_path, fresh=True) as run:
         left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
-        assert left == [".lock", "charts", "charts/mine", "files.json", "notes.txt", "steps"]
+        assert left == [".lock", "charts", "charts/mine", "notes.txt", "steps"]
         assert not run.step("s", {}, writes("x")).cached
 
 
@@ -297,10 +296,11 @@ def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path: Path) -> None
 
 
 CHILD = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from edgequant.core.rundir import RunFolder
 journal = open(sys.argv[2], "a")
+signal.setitimer(signal.ITIMER_REAL, float(sys.argv[3]))  # ends the process where it stands; 0: never
 def say(text):
     print(text, file=journal, flush=True)
 def make(i):
@@ -328,16 +328,11 @@ def test_killed_at_any_moment_a_run_resumes_and_repeats_nothing(tmp_path: Path) 
     journal.touch()
     kills = 0
     while "finished" not in journal.read_text():
-        child = subprocess.Popen(command)
-        before = journal.stat().st_size
-        while journal.stat().st_size == before and child.poll() is None:
-            time.sleep(0.002)
-        if kills < 10:
-            time.sleep(moments.uniform(0.0, 0.08))
-            kills += child.poll() is None
-            child.kill()
-        assert child.wait() in (0, -signal.SIGKILL)
-    assert kills >= 5
+        moment = moments.uniform(0.001, 0.08) if kills < 10 else 0.0
+        status = subprocess.run([*command, str(moment)], check=False).returncode
+        assert status in (0, -signal.SIGALRM)
+        kills += status != 0
+    assert kills >= 5, "on a slower machine more of them come before the end"
     finished: set[str] = set()
     for line in journal.read_text().splitlines()[:-1]:
         verb, _, number = line.partition(" ")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,20 @@ from edgequant.core.errors import RunFolderError
 from edgequant.core.rundir import RunFolder
 
 WORKER = """
-import os, random, sys, time
+import os, random, signal, sys, time
 from pathlib import Path
 from edgequant.core.rundir import RunFolder
 folder, token, journal = Path(sys.argv[1]), sys.argv[2], open(sys.argv[3], "a")
+fatal, made = int(sys.argv[4]), []  # dies in the middle of its so-and-so-many-th step; 0: never
 def make(i, run):
     def work(at):
         assert not list(at.iterdir()), "what a worker that died left here is gone"
         print(f"made {i}", file=journal, flush=True)
+        made.append(i)
         (at / "one").write_text(str(i) * 1000)
         inner = run.step("shared", {"of": i % 3}, lambda below: {"of": i % 3})
-        time.sleep(0.003)
+        if len(made) == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
         (at / "two").write_text(str(i) * 1000)
         return {"square": i * i, "inner": inner.value["of"]}
     return work
@@ -41,25 +42,26 @@ with RunFolder(folder, joins=token) as run:
 """
 
 
-def worker(folder: Path, token: str, journal: Path) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-c", WORKER, str(folder), token, str(journal)]
+def worker(folder: Path, token: str, journal: Path, fatal: int) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-c", WORKER, str(folder), token, str(journal), str(fatal)]
     return subprocess.Popen(words, stdout=subprocess.PIPE)
 
 
 def test_workers_make_each_step_once_and_what_one_leaves_torn_another_makes_again(tmp_path: Path) -> None:
-    """Three workers at a time; one is killed now and then, and another takes its place."""
-    moments, kills, journal = random.Random(3), 0, tmp_path / "journal"
+    """Three workers at a time; four are killed in the middle of a step, and others take their places.
+
+    Those that are killed make 19 of the 30 steps at most, so at least two of them come to it however they are timed.
+    """
+    kills, journal, fatal = 0, tmp_path / "journal", [5, 7, 3, 4]
     with RunFolder(tmp_path / "run") as run, run.shared() as token:
-        crew = [worker(run.path, token, journal) for _ in range(3)]
+        crew = [worker(run.path, token, journal, fatal.pop()) for _ in range(3)]
         while crew:
             first = crew.pop(0)
-            if kills < 4:
-                assert first.stdout and first.stdout.readline() == b"joined\n"
-                time.sleep(moments.uniform(0.0, 0.15))
-                kills += first.poll() is None
-                first.kill()
-                crew.append(worker(run.path, token, journal))
-            assert first.wait() in (0, -9)
+            status = first.wait()
+            assert status in (0, -9)
+            if status:
+                kills += 1
+                crew.append(worker(run.path, token, journal, fatal.pop() if fatal else 0))
             assert first.stdout
             first.stdout.close()
     made = journal.read_text().splitlines()

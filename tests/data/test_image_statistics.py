@@ -15,7 +15,7 @@ def split(n: int = 10, shape: tuple[int, int, int] = (8, 6, 3)) -> ArraySplit:
     return ArraySplit(images, None, np.arange(n))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(h=st.integers(3, 9), w=st.integers(3, 9), c=st.sampled_from([1, 3, 4]), seed=st.integers(0, 99))
 def test_each_image_is_described_by_itself_alone(h: int, w: int, c: int, seed: int) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (5, h, w, c), np.uint8)

@@ -52,7 +52,7 @@ def test_matching_takes_the_classes_in_the_proportions_of_the_set() -> None:
     assert np.array_equal(matched(np.array([], np.int64), reference, everything), everything)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(n=st.integers(1, 40), share=st.floats(0.01, 0.99), count=st.integers(0, 40))
 def test_the_binomial_tail_is_the_sum_of_its_terms(n: int, share: float, count: int) -> None:
     from math import comb

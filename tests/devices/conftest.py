@@ -16,7 +16,7 @@ def wait() -> Wait:
     """Until something holds, for ten seconds at most."""
 
     def until(holds: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 600
         while not holds():
             assert time.monotonic() < end, "it did not come to that"
             time.sleep(0.05)

@@ -80,7 +80,7 @@ def serve(folder: Path) -> Iterator[Server]:
 
 
 def listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
+    for _ in range(2000):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

@@ -53,7 +53,7 @@ def test_the_remedies_come_in_their_order() -> None:
     assert "--recipe w8 " in replace(WAYS, target="onnxruntime").ladder()[2], "ONNX Runtime has no int16 activations"
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(p=st.floats(0.01, 0.99), step=st.floats(1e-4, 0.5), one=st.floats(-3, 3), other=st.floats(-3, 3))
 def test_one_step_in_probability_is_what_a_softmax_makes_of_it(p: float, step: float, one: float, other: float) -> None:
     row = np.array([[np.log(p / (1 - p)) + np.logaddexp(one, other), one, other]])

@@ -84,7 +84,7 @@ def test_what_is_raw_already_stays_as_it_is(mean: int) -> None:
 
 
 @given(mean=st.floats(-0.5, 1.5), std=st.floats(0.01, 2.0), channels=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_on_raw_pixels_the_8_bit_grid_is_the_bytes(mean: float, std: float, channels: int) -> None:
     spec = raw_spec(InputSpec(channels, 1, 256, (mean,), (std,)))
     grid = choose_qparams(*input_range(spec), 8, False)

@@ -23,7 +23,7 @@ def check(view: View, tensor: torch.Tensor) -> None:
     assert view.plain == torch.equal(tensor.flatten(), torch.arange(tensor.numel()))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(BASES, st.lists(st.integers(0, 10**6), min_size=1, max_size=5))
 def test_any_chain_of_permutes_and_reshapes(base: tuple[int, ...], draws: list[int]) -> None:
     view, tensor = whole(base), positions(base)

@@ -61,7 +61,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "model"
 
 
-def measured(name: str, file: Path, timeout_s: float = 60.0) -> PeakMemory:
+def measured(name: str, file: Path, timeout_s: float = 600.0) -> PeakMemory:
     return peak_memory(f"toy_backend:{name}", file, (3, 8, 8), threads=2, timeout_s=timeout_s)
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from edgequant.core.belongings import belongings, claimed
 from edgequant.data.arrays import from_arrays
 from edgequant.measure.accuracy import Answers
 from edgequant.pipeline.changes import LOST_FIRST, SHOWN, SIDE, counted, pictures, thumbnail
@@ -73,15 +74,17 @@ def test_thumbnails_are_small_png_files(image: Any, size: tuple[int, int], mode:
     assert opened.getpixel((0, 0)) in ((255, 255, 255), 0)
 
 
-def test_pictures_of_the_recommended_variant_are_written_and_old_ones_go(tmp_path: Path) -> None:
-    (tmp_path / "flipped").mkdir()
-    (tmp_path / "flipped" / "old.png").write_text("")
+def test_pictures_of_the_recommended_variant_are_written_and_claimed(tmp_path: Path) -> None:
     data = from_arrays(np.zeros((40, 4, 4, 3), np.uint8), np.arange(40) % 4, ("a", "b", "c", "d"))
     network = SimpleNamespace(splits=data, data="set")
     image = {"position": 1, "index": 5, "label": 0, "before": 0, "after": 1}
     found = {"recommended": "x", "variants": [{"id": "x", "changes": {"moved": 1, "images": [image]}}, {"id": "y"}]}
     variants: Any = [SimpleNamespace(id="x", network=network)]
-    assert pictures(found, variants, 0, tmp_path) == {"classes": {"set": ["a", "b", "c", "d"]}}
+    with belongings(tmp_path):
+        assert pictures(found, variants, 0, tmp_path) == {"classes": {"set": ["a", "b", "c", "d"]}}
+    assert [*claimed(tmp_path)] == ["flipped/1.png"]
     assert [path.name for path in (tmp_path / "flipped").iterdir()] == ["1.png"] and image["file"] == "flipped/1.png"
     still = {"recommended": "x", "variants": [{"id": "x", "changes": {"moved": 0}}]}
-    assert pictures(still, variants, 0, tmp_path) == {} and not (tmp_path / "flipped").exists()
+    with belongings(tmp_path):
+        assert pictures(still, variants, 0, tmp_path) == {}
+    assert not (tmp_path / "flipped").exists(), "what an earlier run left has gone"

@@ -123,7 +123,7 @@ def asked(tmp_path: Path) -> pool.Asked:
     """The float32 of the study, without its run."""
     return pool.Asked(
         tmp_path, "", STUDY, STUDY.network[0], False, "", "litert-float32", "float32", "litert", Calibration(n=100), 1,
-        Path.cwd(), source_hash(),
+        Path.cwd(), source_hash(), {},
     )  # fmt: skip
 
 

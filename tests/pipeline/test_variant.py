@@ -104,8 +104,8 @@ def made(one: Variant, folder: Path, **fields: object) -> Step:
 
 def test_a_variant_is_a_file_its_fates_and_its_promise(network: Prepared, tmp_path: Path) -> None:
     step = made(variant(network), tmp_path)
-    content = (step.folder / "litert-w8a8.tflite").read_bytes()
-    assert step.value["file"] == "litert-w8a8.tflite" and step.value["bytes"] == len(content)
+    content = (step.folder / "network.tflite").read_bytes()
+    assert step.value["file"] == "network.tflite" and step.value["bytes"] == len(content)
     assert step.value["sha256"] == hashlib.sha256(content).hexdigest()
     assert [(f["name"], f["weight_bits"], f["fate"]) for f in step.value["layers"]] == [
         (name, 8, "quantized") for name in ("stem", "body", "head")

@@ -145,7 +145,7 @@ def alive(pid: int) -> bool:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while not holds():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.02)

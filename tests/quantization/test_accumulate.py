@@ -50,7 +50,7 @@ def expected(found: Product, x: torch.Tensor) -> torch.Tensor:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     channels=st.sampled_from([1, 3, 8, 40, 300]),
     kernel=st.integers(1, 3),

@@ -27,7 +27,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), np.uint8)
 
 
 @given(scale=st.floats(1e-12, 1.0), bias=st.floats(-50, 50), step=st.floats(1e-4, 1.0), wide=st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_bias_fits_and_a_scale_with_room_is_not_touched(
     scale: float, bias: float, step: float, wide: bool
 ) -> None:

@@ -71,7 +71,7 @@ def test_it_is_what_autograd_computes_in_float64(name: str) -> None:
     agree(torch.randn(3, 4, 5, 6), torch.randn(3, 4, 5, 6), GRIDS[name])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     scale=st.floats(1e-4, 10), low=st.integers(-200, 0), width=st.integers(1, 255), seed=st.integers(0, 10_000),
     spread=st.floats(0.1, 3),

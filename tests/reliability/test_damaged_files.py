@@ -64,7 +64,7 @@ def fuzz(reader: Reader, how: str, name: str, examples: int, **options: Any) -> 
     assert reader.read_bytes(how, name, content) == ("read", "")
 
     @settings(
-        max_examples=examples, deadline=None, database=None, suppress_health_check=QUIET,
+        max_examples=examples, database=None, suppress_health_check=QUIET,
         phases=(Phase.generate, Phase.shrink), **options,
     )  # fmt: skip
     @given(st.data())

@@ -27,7 +27,7 @@ def every(given_: dict[str, list[Option]]) -> list[Choice]:
     return [dict(zip(given_, schemes)) for schemes in itertools.product(*names)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(LAYER, min_size=1, max_size=6), st.floats(0.5, 1.0), st.floats(0.6, 1.2))
 def test_nothing_within_the_budgets_is_better(drawn: list[tuple[float, ...]], share: float, speed: float) -> None:
     given_ = options(drawn)

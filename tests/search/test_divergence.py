@@ -13,7 +13,7 @@ from edgequant.search import divergence
 ROWS = st.lists(st.lists(st.floats(-8, 8, width=32), min_size=4, max_size=4), min_size=1, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROWS, st.floats(-2, 2))
 def test_kl_is_its_definition_and_never_negative(rows: list[list[float]], shift: float) -> None:
     base = torch.tensor(rows)

@@ -34,7 +34,7 @@ def test_clear_candidates_are_decided_early_and_the_top_is_right() -> None:
     assert bench.asked < 53 * 512 / 6 and len(found.kl["0"]) < len(found.kl["9"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.integers(2, 30), st.integers(2, 300))
 def test_it_sees_the_images_in_order_and_none_twice(seed: int, count: int, images: int) -> None:
     bench = Bench(np.random.default_rng(seed).uniform(0.1, 1, count), images, 0.5, seed)

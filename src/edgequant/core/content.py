@@ -167,16 +167,16 @@ class _Walk:
             self.say("unknown", secrets.token_hex(16))
 
     def _class(self, value: type) -> None:
-        self.say("class", value.__module__, value.__qualname__)
-        if (version := _installed(value.__module__)) is not None:
-            return self.say(version)
+        self.say("class", value.__qualname__)
+        if (version := installed(value.__module__)) is not None:
+            return self.say(value.__module__, version)
         self._all("bases", *value.__bases__)
         return self._attributes({k: v for k, v in vars(value).items() if k not in UNTOLD})
 
     def _function(self, value: types.FunctionType) -> None:
-        self.say("function", value.__module__, value.__qualname__)
-        if (version := _installed(value.__module__ or "")) is not None:
-            return self.say(version)
+        self.say("function", value.__qualname__)
+        if (version := installed(value.__module__ or "")) is not None:
+            return self.say(value.__module__, version)
         self._code(value.__code__)
         self._all("defaults", value.__defaults__, value.__kwdefaults__, *(value.__closure__ or ()))
         self._attributes({k: v for k, v in vars(value).items() if k != "__wrapped__"})
@@ -189,10 +189,10 @@ class _Walk:
             found = function.__globals__.get(name, _LACKING)
             if found is _LACKING:  # imported where it is used
                 found = sys.modules.get(name, _LACKING)
-                if found is _LACKING or _installed(name) is not None:
+                if found is _LACKING or installed(name) is not None:
                     continue
             self.say("global", name)
-            if isinstance(found, types.ModuleType) and _installed(found.__name__) is None:
+            if isinstance(found, types.ModuleType) and installed(found.__name__) is None:
                 self._attributes({n: vars(found)[n] for n in named if n in vars(found)})
             else:
                 self.feed(found)
@@ -204,9 +204,9 @@ class _Walk:
         self._all("constants", *value.co_consts)
 
     def _module(self, value: types.ModuleType) -> None:
-        self.say("module", value.__name__)
-        if (version := _installed(value.__name__)) is not None:
-            return self.say(version)
+        if (version := installed(value.__name__)) is not None:
+            return self.say("module", value.__name__, version)
+        self.say("module")
         return self._attributes({k: v for k, v in vars(value).items() if not k.startswith("__")})
 
     def _builtin(self, value: Any) -> None:
@@ -258,7 +258,7 @@ def _names(code: types.CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(read)), tuple(sorted(named))
 
 
-def _installed(module: str) -> str | None:
+def installed(module: str) -> str | None:
     """What stands for the code of a module that nobody edits: version and file; None for a user's own."""
     top = module.partition(".")[0]
     if module.startswith(f"{OURS}.models."):

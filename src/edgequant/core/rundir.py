@@ -27,7 +27,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, final
 
-from .belongings import claimed, discard
+from .belongings import MANIFEST, claimed, discard
 from .disk import canonical, clean, read_json, refused, remove, sha256, sync, write_json, writing
 from .errors import BadFile, RunFolderError
 from .locks import held, take
@@ -167,6 +167,7 @@ class RunFolder:
             remove(self.steps)
             for name, digest in claimed(self.path).items():
                 discard(self.path / name, digest)
+            remove(self.path / MANIFEST)
             for old in [found for pattern in RESULTS for found in self.path.glob(pattern)]:
                 remove(old)
         self.steps.mkdir(exist_ok=True)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib.machinery
-import importlib.util
 import inspect
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +19,7 @@ from ..core.interfaces import AbstractModel
 from ..core.pixels import with_pixels
 from ..core.records import InputSpec
 from .keras_package import is_keras
+from .user_code import importing, load
 
 CLASSES = ("classes", "num_classes", "n_classes")  # parameters of a factory that are told the number of classes
 EXAMPLE = "path/to/file.py:factory"
@@ -96,26 +93,12 @@ class File(AbstractModel):
         return ":".join(str(part) for part in self._where())
 
     def _load(self) -> ModuleType:
-        """The user's file as a module. It runs once for each content, however often it is asked for."""
+        """The user's file as a module. It runs once for each content of it and of what it imports."""
         file, _ = self._where()
         if not file.is_file():
             raise BadModel(f"There is no file {file}. Write {EXAMPLE}.")
-        file = file.resolve()
-        digest = hashlib.sha256(str(file).encode() + b"\0" + file.read_bytes()).hexdigest()
-        name = f"_edgequant_model_{digest[:16]}"
-        if name in sys.modules:
-            return sys.modules[name]
-        spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(file)))
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # dataclasses and pickle look a class's module up here
-        try:
-            with _blaming(file):
-                spec.loader.exec_module(module)
-        except BadModel:
-            del sys.modules[name]
-            raise
-        return module
+        with _blaming(file):
+            return load(file)
 
     def _factory(self, module: ModuleType) -> Callable[..., Any]:
         file, name = self._where()
@@ -167,18 +150,14 @@ def _arguments(factory: Callable[..., Any], classes: int, file: Path) -> dict[st
 @contextlib.contextmanager
 def _blaming(file: Path) -> Iterator[None]:
     """Let files beside the user's be imported, and turn what their code raises into one line with its place."""
-    folder = str(file.resolve().parent)
-    sys.path.insert(0, folder)
     try:
-        yield
+        with importing(file):
+            yield
     except (Exception, SystemExit) as error:
         raise BadModel(
             f"{file}, line {_line(error, file)}: {type(error).__name__}: {' '.join(str(error).split())}."
             " Expected the file to import and the factory to return a network."
         ) from error
-    finally:
-        with contextlib.suppress(ValueError):  # the user's code may have taken it out itself
-            sys.path.remove(folder)
 
 
 def _line(error: BaseException, file: Path) -> int | str:

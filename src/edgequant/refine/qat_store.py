@@ -20,7 +20,8 @@ FORMAT = "edgequant-reference/1"
 
 def fingerprint(reference: Reference) -> str:
     """sha256 of all that a training starts from: graph, weights, integers and grids. Not of names of recipes."""
-    return content(reference.captured, reference.kind, reference.activations, reference.weights)
+    grids, weights = sorted(reference.activations.items()), sorted(reference.weights.items(), key=lambda one: one[0])
+    return content(reference.captured, reference.kind, grids, weights)
 
 
 def save(path: Path, reference: Reference) -> None:
