@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass
 from importlib import resources
@@ -199,7 +200,12 @@ def _one_stage(
     progress: AbstractProgress,
 ) -> str:
     what = {"key": key, "network": keys.eager(module, inputs), **keys.computed(training_code())}
-    step = run.step("train", what, lambda folder: _train(module, splits, inputs, stage, folder, progress), scratch=True)
+
+    def work(folder: Path) -> dict[str, Any]:
+        # a copy: trainers leave marks on a network, and one that was trained must equal one that was kept
+        return _train(copy.deepcopy(module), splits, inputs, stage, folder, progress)
+
+    step = run.step("train", what, work, scratch=True)
     load_weights(module, step.folder / "weights.safetensors")
     reached = step.value["validation_accuracy"]
     return f"trained here: {stage.epochs} epochs, seed {stage.seed}, validation {reached:.2%}"
