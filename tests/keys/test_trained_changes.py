@@ -132,7 +132,7 @@ MORE: dict[str, tuple[Change, Change]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_again_is_what_a_fresh_folder_says(world: World, name: str, tmp_path: Path) -> None:  # noqa: F811
+def test_again_is_what_a_fresh_folder_says(world: World, name: str, tmp_path: Path) -> None:
     start, change = CHANGES[name]
     start(world)
     again_is_fresh(world, name, change, tmp_path)
@@ -140,7 +140,7 @@ def test_again_is_what_a_fresh_folder_says(world: World, name: str, tmp_path: Pa
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", MORE)
-def test_again_is_what_a_fresh_folder_says_of_more(world: World, name: str, tmp_path: Path) -> None:  # noqa: F811
+def test_again_is_what_a_fresh_folder_says_of_more(world: World, name: str, tmp_path: Path) -> None:
     start, change = MORE[name]
     start(world)
     again_is_fresh(world, name, change, tmp_path)
@@ -148,7 +148,7 @@ def test_again_is_what_a_fresh_folder_says_of_more(world: World, name: str, tmp_
 
 @pytest.mark.soak
 @pytest.mark.parametrize("recipe", [TEACHER, PRUNED, "w8a8"])
-def test_a_training_is_not_made_twice(world: World, recipe: str, tmp_path: Path) -> None:  # noqa: F811
+def test_a_training_is_not_made_twice(world: World, recipe: str, tmp_path: Path) -> None:
     learns(world, recipe)
     world.model = "net.py:make,pretrained=false"
     first = world.run(tmp_path / "out")
@@ -171,7 +171,7 @@ class Scaled(nn.Module):
 
 
 @pytest.fixture
-def quantized(world: World, tmp_path: Path) -> Iterator[Any]:  # noqa: F811
+def quantized(world: World, tmp_path: Path) -> Iterator[Any]:
     """`quantize` into one folder and into a fresh one each time: (figures and files are equal, the steps made)."""
     number = iter(range(100))
 

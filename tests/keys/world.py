@@ -27,7 +27,7 @@ from edgequant.measure.memory import PeakMemory
 from edgequant.pipeline import execution, judge
 from edgequant.study import Calibration, NetworkSpec, Study
 
-NET = '''
+NET = """
 import torch
 from torch import nn
 from norm import MEAN, normal
@@ -62,8 +62,8 @@ def make():
 
 
 make.input_spec = {"channels": 1, "height": 8, "width": 8, "mean": (0.5,), "std": (0.5,)}
-'''
-NORM = '''
+"""
+NORM = """
 from scale import STD
 
 MEAN = 0.25
@@ -71,10 +71,10 @@ MEAN = 0.25
 
 def normal(x):
     return (x - MEAN) / STD
-'''
+"""
 SCALE = "STD = 0.75\n"
 RECIPE = 'base = "w8a8"\n[[rules]]\nwhere = "first"\nweight_bits = 8\n'
-PARTS = '''
+PARTS = """
 from dataclasses import dataclass
 from typing import final
 
@@ -131,7 +131,7 @@ class Noise(AbstractDataset):
     def load(self, inputs):
         rng = np.random.default_rng(3)
         return from_arrays(rng.integers(0, 256, (150, 8, 8, 1), np.uint8), None)
-'''
+"""
 FILES = {"net.py": NET, "norm.py": NORM, "scale.py": SCALE, "mixed.toml": RECIPE, "world_parts.py": PARTS}
 UNTIMED = ("seconds", "conditions")
 
@@ -203,9 +203,7 @@ def files(out: Path) -> dict[str, str]:
     """sha256 by name of what lies in a run folder, the steps and what tells the time left out."""
     apart = {"results.json", "files.json", ".lock"}
     every = [p for p in out.rglob("*") if p.is_file() and "steps" not in p.relative_to(out).parts]
-    return {
-        str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in every if p.name not in apart
-    }
+    return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in every if p.name not in apart}
 
 
 class counted:

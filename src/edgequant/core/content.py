@@ -14,6 +14,7 @@ reads it is made again.
 
 from __future__ import annotations
 
+import collections
 import dis
 import enum
 import functools
@@ -33,6 +34,7 @@ from typing import Any, final
 import numpy as np
 
 OURS = __name__.partition(".")[0]
+BASES = (int, float, complex, str, bytes)
 INSTALLED = {"site-packages", "dist-packages"}
 PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, type(Ellipsis), type(NotImplemented), range)
 READS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "IMPORT_NAME"})  # bytecodes
@@ -47,8 +49,11 @@ UNTOLD = frozenset({
 def content(*values: Any) -> str:
     """sha256 of what the values are, all the way down, in hexadecimal."""
     walk = _Walk()
-    for value in values:
-        walk.feed(value)
+    try:
+        for value in values:
+            walk.feed(value)
+    except RecursionError:  # deeper than anybody looks
+        return secrets.token_hex(32)
     return walk.hash.hexdigest()
 
 
@@ -61,6 +66,7 @@ class _Walk:
         self.seen: dict[int, int] = {}
         self.kept: list[Any] = []  # alive meanwhile: an id is only an object's own while it lives
         self.open: list[int] = []  # containers that are being walked
+        self.kinds = self._kinds()
 
     def say(self, *words: object) -> None:
         for word in words:
@@ -68,16 +74,19 @@ class _Walk:
             self.hash.update(b"%d:" % len(data) + data)
 
     def feed(self, value: Any) -> None:
-        if isinstance(value, PLAIN) and type(value) in PLAIN:
+        if type(value) in PLAIN:
             return self.say(type(value).__name__, repr(value))
-        if isinstance(value, (tuple, list, set, frozenset, dict, types.MappingProxyType)):
+        if isinstance(value, (tuple, list, collections.deque, set, frozenset, dict, types.MappingProxyType)):
             return self._container(value)
-        known = next((feed for kinds, feed in self._table().items() if isinstance(value, kinds)), None)
+        known = next((feed for kinds, feed in self.kinds.items() if isinstance(value, kinds)), None)
         if known is not None:
             return known(value)
+        for base in BASES:
+            if isinstance(value, base):  # of a class of the user's own, which may hold more
+                self.say(base.__name__, base.__repr__(value))
         return self._once(value, self._object)
 
-    def _table(self) -> dict[Any, Callable[[Any], None]]:
+    def _kinds(self) -> dict[Any, Callable[[Any], None]]:
         found: dict[Any, Callable[[Any], None]] = {
             np.ndarray: self._array,
             (np.generic, np.dtype): lambda v: self.say(type(v).__name__, str(v.dtype if hasattr(v, "dtype") else v), v),
@@ -123,7 +132,7 @@ class _Walk:
             self.feed(type(value))
         if isinstance(value, (set, frozenset)):
             self.say(*sorted(content(one) for one in value))
-        elif isinstance(value, (tuple, list)):
+        elif isinstance(value, (tuple, list, collections.deque)):
             for one in value:
                 self.feed(one)
         else:
@@ -299,7 +308,10 @@ def _tensor(walk: _Walk, value: Any) -> None:
     walk.say("tensor", value.dtype, tuple(value.shape))
     if value.is_meta:
         return walk.say("meta")
-    if value.is_quantized or value.layout is not torch.strided:
-        return walk.say(pickle.dumps(value.detach().cpu(), 4))
+    if value.is_quantized:
+        _tensor(walk, value.int_repr())
+        return _tensor(walk, value.dequantize())
+    if value.layout is not torch.strided:
+        return _tensor(walk, value.to_dense())
     plain = value.detach().cpu().contiguous().reshape(-1)
     return walk.say(plain.view(torch.uint8).numpy().tobytes() if plain.numel() else b"")

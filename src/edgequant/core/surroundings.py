@@ -106,6 +106,6 @@ def _torch() -> Surroundings:
         "dtype": str(torch.get_default_dtype()),
         "matmul": torch.get_float32_matmul_precision(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "mkldnn": bool(torch.backends.mkldnn.enabled),  # type: ignore[attr-defined]
+        "mkldnn": bool(torch.backends.mkldnn.enabled),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
     }
