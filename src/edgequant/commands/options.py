@@ -60,7 +60,9 @@ class Drawn:
 
     weights: Weights = ""
     calibrate: Annotated[str, typer.Option("--calibrate", help="The range method. Default: the study's; minmax.")] = ""
-    samples: Annotated[int, typer.Option("--samples", help="Calibration images. Default: the study's; 500.")] = 0
+    samples: Annotated[
+        int, typer.Option("--samples", help="Calibration images. Default: the study's; 500, or all.")
+    ] = 0
     allow_few: Annotated[bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images.")] = False
 
 
