@@ -43,7 +43,7 @@ def read_classes(tree: Tree, layout: Layout, known: Classes | None) -> Labelled:
     labels: list[tuple[int, ...]] = []
     for part, classes_here in zip(layout.parts, grouped):
         used = {name: paths for name, paths in classes_here.items() if paths or name in classes.labels}
-        of_each = {name: _label(name, classes, tree.base / part.folder) for name in used}
+        of_each = {name: _label(name, classes, tree.base, part, layout.parts[0]) for name in used}
         images.append(tuple(path for paths in used.values() for path in paths))
         labels.append(tuple(of_each[name] for name, paths in used.items() for _ in paths))
     _check_images(tree, layout, images)
@@ -69,15 +69,17 @@ def _check_some(tree: Tree, part: Part, found: Mapping[str, list[str]]) -> None:
     where = tree.base / part.folder
     full = [name for name, paths in found.items() if paths]
     empty = [name for name, paths in found.items() if not paths]
+    left = f" {tree.left_out.note}".rstrip()
     if not full:
         raise BadData(
             f"{where} has no sub-folder with an image. Expected one a class, or a file labels.csv in it;"
-            f" for images without labels type images:{where}."
+            f" for images without labels type images:{where}.{left}"
         )
     if empty:
         raise BadData(
-            f"{where} has {_some(empty)} without an image beside the class folders. Whether that is a class decides the"
-            " labels of the others: list the classes in a text file, one a line, and add synsets=FILE."
+            f"{where} has {_some(empty)} without an image beside the class folders. Whether that is a class decides"
+            " the labels of the others: list the classes in a text file, one a line, and add synsets=FILE."
+            f"{left}"
         )
     if len(full) == 1:
         raise BadData(
@@ -87,15 +89,16 @@ def _check_some(tree: Tree, part: Part, found: Mapping[str, list[str]]) -> None:
         )
 
 
-def _label(name: str, classes: Classes, parent: Path) -> int:
+def _label(name: str, classes: Classes, base: Path, part: Part, first: Part) -> int:
     if name in classes.labels:
         return classes.labels[name]
     close = difflib.get_close_matches(name.lower(), [known.lower() for known in classes.labels], n=1)
     meant = next((f" Did you mean {known!r}?" for known in classes.labels if [known.lower()] == close), "")
+    alone = "" if part is first else f" type imagefolder:{base / first.folder} to read that split alone;"
     raise BadData(
-        f"{parent} has a folder {shown(name)!r} that is no class of {classes.source}.{meant} Expected one of its"
-        f" {len(classes.names):,}: name the folder so, or list all classes in a text file, one a line, and add"
-        " synsets=FILE."
+        f"{base / part.folder} has a folder {shown(name)!r} that is no class of {classes.source}.{meant} Expected one"
+        f" of its {len(classes.names):,}: name the folder so;{alone} or list all classes in a text file, one a line,"
+        " and add synsets=FILE."
     )
 
 

@@ -48,7 +48,9 @@ class Images(AbstractDataset):
         base = find_folder(self.path, self.root, "images")
         tree = walk(base)
         if not tree.images:
-            raise BadData(f"{base} has no image. Expected {', '.join(SUFFIXES)} files in it. {tree.left_out.note}")
+            raise BadData(
+                f"{base} has no image. Expected {', '.join(SUFFIXES)} files in it. {tree.left_out.note}".rstrip()
+            )
         pool = FolderSplit(base, tree.images, None, np.arange(len(tree.images)), inputs)
         digest = fingerprint(*tree.images, *content_digests(base, tree.images))
         return Splits((), pool, pool, None, digest, " ".join(filter(None, (_said(tree), tree.left_out.note))))

@@ -69,7 +69,7 @@ def read_layout(tree: Tree, classes: Collection[str] = ()) -> Layout:
     splits = [name for name in named if _children(tree, _join(top, name))]
     if not splits:
         _check_flat_splits(tree, top, inside, named)
-        part = Part(top)
+        part = Part(top, next(filter(None, map(role, top.split("/"))), ""))
         return Layout((part,), _elsewhere(tree, [part]), _passed(top))
     others = [name for name in inside if name not in named]
     if len(splits) == 1 and others:

@@ -46,9 +46,8 @@ def calibration_subset(split: AbstractSplit, n: int | None, seed: int, allow_few
     """
     if n is None and len(split) < FEWEST and not allow_few:
         raise BadData(
-            f"The calibration pool has {len(split)} images, too few to trust the ranges they give: at least {FEWEST}"
-            f" were expected, and {DEFAULT} are the default. Add images, or type --allow-few to calibrate on these, which"
-            " marks every figure."
+            f"The calibration pool has {len(split)} images, too few to trust the ranges they give. Expected at least"
+            f" {FEWEST}: add images, or type --allow-few to calibrate on these {len(split)}, which marks every figure."
         )
     n = calibration_size(n, len(split))
     if n > len(split):

@@ -17,7 +17,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", "
 # what archivers and file servers leave behind: copies and thumbnails, none of them the user's images
 OFFAL = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__")
 NO_SUFFIX, EMPTY, HIDDEN = "without an image's suffix", "of no bytes", "hidden, or left by an archiver"
-BROKEN, LOOP, SPECIAL = "that are links to nothing", "that are links to a folder above", "that are no regular files"
+BROKEN, LOOP, SPECIAL = "linked to nothing", "linked to a folder above", "of a special kind"
 BESIDE, NO_SPLIT, UNLABELLED = "beside the class folders", "in folders that are no split", "without a label"
 NAMED = 3  # of the files left out for one reason, so many are named
 
@@ -69,7 +69,7 @@ def walk(base: Path) -> Tree:
             path = f"{below}/{entry.name}" if below else entry.name
             if hidden(entry.name):
                 left += [(HIDDEN, one) for one in _images_below(entry, path)]
-            elif not entry.is_dir():
+            elif not _is_folder(entry):
                 reason = _reason(entry)
                 images.append(path) if not reason else left.append((reason, path))
             elif entry.is_symlink() and _identity(Path(entry.path)) in above:
@@ -95,13 +95,25 @@ def shown(path: str) -> str:
     return path.encode(errors="surrogateescape").decode(errors="replace")
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """A link that leads to itself is none: the system refuses to say."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _reason(entry: os.DirEntry[str]) -> str:
     """Why a visible file is no image; empty where it is one."""
     if not entry.name.lower().endswith(SUFFIXES):
         return NO_SUFFIX
-    if entry.is_file():
-        return "" if entry.stat().st_size else EMPTY
-    return SPECIAL if Path(entry.path).exists() else BROKEN
+    try:
+        size = Path(entry.path).stat().st_size if entry.is_file() else None
+    except OSError:
+        return BROKEN
+    if size is None:
+        return SPECIAL if Path(entry.path).exists() else BROKEN
+    return "" if size else EMPTY
 
 
 def _images_below(entry: os.DirEntry[str], path: str) -> Iterator[str]:

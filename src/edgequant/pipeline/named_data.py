@@ -15,6 +15,7 @@ from ..catalog import DATASETS
 from ..core.errors import UnknownName
 from ..core.interfaces import AbstractDataset
 from ..core.records import InputSpec, Splits
+from ..data.folder import find_folder
 from ..data.path_kind import kind, lies_at
 
 
@@ -46,11 +47,13 @@ def named_dataset(spec: str | AbstractDataset) -> AbstractDataset:
     if place is None:
         return _component(spec)
     noun, why = kind(place, path)
-    return Told(DATASETS.build(f"{noun}:{spec}"), f"{path} {why}: it was read as {noun}:{path}.")
+    return Told(DATASETS.build(f"{noun}:{spec}"), f"Read as {noun}:{path}, as it {why}.")
 
 
 def _component(spec: str) -> AbstractDataset:
-    """A class of the user's own by its dotted path. Raises UnknownName for what is no folder and no file either."""
+    """A class of the user's own by its dotted path. Raises UnknownName, or BadData where a path was meant."""
+    if "/" in spec:
+        find_folder(spec, "", "imagefolder")
     try:
         return DATASETS.build(spec)
     except UnknownName as error:
