@@ -21,7 +21,8 @@ Mlflow = Annotated[
     str, typer.Option("--mlflow", metavar="URI", help="Send the finished run to this MLflow server (an extra).")
 ]
 Data = Annotated[
-    str, typer.Option("--data", help="A data set: cifar10, imagefolder:PATH, arrays:FILE.npz … (edgequant list data).")
+    str,
+    typer.Option("--data", help="A folder of images, or a data set: cifar10, arrays:FILE.npz … (edgequant list data)."),
 ]
 Target = Annotated[str, typer.Option("--target", help="Where the file runs (edgequant list targets).")]
 Weights = Annotated[str, typer.Option("--weights", help="A .safetensors or .pt file, or 'random'.")]

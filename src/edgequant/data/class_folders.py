@@ -75,18 +75,25 @@ def _check_some(tree: Tree, part: Part, found: Mapping[str, list[str]]) -> None:
             f"{where} has no sub-folder with an image. Expected one a class, or a file labels.csv in it;"
             f" for images without labels type images:{where}.{left}"
         )
+    if len(full) == 1:
+        _refuse_one(tree, where, full[0], found[full[0]])
     if empty:
         raise BadData(
             f"{where} has {_some(empty)} without an image beside the class folders. Whether that is a class decides"
-            " the labels of the others: list the classes in a text file, one a line, and add synsets=FILE."
-            f"{left}"
+            f" the labels of the others: list the classes in a text file, one a line, and add synsets=FILE.{left}"
         )
-    if len(full) == 1:
-        raise BadData(
-            f"{where} has a single class folder, {shown(full[0])!r}. Expected one a class, two at least: type"
-            f" images:{where / full[0]} for images without labels, or list all classes in a text file, one a line, and"
-            " add synsets=FILE."
-        )
+
+
+def _refuse_one(tree: Tree, where: Path, name: str, images: list[str]) -> None:
+    """A single class folder; or a folder around the classes, beside others."""
+    inside, own = str(where / name), len(str((where / name).relative_to(tree.base)).split("/"))
+    deeper = all(path.count("/") > own for path in images)
+    raise BadData(
+        f"{where} has a single class folder, {shown(name)!r}. Expected one a class, two at least: type"
+        + (f" imagefolder:{inside} where its sub-folders are the classes," if deeper else "")
+        + f" images:{inside} for images without labels, or list all classes in a text file, one a line, and add"
+        " synsets=FILE."
+    )
 
 
 def _label(name: str, classes: Classes, base: Path, part: Part, first: Part) -> int:

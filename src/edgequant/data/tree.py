@@ -108,7 +108,7 @@ def _reason(entry: os.DirEntry[str]) -> str:
     if not entry.name.lower().endswith(SUFFIXES):
         return NO_SUFFIX
     try:
-        size = Path(entry.path).stat().st_size if entry.is_file() else None
+        size = entry.stat().st_size if entry.is_file() else None
     except OSError:
         return BROKEN
     if size is None:
