@@ -22,8 +22,11 @@ DATASETS: Registry[i.AbstractDataset] = Registry(
         "cifar100": ("edgequant.data.cifar:Cifar100", "CIFAR-100, the official python batches"),
         "digits": ("edgequant.data.digits:Digits", "1,797 real handwritten digits, 8x8; no download"),
         "fashion_mnist": ("edgequant.data.idx:FashionMnist", "Fashion-MNIST, IDX files"),
-        "imagefolder": ("edgequant.data.imagefolder:ImageFolder", "a folder of images, one sub-folder a class"),
-        "images": ("edgequant.data.images:Images", "a flat folder of unlabelled images"),
+        "imagefolder": (
+            "edgequant.data.imagefolder:ImageFolder",
+            "a folder of images, one sub-folder a class, or with a list of labels",
+        ),
+        "images": ("edgequant.data.images:Images", "a folder of images without labels"),
         "mnist": ("edgequant.data.idx:Mnist", "MNIST, IDX files"),
     },
 )

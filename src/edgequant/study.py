@@ -28,10 +28,10 @@ DEPLOYED = {
 @final
 @dataclass(frozen=True)
 class Calibration:
-    """Which images set the ranges, and how. `method` is a calibrator's spec."""
+    """Which images set the ranges, and how. `method` is a calibrator's spec. `n`: None takes 500, or all there are."""
 
     method: str = "minmax"
-    n: int = 500
+    n: int | None = None
     seed: int = 0
 
 
@@ -135,7 +135,7 @@ def check(study: Study) -> Study:
                 f"The study {study.name} has an empty {name}. Expected one at least, or leave the line out."
             )
     for calibration in study.calibration:
-        if calibration.n < 1 or calibration.seed < 0:
+        if (calibration.n is not None and calibration.n < 1) or calibration.seed < 0:
             raise BadOption(
                 f"calibration.n must be at least 1 and calibration.seed at least 0. Got {calibration.n} and"
                 f" {calibration.seed}."

@@ -93,7 +93,20 @@ FLOATS = IMAGES.astype(np.float32)
 WITH_NAN = np.where(np.arange(50)[:, None, None] == 7, np.float32("nan"), FLOATS)
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another type": ({"images": IMAGES.astype(np.int64)}, "Images are int64. Expected uint8"),
-    "double precision": ({"images": FLOATS.astype(np.float64)}, "Images are float64"),
+    "double precision": (
+        {"images": FLOATS.astype(np.float64)},
+        r"Images are float64.* type images.astype\('float32'\)",
+    ),
+    "16 bits": (
+        {"images": IMAGES.astype(np.uint16) * 257},
+        r"go up to \d{5}. Type \(images // 257\).astype\('uint8'\)",
+    ),
+    "int8": (
+        {"images": (IMAGES.astype(np.int16) - 128).astype(np.int8)},
+        r"theirs are -\d+..\d+. Undo what moved them",
+    ),
+    "black and white": ({"images": IMAGES > 9}, r"type images.astype\('uint8'\) \* 255"),
+    "text": ({"images": IMAGES.astype(str)}, "give arrays of numbers"),
     "two axes": ({"images": IMAGES[0]}, r"Images have the shape \(6, 5\)"),
     "no image": ({"images": IMAGES[:0], "labels": LABELS[:0]}, r"have the shape \(0, 6, 5\)"),
     "channels first": ({"images": np.zeros((50, 3, 6, 7), np.uint8)}, r"type images.transpose\(0, 2, 3, 1\)"),
@@ -103,7 +116,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "above 255": ({"images": FLOATS * 2}, "Expected pixels in 0..255"),
     "in 0..1": ({"images": FLOATS / 255}, r"type images \* 255"),
     "fewer labels": ({"labels": LABELS[:49]}, "There are 50 images and 49 labels"),
-    "float labels": ({"labels": LABELS / 2}, "Labels are float64"),
+    "float labels": ({"labels": LABELS / 2}, r"Labels are float64.* type labels.astype\('int64'\)"),
+    "names for labels": ({"labels": LABELS.astype(str)}, r"type numpy.unique\(labels, return_inverse=True\)\[1\]"),
+    "labels from 1": ({"labels": LABELS + 1}, r"Labels go from 1 to 5. .*type labels - 1. .*name all 6 classes"),
     "one-hot labels": ({"labels": np.eye(5, dtype=np.uint8)[LABELS]}, r"type labels.argmax\(1\)"),
     "negative label": ({"labels": LABELS - 1}, "The array of labels has a label -1"),
     "label beyond the names": ({"classes": ("a", "b")}, "label 4, outside 0..1"),
@@ -128,6 +143,16 @@ def test_what_cannot_be_meant_is_refused(case: str) -> None:
     with pytest.raises(BadData, match=message) as raised:
         from_arrays(**({"images": IMAGES, "labels": LABELS} | change))
     assert "\n" not in str(raised.value)
+
+
+def test_labels_from_1_are_what_they_say_where_the_classes_are_named_or_gaps_show_it() -> None:
+    assert len(from_arrays(IMAGES, LABELS + 1, tuple("abcdef")).classes) == 6
+    assert len(from_arrays(IMAGES, LABELS * 2 + 1).classes) == 10
+
+
+def test_a_folder_is_no_file_of_arrays(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"is a folder. Type imagefolder:.* or images:.* without labels"):
+        Arrays(str(tmp_path)).load(SPEC)
 
 
 def test_a_black_set_is_not_taken_for_a_scaled_one() -> None:

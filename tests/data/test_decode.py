@@ -69,13 +69,39 @@ def test_a_crop_larger_than_the_resized_image_is_refused(tmp_path: Path, photo: 
         decode(path, InputSpec(3, 10, 10, resize=8))
 
 
-def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
-    left = np.zeros((8, 8), np.uint8)
-    left[:, :4] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise: what is left comes up
-    turned = decode(save(tmp_path / "a.png", left, exif=exif), InputSpec(1, 8, 8))
-    assert turned[:4].min() == 255 and turned[4:].max() == 0
+def torchvision_loader(path: Path) -> np.ndarray:
+    """`torchvision.datasets.folder.pil_loader`, which training saw the images through."""
+    with path.open("rb") as file:
+        return np.asarray(Image.open(file).convert("RGB"))
+
+
+def odd_images(folder: Path) -> dict[str, Path]:
+    """One of each kind that loaders treat differently."""
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 6, 4), np.uint8)
+    plain, exif = Image.fromarray(pixels[..., :3]), Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    palette = plain.quantize(16)
+    made: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
+        "orientation": (plain, "jpg", {"exif": exif}),
+        "alpha": (Image.fromarray(pixels), "png", {}),
+        "grey": (Image.fromarray(pixels[..., 0]), "png", {}),
+        "grey alpha": (Image.fromarray(pixels[..., :2], "LA"), "png", {}),
+        "palette": (palette, "png", {"transparency": 3}),
+        "palette with many alphas": (palette, "png", {"transparency": bytes(range(16))}),
+        "cmyk": (plain.convert("CMYK"), "jpg", {}),
+        "animation": (plain, "gif", {"save_all": True, "append_images": [Image.new("RGB", (6, 8))]}),
+        "bits": (Image.fromarray(pixels[..., 0] > 100), "png", {}),
+    }
+    for name, (image, suffix, options) in made.items():
+        image.save(folder / f"{name}.{suffix}", **options)
+    return {name: folder / f"{name}.{suffix}" for name, (_, suffix, _) in made.items()}
+
+
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency", "ignore:.mode. parameter is deprecated")
+def test_pixels_are_those_that_torchvision_would_read(tmp_path: Path) -> None:
+    for name, path in odd_images(tmp_path).items():
+        seen = torchvision_loader(path)
+        assert np.array_equal(decode(path, InputSpec(3, *seen.shape[:2])), seen), name
 
 
 @pytest.mark.parametrize("keep", [0, 10, 300])

@@ -9,8 +9,8 @@ import pytest
 
 from edgequant.core.errors import BadData, BadOption
 from edgequant.core.records import InputSpec
-from edgequant.data.folder import list_images
 from edgequant.data.images import Images
+from edgequant.data.tree import walk
 
 SPEC = InputSpec(3, 8, 8)
 Photo = Callable[..., Path]
@@ -28,7 +28,7 @@ def test_one_unlabelled_pool_and_no_test_split(flat: Path) -> None:
     splits = Images(str(flat)).load(SPEC)
     assert splits.test is None and splits.classes == () and splits.train.labels is None
     assert len(splits.train) == len(splits.validation) == 5
-    assert "No labels" in splits.note and "suffix: 1." in splits.note
+    assert "No labels" in splits.note and "1 file without an image's suffix (.txt)" in splits.note
     (images, labels), *rest = splits.train.batches(4)
     assert images.shape == (4, 8, 8, 3) and labels is None and len(rest) == 1
 
@@ -38,14 +38,16 @@ def test_the_order_is_that_of_the_names(flat: Path) -> None:
     assert np.array_equal(image, np.random.default_rng(3).integers(0, 256, (10, 12, 3), np.uint8))
 
 
-def test_the_fingerprint_is_of_names_and_sizes(flat: Path) -> None:
-    before = Images(str(flat)).load(SPEC).fingerprint
-    (flat / "4.png").rename(flat / "5.png")
-    assert Images(str(flat)).load(SPEC).fingerprint != before
+def test_images_in_sub_folders_are_read_too_and_that_is_said(flat: Path, photo: Photo) -> None:
+    photo(flat / "2024" / "May" / "a.png")
+    splits = Images(str(flat)).load(SPEC)
+    assert len(splits.train) == 6 and splits.train.labels is None
+    assert "1 of 6 images lie in sub-folders" in splits.note
 
 
-def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match=r"has no image. .*type imagefolder:"):
+def test_a_folder_without_an_image_is_refused_and_what_lies_there_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.HEIC").write_text("x")
+    with pytest.raises(BadData, match=r"has no image. Expected .jpg, .* 1 file without an image's suffix \(.heic\)"):
         Images(str(tmp_path)).load(SPEC)
 
 
@@ -58,7 +60,7 @@ def test_a_missing_or_unnamed_folder_is_refused() -> None:
 
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=rf"cannot be read: {os.strerror(2)}"):
-        list_images(tmp_path, "gone")
+        walk(tmp_path / "gone")
 
 
 def test_size_is_what_a_network_without_one_takes(flat: Path) -> None:

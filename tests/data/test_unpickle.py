@@ -49,5 +49,5 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(
 def test_a_cut_file_is_refused(tmp_path: Path, cut: int) -> None:
     whole = pickle.dumps({b"data": np.zeros((2, 3072), np.uint8)}, 4)
     (tmp_path / "batch").write_bytes(whole[:cut])
-    with pytest.raises(BadData, match=r"delete it and run again"):
+    with pytest.raises(BadData, match=r"put a fresh copy in its place"):
         unpickle(tmp_path / "batch")

@@ -21,7 +21,8 @@ Mlflow = Annotated[
     str, typer.Option("--mlflow", metavar="URI", help="Send the finished run to this MLflow server (an extra).")
 ]
 Data = Annotated[
-    str, typer.Option("--data", help="A data set: cifar10, imagefolder:PATH, arrays:FILE.npz … (edgequant list data).")
+    str,
+    typer.Option("--data", help="A folder of images, or a data set: cifar10, arrays:FILE.npz … (edgequant list data)."),
 ]
 Target = Annotated[str, typer.Option("--target", help="Where the file runs (edgequant list targets).")]
 Weights = Annotated[str, typer.Option("--weights", help="A .safetensors or .pt file, or 'random'.")]
@@ -60,7 +61,9 @@ class Drawn:
 
     weights: Weights = ""
     calibrate: Annotated[str, typer.Option("--calibrate", help="The range method. Default: the study's; minmax.")] = ""
-    samples: Annotated[int, typer.Option("--samples", help="Calibration images. Default: the study's; 500.")] = 0
+    samples: Annotated[
+        int, typer.Option("--samples", help="Calibration images. Default: the study's; 500, or all.")
+    ] = 0
     allow_few: Annotated[bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images.")] = False
 
 

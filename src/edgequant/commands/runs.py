@@ -61,8 +61,9 @@ def quantize(
         str, typer.Option("--calibrate", help="The range method: minmax, percentile:q=99.9, mse, entropy …")
     ] = "minmax",
     samples: Annotated[
-        int, typer.Option("--samples", help="Calibration images, drawn class-balanced from train.")
-    ] = 500,
+        int | None,
+        typer.Option("--samples", help="Calibration images, drawn class-balanced from train. Default: 500, or all."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the calibration draw.")] = 0,
     allow_few: Annotated[
         bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images, marked.")

@@ -57,7 +57,7 @@ class Splits:
     train: AbstractSplit  # calibration subsets are drawn from it
     validation: AbstractSplit  # every choice is made on it
     test: AbstractSplit | None  # touched once per variant; None: the set is unlabelled
-    fingerprint: str  # sha256 of the content (or of names and sizes of a folder); names cached steps
+    fingerprint: str  # sha256 of the content; names cached steps
     note: str = ""  # anything a reader of the report must know about the cut
 
 

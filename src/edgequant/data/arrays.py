@@ -13,7 +13,7 @@ from ..core.errors import BadData
 from ..core.foreign import check_archive_size
 from ..core.interfaces import AbstractDataset, Array
 from ..core.records import InputSpec, Splits
-from .check_arrays import checked_images, checked_labels
+from .check_arrays import check_first_label, checked_images, checked_labels
 from .download import data_root
 from .splits import ArraySplit, check_labels, check_shape, fingerprint, stratified, with_test_set
 
@@ -106,6 +106,7 @@ def from_arrays(
     if labels is None:
         return _unlabelled(pixels)
     wide = checked_labels(labels, len(pixels), "labels")
+    check_first_label(wide, classes is not None)
     names = classes or tuple(str(k) for k in range(int(wide.max()) + 1))
     train = pixels, check_labels(wide, len(names), "The array of labels")
     if test_images is None or test_labels is None:
@@ -130,6 +131,8 @@ def find_file(path: str, root: str) -> Path:
     for place in (*places, data_root(root) / path):
         if place.is_file():
             return place
+    if Path(path).expanduser().is_dir():
+        raise BadData(f"{path} is a folder. Type imagefolder:{path} for its images, or images:{path} without labels.")
     raise BadData(f"The file {path!r} does not exist. Type arrays:FILE.npz with one that does.")
 
 

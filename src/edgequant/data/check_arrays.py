@@ -14,7 +14,7 @@ MOST_CLASSES = 100_000  # without names each class is named by its number, up to
 def checked_images(images: Array, where: str) -> Array:
     """`images` as (N, H, W, C); a grey set without its last axis gets one. Raises BadData saying what to type."""
     if images.dtype not in (np.uint8, np.float32):
-        raise BadData(f"{where} are {images.dtype}. Expected uint8, or float32 in 0..255: type images.astype('uint8').")
+        raise BadData(f"{where} are {images.dtype}. Expected uint8, or float32 in 0..255: {_as_pixels(images)}.")
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise BadData(f"{where} have the shape {images.shape}. Expected (N, height, width, channels), none of them 0.")
     if images.ndim == 3:
@@ -27,6 +27,24 @@ def checked_images(images: Array, where: str) -> Array:
     if images.dtype == np.float32:
         _check_range(images, where)
     return images
+
+
+def _as_pixels(images: Array) -> str:
+    """What to type for values of another type; a cast to uint8 keeps 0..255 only."""
+    if images.dtype.kind == "b":
+        return "type images.astype('uint8') * 255"
+    if images.dtype.kind == "f":
+        return "type images.astype('float32')"
+    if images.dtype.kind not in "iu":
+        return "give arrays of numbers"
+    low, high = (int(images.min()), int(images.max())) if images.size else (0, 0)
+    if low < 0:
+        return f"theirs are {low}..{high}. Undo what moved them below 0, as images + 128, and type astype('uint8')"
+    return (
+        "type images.astype('uint8')"
+        if high <= 255
+        else f"theirs go up to {high}. Type (images // 257).astype('uint8')"
+    )
 
 
 def _check_range(images: Array, where: str) -> None:
@@ -45,7 +63,7 @@ def checked_labels(labels: Array, images: int, where: str) -> Array:
     if flat.dtype.kind not in "iu" or flat.ndim != 1:
         raise BadData(
             f"{where.capitalize()} are {labels.dtype} of shape {labels.shape}. Expected whole numbers of shape (N,):"
-            " for one-hot rows type labels.argmax(1)."
+            f" {_as_labels(flat)}."
         )
     if len(flat) != images:
         raise BadData(f"There are {images} images and {len(flat)} {where}. Expected as many of one as of the other.")
@@ -55,3 +73,25 @@ def checked_labels(labels: Array, images: int, where: str) -> Array:
             " type numpy.unique(labels, return_inverse=True)[1]."
         )
     return flat.astype(np.int64)
+
+
+def check_first_label(labels: Array, named: bool) -> None:
+    """Raises BadData for class numbers that start at 1, unless the classes are `named`, class 0 among them.
+
+    Labels 1..K, each there, are K classes counted from 1: read as they are, each is taken for the class behind it.
+    """
+    last = int(labels.max(initial=0))
+    if named or last < 2 or not np.array_equal(np.unique(labels), np.arange(1, last + 1)):
+        return
+    raise BadData(
+        f"Labels go from 1 to {last}. Expected class numbers from 0: type labels - 1. Where 0 is a class that these"
+        f" images do not show, name all {last + 1} classes (class_names in the .npz)."
+    )
+
+
+def _as_labels(labels: Array) -> str:
+    if labels.ndim > 1:
+        return "for one-hot rows type labels.argmax(1)"
+    if labels.dtype.kind == "f":
+        return "type labels.astype('int64')"
+    return "for names of classes type numpy.unique(labels, return_inverse=True)[1]"

@@ -20,7 +20,7 @@ from .unpickle import unpickle
 SIDE = 32  # pixels
 OFFICIAL = (50_000, 10_000)
 HELD_OUT = 10  # one training image in ten is validation: 5,000 of 50,000
-ADVICE = "Expected the official python version; delete it and run again with a fresh copy."
+ADVICE = "Expected the official python version: put a fresh copy in its place."
 
 
 @dataclass(frozen=True)

@@ -29,24 +29,27 @@ def check_channels(inputs: InputSpec) -> None:
 
 
 def decode(path: Path, inputs: InputSpec) -> Array:
-    """(H, W, C) uint8 pixels of `inputs.shape`, upright (EXIF), converted, resized with antialiasing, and cropped.
+    """(H, W, C) uint8 pixels of `inputs.shape`: converted, resized with antialiasing, and cropped.
 
-    Transparency is dropped, and of an animation the first frame is read. Raises BadData naming the file where it
-    is cut, no image, too large to be safe, or of more than 8 bits a channel.
+    Pixels are those of torchvision's and Keras' loaders, `Image.open(path).convert("RGB")`: as they are stored, so that
+    an EXIF orientation turns nothing; transparency is dropped, CMYK converted without a profile, and of an animation
+    the first frame is read. Raises BadData naming the file where it is cut, no image, too large to be safe, or of more
+    than 8 bits a channel (which that would clip).
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
             refusal = _refusal(image)
             if not refusal:
-                upright = ImageOps.exif_transpose(image).convert(MODES[inputs.channels])
+                image.info.pop("transparency", None)  # Pillow warns that convert drops it
+                converted = image.convert(MODES[inputs.channels])
     except Exception as error:  # a damaged or hostile file can raise anything at all
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadData(f"{path} is not a whole image: {reason}. Replace it, or take it out of the folder.") from error
     if refusal:
         raise BadData(f"{path} {refusal}")
-    fitted = fit(upright, inputs, path)
+    fitted = fit(converted, inputs, path)
     return np.asarray(fitted, np.uint8).reshape(inputs.height, inputs.width, inputs.channels)
 
 

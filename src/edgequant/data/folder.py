@@ -1,7 +1,8 @@
-"""Image files in a folder: what lies there, and a split that decodes them when they are asked for."""
+"""A folder of image files that a user named, and a split that decodes them when they are asked for."""
 
 from __future__ import annotations
 
+import difflib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,30 +16,10 @@ from ..core.interfaces import AbstractSplit, Array
 from ..core.records import InputSpec
 from .decode import decode
 from .download import data_root
+from .tree import SUFFIXES, walk
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 THREADS = 4  # Pillow decodes outside the interpreter's lock; more than this gains nothing on small machines
-
-
-@dataclass(frozen=True)
-class Files:
-    """The images of a folder: paths relative to it, sizes in bytes, and how many other files were left out."""
-
-    names: tuple[str, ...]
-    sizes: tuple[int, ...]
-    ignored: int = 0
-
-    def __add__(self, other: Files) -> Files:
-        return Files(self.names + other.names, self.sizes + other.sizes, self.ignored + other.ignored)
-
-    def described(self) -> tuple[str, ...]:
-        """Name and size of each, for a fingerprint."""
-        return tuple(f"{name} {size}" for name, size in zip(self.names, self.sizes))
-
-    @property
-    def note(self) -> str:
-        """A line for the report where files were left out; else empty."""
-        return f"Files left out because they have no image's suffix: {self.ignored}." if self.ignored else ""
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
 @final
@@ -83,44 +64,58 @@ def find_folder(path: str, root: str, noun: str) -> Path:
     """The folder `path`: as it is written, else inside the data root; with `root`, inside that only. Raises BadData."""
     if not path:
         raise BadData(f"The data set {noun} needs a folder. Type {noun}:FOLDER.")
-    places = [Path(path).expanduser()] if not root else []
-    places.append(data_root(root) / path)
+    places = locations(path, root)
     for place in places:
         if place.is_dir():
             return place
+    for place in places:
+        if place.exists():
+            raise BadData(f"{place} is {_what(place)}, and a folder was expected. {_advice(place, noun)}")
     looked = " and ".join(str(place.absolute()) for place in dict.fromkeys(places))
-    raise BadData(f"The folder {path!r} does not exist (looked at {looked}). Type {noun}:FOLDER with one that does.")
+    raise BadData(
+        f"The folder {path!r} does not exist (looked at {looked}).{_near(places)}"
+        f" Type {noun}:FOLDER with one that does."
+    )
 
 
-def sub_folders(folder: Path) -> list[str]:
-    """Names, sorted, without hidden ones and those that archivers leave behind."""
-    return sorted(e.name for e in _entries(folder) if e.is_dir() and not e.name.startswith((".", "__MACOSX")))
-
-
-def list_images(base: Path, below: str = "") -> Files:
-    """The images that lie directly in `base/below`, by their suffix; hidden files do not count."""
-    files = [e for e in _entries(base / below) if not e.is_dir() and not e.name.startswith(".")]
-    images = sorted((e for e in files if e.is_file() and e.name.lower().endswith(SUFFIXES)), key=lambda e: e.name)
-    names = tuple(f"{below}/{e.name}" if below else e.name for e in images)
-    return Files(names, tuple(e.stat().st_size for e in images), len(files) - len(images))
+def locations(path: str, root: str) -> list[Path]:
+    """Where a path that a user wrote is looked for, in order. Raises BadData where the data root is not there."""
+    places = [Path(path).expanduser()] if not root else []
+    return [*places, data_root(root) / path]
 
 
 def find_images(folder: Path) -> list[Path]:
     """The images in the folder and below it, by path; hidden ones do not count. Raises BadData where there is none."""
-    found = _below(folder)
+    found = walk(folder).images
     if not found:
         raise BadData(f"{folder} has no image, nor has any folder in it. Expected {', '.join(SUFFIXES)} files.")
-    return found
+    return [folder / name for name in found]
 
 
-def _below(folder: Path) -> list[Path]:
-    here = [folder / name for name in list_images(folder).names]
-    return here + [path for name in sub_folders(folder) for path in _below(folder / name)]
+def _what(place: Path) -> str:
+    suffix = place.suffix.lower()
+    if suffix in ARCHIVES:
+        return "an archive"
+    return "one image" if suffix in SUFFIXES else "a file"
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError as error:
-        raise BadData(f"{folder} cannot be read: {error.strerror}. Name a folder that can.") from error
+def _advice(place: Path, noun: str) -> str:
+    suffix = place.suffix.lower()
+    if suffix in ARCHIVES:
+        return f"Unpack it, and type {noun}:FOLDER."
+    if suffix in SUFFIXES:
+        return f"Type {noun}:{place.parent} for the folder that it lies in."
+    if suffix in (".npz", ".npy"):
+        return "For arrays type arrays:FILE.npz."
+    return f"Type {noun}:FOLDER; images with labels in a list are imagefolder:LIST.csv."
+
+
+def _near(places: list[Path]) -> str:
+    """The folder that may have been meant."""
+    for place in places:
+        if place.parent.is_dir():
+            there = [one.name for one in place.parent.iterdir() if one.is_dir()]
+            close = difflib.get_close_matches(place.name, there, n=1)
+            if close:
+                return f" Did you mean {str(place.parent / close[0])!r}?"
+    return ""

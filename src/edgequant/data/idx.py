@@ -120,7 +120,7 @@ def _pair(images: Path, labels: Path, source: Source) -> tuple[Array, Array]:
     if len(pixels) != len(classes):
         raise BadData(
             f"{images} has {len(pixels)} images and {labels.name} has {len(classes)} labels."
-            " Expected as many of one as of the other; delete both and run again with fresh copies."
+            " Expected as many of one as of the other: put fresh copies in their place."
         )
     return pixels[..., None], check_labels(classes, len(source.classes), str(labels))
 
@@ -132,7 +132,7 @@ def read_idx(path: Path, dimensions: int) -> Array:
             shape = _header(file.read(4 + 4 * dimensions), dimensions)
             data = _body(file, math.prod(shape))
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise BadData(f"{path} is not a whole IDX file: {error}. Delete it and run again with a fresh copy.") from error
+        raise BadData(f"{path} is not a whole IDX file: {error}. Put a fresh copy in its place.") from error
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 

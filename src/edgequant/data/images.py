@@ -1,4 +1,4 @@
-"""A flat folder of images without labels: enough to calibrate on, and to compare a file with its float twin."""
+"""A folder of images without labels: enough to calibrate on, and to compare a file with its float twin."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import numpy as np
 from ..core.errors import BadData, BadOption
 from ..core.interfaces import AbstractDataset
 from ..core.records import InputSpec, Splits
+from .content import content_digests
 from .decode import check_channels
-from .folder import FolderSplit, check_size, find_folder, list_images
+from .folder import FolderSplit, check_size, find_folder
 from .splits import fingerprint
+from .tree import SUFFIXES, Tree, walk
 
 
 @final
 @dataclass(frozen=True)
 class Images(AbstractDataset):
-    """Unlabelled image files: one pool that serves calibration and validation. There is no test split and no class.
+    """Unlabelled image files, at any depth: one pool that serves calibration and validation. No test split, no class.
 
-    `size` and `channels` say what a network without an input size of its own is to take. Sub-folders are not read.
+    `size` and `channels` say what a network without an input size of its own is to take.
     """
 
     path: str = ""
@@ -44,9 +46,19 @@ class Images(AbstractDataset):
         check_channels(inputs)
         check_size(self.size, inputs)
         base = find_folder(self.path, self.root, "images")
-        files = list_images(base)
-        if not files.names:
-            raise BadData(f"{base} has no image. Expected some; for one sub-folder a class type imagefolder:{base}.")
-        pool = FolderSplit(base, files.names, None, np.arange(len(files.names)), inputs)
-        note = "No labels: accuracy cannot be measured. The same images serve calibration and validation."
-        return Splits((), pool, pool, None, fingerprint(*files.described()), f"{note} {files.note}".strip())
+        tree = walk(base)
+        if not tree.images:
+            raise BadData(
+                f"{base} has no image. Expected {', '.join(SUFFIXES)} files in it. {tree.left_out.note}".rstrip()
+            )
+        pool = FolderSplit(base, tree.images, None, np.arange(len(tree.images)), inputs)
+        digest = fingerprint(*tree.images, *content_digests(base, tree.images))
+        return Splits((), pool, pool, None, digest, " ".join(filter(None, (_said(tree), tree.left_out.note))))
+
+
+def _said(tree: Tree) -> str:
+    deeper = sum("/" in name for name in tree.images)
+    folders = f" {deeper:,} of {len(tree.images):,} images lie in sub-folders, whose names were not taken for labels."
+    return "No labels: accuracy cannot be measured. The same images serve calibration and validation." + folders * (
+        deeper > 0
+    )

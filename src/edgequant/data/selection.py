@@ -17,6 +17,7 @@ from .two_sample import ALPHA, compare, matched
 
 # Of n exchangeable images, the next one passes the largest value that n gave a tensor with probability 1 / (n + 1),
 # whatever the distribution; so too at the lower end. A tensor's range is then too narrow for 2 / (n + 1) of all images.
+DEFAULT = 500  # where nobody said how many, and there are as many
 FEWEST = 100  # 2.0% of images; below this, `allow_few` has to say so
 ADVISED = 300  # 0.7% of images; below this, a warning
 BATCH = 64
@@ -32,16 +33,27 @@ class Check:
     met: bool
 
 
-def calibration_subset(split: AbstractSplit, n: int, seed: int, allow_few: bool = False) -> Subset:
+def calibration_size(asked: int | None, pool: int) -> int:
+    """`asked`; None is the default, or all of a pool that has fewer."""
+    return min(DEFAULT, pool) if asked is None else asked
+
+
+def calibration_subset(split: AbstractSplit, n: int | None, seed: int, allow_few: bool = False) -> Subset:
     """`n` images of `split`, the same for the same seed: as many of each class as of the next, where there are enough.
 
-    Without labels they are drawn uniformly. Their order is random too. Raises BadData where the split has fewer,
-    and below 100 images unless `allow_few`.
+    None takes the default, or all where there are fewer. Without labels they are drawn uniformly. Their order is
+    random too. Raises BadData where the split has fewer than were asked for, and below 100 images unless `allow_few`.
     """
+    if n is None and len(split) < FEWEST and not allow_few:
+        raise BadData(
+            f"The calibration pool has {len(split)} images, too few to trust the ranges they give. Expected at least"
+            f" {FEWEST}: add images, or type --allow-few to calibrate on these {len(split)}, which marks every figure."
+        )
+    n = calibration_size(n, len(split))
     if n > len(split):
         raise BadData(
             f"{n} calibration images were asked for, and the split they are drawn from has {len(split)}."
-            f" Ask for at most {len(split)}."
+            f" Ask for at most {len(split)}, or leave the number out to take what there is."
         )
     if n < 1 or (n < FEWEST and not allow_few):
         raise BadData(

@@ -128,7 +128,7 @@ def fingerprint(*parts: Array | str) -> str:
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, str):
-            text = part.encode()
+            text = part.encode(errors="surrogateescape")  # of a file name that is no UTF-8
             digest.update(b"text %d " % len(text) + text)
         else:
             digest.update(f"array {part.dtype.str} {part.shape} ".encode())

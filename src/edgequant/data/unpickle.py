@@ -34,5 +34,5 @@ def unpickle(path: Path) -> Any:
     except Exception as error:  # a hostile or cut file can raise anything at all
         raise BadData(
             f"{path} is not a CIFAR batch: {error or type(error).__name__}."
-            " Expected the official python version; delete it and run again with a fresh copy."
+            " Expected the official python version: put a fresh copy in its place."
         ) from error

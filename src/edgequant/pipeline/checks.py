@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ..catalog import BACKENDS, CALIBRATORS, DATASETS, DEVICES, POOLS, REFINERS
+from ..catalog import BACKENDS, CALIBRATORS, DEVICES, POOLS, REFINERS
 from ..core.disk import remove
 from ..core.errors import BadOption, EdgequantError
 from ..core.registry import unknown
@@ -16,6 +16,7 @@ from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
 from ..study import NetworkSpec, Study
 from .learning import check_refiners
+from .named_data import named_dataset
 from .network import Prepared
 from .results import MEASURED
 from .sources import build_model
@@ -43,7 +44,7 @@ def check_networks(study: Study) -> None:
     """Models and data sets. Nothing is loaded. Raises UnknownName, BadOption and BadModel."""
     for spec in study.network:
         build_model(spec.model)
-        DATASETS.build(spec.data)
+        named_dataset(spec.data)
 
 
 def check_calibration_images(study: Study, networks: Iterable[tuple[NetworkSpec, Prepared]]) -> None:

@@ -20,6 +20,7 @@ from ..core.interfaces import AbstractSession, Array
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.rundir import RunFolder
+from ..data.selection import calibration_size
 from ..doctor.confidence import confidence
 from ..doctor.diagnose import diagnose
 from ..doctor.evidence import CalibrationFacts, Evidence, OutputFacts, Scores
@@ -155,7 +156,7 @@ def _ways(case: Case, file: OpenFile, side: FloatSide, calibration: CalibrationF
         weights=case.weights,
         target=file.target,
         recipe=_recipe(file),
-        samples=min(500, len(side.splits.train)),
+        samples=calibration_size(None, len(side.splits.train)),
         checked=calibration is not None and calibration.fit.healthy,
     )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..catalog import DATASETS
 from ..core.errors import BadData
 from ..core.interfaces import AbstractSplit, Array
 from ..data.arrays import NAMES, read_npz
@@ -17,6 +16,7 @@ from ..data.near_copies import Copies, find_copies
 from ..data.selection import calibration_subset
 from ..doctor.evidence import CalibrationFacts
 from .doctor_float import FloatSide
+from .named_data import named_dataset
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _npy(path: Path) -> Array:
 
 def _splits(spec: str, side: FloatSide) -> dict[int, AbstractSplit]:
     """All splits of a data set, one that serves twice once."""
-    splits = DATASETS.build(spec).load(side.inputs)
+    splits = named_dataset(spec).load(side.inputs)
     parts = (splits.train, splits.validation, *((splits.test,) if splits.test is not None else ()))
     return {id(part): part for part in parts}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..catalog import BACKENDS, DATASETS
+from ..catalog import BACKENDS
 from ..core.errors import BadOption
 from ..core.interfaces import Array
 from ..core.preprocess import normalise
@@ -23,6 +23,7 @@ from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
 from ..study import NetworkSpec, load_study, shipped
 from .file_input import Pixels, spec_for
+from .named_data import named_dataset
 from .network import prepare
 from .trial import runnable
 
@@ -94,7 +95,7 @@ def _from_file(path: Path, data: str, mean: Pixels, std: Pixels) -> FloatSide:
         raise BadOption(f"The doctor needs images for {path}. Give --data cifar10 (edgequant list data).")
     file = runnable(path)
     inputs = spec_for(file, mean, std)
-    session, splits = file.backend.open(path), DATASETS.build(data).load(inputs)
+    session, splits = file.backend.open(path), named_dataset(data).load(inputs)
     return FloatSide(inputs, splits, data, lambda x: session.run(normalise(x, inputs)), _read(path, inputs), path)
 
 

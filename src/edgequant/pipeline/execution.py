@@ -19,6 +19,7 @@ from ..study import NetworkSpec, Study, to_toml
 from . import changes, judge, results
 from .checks import check_calibration_images, check_names, nothing_left, trains
 from .comparison import baseline, compare, elsewhere, hold_to_promise, time_in_turns
+from .draws import draw_notes
 from .making import Finished, finish
 from .network import Prepared
 from .pool import make_ahead
@@ -71,7 +72,7 @@ def _written(finished: Run) -> Run:
 def _notes(study: Study, networks: Networks) -> list[str]:
     """Where the weights came from, how the data were split, what to beware of, and whether all images were used."""
     lines = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
-    notes = list(dict.fromkeys([*lines, *risks(study, networks)]))
+    notes = list(dict.fromkeys([*lines, *draw_notes(study, networks), *risks(study, networks)]))
     if study.quick:
         notes.append(f"--quick: every figure is from the first {study.quick} images of its split only.")
     return notes
@@ -85,6 +86,10 @@ def _announce(study: Study, networks: Networks, variants: list[Variant], progres
         images = len(judge.evaluation_split(network, study.quick)) + len(network.splits.validation)
         total += judge.seconds_per_image(network) * images * count * 2 + 6 * count
         progress.say(f"{network.name}: {network.provenance}")
+        if network.splits.note:
+            progress.say(f"{network.data}: {network.splits.note}")
+    for line in draw_notes(study, networks):
+        progress.say(line)
     learned = ", and their trainings on top" * any(trains(v.recipe) or pruners(v.refine) for v in variants)
     progress.say(f"{len(variants)} variants; about {max(1, round(total / 60))} min{learned} if nothing is cached.")
 

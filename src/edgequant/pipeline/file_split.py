@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..catalog import DATASETS
 from ..core.errors import BadData
 from ..core.interfaces import AbstractDataset, AbstractSplit
 from ..core.records import InputSpec
 from ..data.splits import Subset
+from .named_data import named_dataset
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Images:
 
 def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
     """All of them, or the first `count`. Raises BadData, UnknownName, BadOption."""
-    dataset: AbstractDataset = DATASETS.build(data_spec)
+    dataset: AbstractDataset = named_dataset(data_spec)
     splits = dataset.load(inputs)
     whole, name = (splits.validation, "validation") if splits.test is None else (splits.test, "test")
     if count < 0 or not len(whole):

@@ -15,6 +15,7 @@ from ..core.rundir import RunFolder
 from ..report.render import render
 from ..study import Study, to_dict, to_toml
 from .checks import check_names, check_networks, nothing_left
+from .draws import draw_notes
 from .network import Prepared, prepare
 from .results import SCHEMA, command, environment
 
@@ -55,6 +56,7 @@ def inquire(
 
 def _results(study: Study, key: str, records: list[dict[str, Any]], networks: list[Prepared]) -> dict[str, Any]:
     notes = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for n in networks]
+    notes += draw_notes(study, zip(study.network, networks))
     return {
         "schema": SCHEMA,
         "study": to_dict(study),

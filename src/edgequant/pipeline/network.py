@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..catalog import DATASETS
 from ..core.disk import sha256
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractDataset, AbstractModel
@@ -29,6 +28,7 @@ from ..train.loop import fit
 from ..train.settings import TrainSettings
 from . import keys
 from .code import training_code
+from .named_data import named_dataset
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
@@ -56,7 +56,7 @@ def prepare(spec: NetworkSpec, seed: int, run: RunFolder, progress: AbstractProg
 
     Raises BadData, BadModel, UnknownName and BadOption.
     """
-    model, dataset = build_model(spec.model), DATASETS.build(spec.data)
+    model, dataset = build_model(spec.model), named_dataset(spec.data)
     return prepare_objects(model, dataset, spec, seed, run, progress, fresh)
 
 
@@ -71,7 +71,8 @@ def prepare_objects(
 ) -> Prepared:
     """The same, from objects instead of names."""
     model = told(model, spec.weights)
-    inputs, splits = load_data(model, dataset)
+    with progress.task(f"{spec.data}: reading"):
+        inputs, splits = load_data(model, dataset)
     if not splits.classes and not getattr(model, "has_weights", False):
         raise BadModel(
             f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"

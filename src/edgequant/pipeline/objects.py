@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..catalog import DATASETS
 from ..core.errors import BadData, BadModel
 from ..core.interfaces import AbstractDataset, AbstractModel, Array
 from ..core.records import InputSpec
+from .named_data import named_dataset
 from .sources import build_model
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def as_dataset(data: Any) -> AbstractDataset:
     from ..data.arrays import InMemory
 
     if isinstance(data, str | AbstractDataset):
-        return DATASETS.build(data)
+        return named_dataset(data)
     pairs = [data] if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], tuple | list) else data
     try:
         images, labels = zip(*((np.asarray(x), None if y is None else np.asarray(y)) for x, y in pairs), strict=True)

@@ -31,6 +31,7 @@ from ..search.sweep import parse_bits
 from ..study import Calibration, Study, check
 from . import sensitivity_rows as rows
 from .calibration import Observers, statistics
+from .draws import settled
 from .inquiry import inquire
 from .network import Prepared
 from .source import AbstractAsked, study_from
@@ -143,6 +144,7 @@ def calibrated(
     network: Prepared, calibration: Calibration, allow_few: bool, run: RunFolder, progress: AbstractProgress
 ) -> Observers:
     """What every tensor of the network was on its calibration images."""
+    calibration = settled(calibration, network)
     subset = calibration_subset(network.splits.train, calibration.n, calibration.seed, allow_few)
     with progress.task(f"{network.name}: calibrating") as tick:
         return statistics(network, network.captured, calibration, subset, run, tick)[0]

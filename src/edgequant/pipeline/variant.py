@@ -28,6 +28,7 @@ from ..train.settings import TrainSettings
 from . import keys
 from .calibration import Observers, checked, statistics
 from .checks import check_ids, needs_images, recipes_of, targets_of, trains
+from .draws import settled
 from .learning import settings_of, teachers, trained
 from .network import Prepared
 from .pruned import pruned
@@ -75,7 +76,7 @@ def plan_variants(study: Study, networks: list[tuple[Any, Prepared]]) -> list[Va
                 many = needs_images(recipe) and not trains(recipe)  # a training starts from the first
                 calibrations = study.calibration if many else study.calibration[:1]
                 for number, calibration in enumerate(calibrations):
-                    one = Variant("", network, recipe, target, calibration, spec.train)
+                    one = Variant("", network, recipe, target, settled(calibration, network), spec.train)
                     variants.append(dataclasses.replace(one, id=_slug(f"{prefix}{_id(one, number)}")))
     check_ids(v.id for v in variants)
     return variants
