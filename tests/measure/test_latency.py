@@ -61,7 +61,7 @@ class Spinning(AbstractSession):
 def test_benchmark_gives_milliseconds_by_name() -> None:
     sessions = {"fast": Spinning(0.2), "slow": Spinning(2.0)}
     found = benchmark(sessions, np.zeros((1, 3, 4, 4), np.float32), threads=2, warmup_s=0.01, budget_s=0.2)
-    intervals = ["p50_ci95", "p90_ci95", "p99_ci95", "outliers"]
+    intervals = ["p50_ci95", "p90_ci95", "p99_ci95", "outliers", "turns"]
     assert list(found["fast"]) == ["p50", "p90", "p99", "mean", "runs", "threads", *intervals]
     for name, least in [("fast", 0.2), ("slow", 2.0)]:
         assert least <= found[name]["p50"] < 50 * least  # milliseconds; a busy machine stretches them

@@ -74,7 +74,8 @@ class ImageFolder(AbstractDataset):
         cut, note = self._cut([files for files, _ in listed], base)
         train, validation, test = (FolderSplit(base, files.names, labels, rows, inputs) for rows in cut)
         digest = fingerprint(*classes.names, *files.described(), labels, *cut)
-        return Splits(classes.names, train, validation, test, digest, f"{note} {files.note}".strip())
+        note = f"{note} {files.note}".strip()
+        return Splits(classes.names, train, validation, test, digest, note, held_out=len(parts) == 2)
 
     def _classes(self, base: Path, first: str) -> Classes:
         beside = base.with_name(f"{base.name}-synsets.txt")

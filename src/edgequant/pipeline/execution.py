@@ -12,6 +12,7 @@ from ..core.errors import EdgequantError
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
+from ..data.draw import words
 from ..report.render import render
 from ..search import sweep as bits
 from ..study import NetworkSpec, Study, to_toml
@@ -70,7 +71,7 @@ def _notes(study: Study, networks: Networks) -> list[str]:
     lines = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
     notes = list(dict.fromkeys([*lines, *risks(study, networks)]))
     if study.quick:
-        notes.append(f"--quick: every figure is from the first {study.quick} images of its split only.")
+        notes.append(f"--quick: every figure is from {words(study.quick)} of its split only.")
     return notes
 
 

@@ -15,6 +15,7 @@ from ..core.machine import conditions
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder, Step
+from ..data.draw import asked, drawn
 from ..measure.accuracy import Answers, cores, evaluate, judge
 from ..measure.compressed import compressed_bytes
 from ..measure.latency import benchmark, eager_latency
@@ -34,12 +35,15 @@ from ..recipe.recipe import parse_recipe
 from ..study import Study
 from .network import Prepared
 from .parity_miss import explain
-from .variant import Variant, head
+from .variant import Variant
+
+
+TURNS = 8  # of each file, at least: an interval of a ratio needs some to draw from
 
 
 def evaluation_split(network: Prepared, quick: int) -> AbstractSplit:
     """The test split, or what stands in for it where the set is unlabelled."""
-    return head(network.splits.test if network.splits.test is not None else network.splits.validation, quick)
+    return drawn(network.splits.test if network.splits.test is not None else network.splits.validation, quick)
 
 
 def evaluated(network: Prepared) -> str:
@@ -67,7 +71,7 @@ def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: A
             "seconds": time.perf_counter() - start,
         }
 
-    return run.step("evaluate", {"variant": made.key, "quick": quick}, work)
+    return run.step("evaluate", {"variant": made.key, "quick": asked(quick)}, work)
 
 
 def answers(variant: Variant, answered: Step, quick: int) -> Answers:
@@ -117,13 +121,14 @@ def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: 
                 for name, (variant, made) in group.items()
             }
             with progress.task(f"{network.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
-                result[key] = benchmark(sessions, image, threads=threads, tick=tick)
+                result[key] = benchmark(sessions, image, threads=threads, min_turns=TURNS, tick=tick)
         result["conditions"]["after"] = conditions()
         network.module.eval()
         result["eager"] = eager_latency(network.module, image, 1)
         return result
 
-    return run.step("latency", {"files": {name: made.value["sha256"] for name, (_, made) in group.items()}}, work)
+    files = {name: made.value["sha256"] for name, (_, made) in group.items()}
+    return run.step("latency", {"files": files, "turns": TURNS}, work)
 
 
 def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
@@ -153,7 +158,7 @@ def compressed(made: Step) -> dict[str, int] | None:
 
 def validation_top1(variant: Variant, scores: Array | None, quick: int) -> float | None:
     """Simulated accuracy on the validation split: what the recommendation is chosen by."""
-    labels = head(variant.network.splits.validation, quick).labels
+    labels = drawn(variant.network.splits.validation, quick).labels
     if scores is None or labels is None:
         return None
     return float((scores.argmax(1) == labels).mean())

@@ -1,0 +1,125 @@
+"""A variant beside its float32: what the recommendation rests on, and why there may be none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.interfaces import Array
+from ..data.draw import drawn
+from ..measure.agreement import agreement, fidelity
+from ..measure.statistics import beats, mcnemar, paired_limits
+from . import judge
+from .making import Finished
+from .network import Prepared
+from .variant import scores
+
+ALPHA = 0.05  # a float network that chance alone matches this often is not told from chance
+OUTPUT = "output0"
+
+
+def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
+    """The keys "validation", "agreement", "fidelity", "caution" and, of float32 itself, "unfit".
+
+    "validation": {"n", "top1", "drop", "drop_ci95", "p_value"}, paired on the images that choices are made by; None
+    without labels. "agreement": of top-1 answers with float32's on the same images. "fidelity": of the scores that
+    were evaluated. "caution": what makes these images flatter a file, or "". "unfit": why no file of this network can
+    be recommended, or "".
+    """
+    ours, theirs = _validation(done), _validation(base)
+    found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None}
+    found["caution"] = caution(done.variant.network)
+    found["fidelity"] = {OUTPUT: fidelity(base.answers.outputs, done.answers.outputs)}
+    if ours is None or theirs is None:
+        return found
+    network = done.variant.network
+    labels = drawn(network.splits.validation, quick).labels
+    found["agreement"] = agreement(theirs, ours)
+    if labels is not None:
+        found["validation"] = paired(theirs, ours, labels)
+    if done is base:
+        found["unfit"] = unfit(network.provenance, ours, labels)
+    return found
+
+
+def _validation(done: Finished) -> Array | None:
+    """(N, classes) scores on validation: the file's own where that is what was evaluated, else the simulated ones."""
+    if judge.evaluated(done.variant.network) == "validation":
+        outputs: Array = done.answers.outputs
+        return outputs
+    return scores(done.made, "validation")
+
+
+def paired(base: Array, ours: Array, labels: Array) -> dict[str, Any]:
+    """{"n", "top1", "drop", "drop_ci95", "p_value"} of two sets of scores on the same labelled images."""
+    before, now = (base.argmax(1) == labels, ours.argmax(1) == labels)
+    return {
+        "n": len(labels),
+        "top1": float(now.mean()),
+        "drop": 100.0 * (int(before.sum()) - int(now.sum())) / len(labels),
+        "drop_ci95": list(paired_limits(before, now)),
+        "p_value": mcnemar(before, now),
+    }
+
+
+def unfit(provenance: str, scores: Array, labels: Array | None) -> str:
+    """Why nothing can be recommended of a float network with these validation scores, in one line; "" where it can."""
+    bad = int((~np.isfinite(scores)).any(axis=1).sum())
+    if bad:
+        return (
+            f"float32 gives scores that are no numbers (NaN or infinite) for {bad} of {len(scores)} validation images."
+        )
+    if "no accuracy means anything" in provenance:
+        return "The weights are random, so no accuracy and no agreement means anything. Give --weights FILE."
+    answers = scores.argmax(axis=1)
+    if labels is None:
+        return _alike(answers)
+    return _chance(answers, labels, scores.shape[1])
+
+
+def _alike(answers: Array) -> str:
+    if len(np.unique(answers)) > 1:
+        return ""
+    return (
+        f"float32 gives all {len(answers)} images the same class, {answers[0]}, so agreement with it shows nothing."
+        " Check the input contract (size, mean, std, channels), or give images of several classes."
+    )
+
+
+def _chance(answers: Array, labels: Array, classes: int) -> str:
+    """An exact binomial test of float32's accuracy against guessing and against the commonest label every time."""
+    n, correct = len(labels), int((answers == labels).sum())
+    guess, common = 1 / classes, float(np.bincount(labels).max()) / n
+    p = beats(correct, n, max(guess, common))
+    if p <= ALPHA:
+        return ""
+    level = f"the commonest class every time, {common:.2%}" if common > guess else f"guessing, {guess:.2%}"
+    return (
+        f"float32 itself answers {correct / n:.2%} of {n:,} validation images right, which cannot be told from {level}"
+        f" (binomial p = {p:.2g}). Check weights, labels and the input contract (size, mean, std, channels)."
+    )
+
+
+def caution(network: Prepared) -> str:
+    """What makes the validation images flatter a file: they calibrated it, or may have trained it. In words, or ""."""
+    splits = network.splits
+    if _same(splits.train, splits.validation):
+        return "The same images serve calibration and validation, so the loss on new images may be larger."
+    trained_here = any(word in network.provenance for word in ("trained here", "kept by the project"))
+    if splits.held_out and not trained_here:
+        return (
+            f"The validation images were cut from the training images of {network.data}, and the weights were given:"
+            " if these images trained the network, the loss on new images may be larger."
+        )
+    return ""
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two splits hold the same images: the same numbers in the source, and the same first pixels."""
+    if one is other:
+        return True
+    if len(one) != len(other) or not np.array_equal(one.indices, other.indices):
+        return False
+    few = np.arange(min(4, len(one)))
+    return np.array_equal(one.take(few), other.take(few))
