@@ -17,6 +17,7 @@ from ..core.stopwatch import Budget, describe, median_interval, quantile_interva
 if TYPE_CHECKING:
     from torch import nn
 
+TURNS = 8  # to take of each file where two are compared: an interval of a ratio needs some to draw from
 FEWEST_TURNS = 5  # turns beside one another, below which a ratio of two files has no interval
 
 
@@ -43,10 +44,11 @@ def benchmark(
         session.prepare(image)
     budget = Budget(warmup_s, min_runs, max_runs, budget_s, min_turns)
     times = sample_turns({name: session.invoke for name, session in sessions.items()}, budget, seed, tick)
-    return {name: _described(turns, threads) for name, turns in times.items()}
+    return {name: described(turns, threads) for name, turns in times.items()}
 
 
-def _described(turns: list[Array], threads: int) -> dict[str, Any]:
+def described(turns: Sequence[Array], threads: int) -> dict[str, Any]:
+    """`describe` of all samples, and "turns": the median of each turn."""
     return describe(np.concatenate(turns), threads) | {"turns": [float(np.median(t)) for t in turns]}
 
 
@@ -84,12 +86,6 @@ def eager_latency(module: nn.Module, image: Array, threads: int, budget: Budget 
 
 
 __all__ = [
-    "Budget",
-    "benchmark",
-    "describe",
-    "eager_latency",
-    "median_interval",
-    "quantile_interval",
-    "ratio",
-    "sample",
-]
+    "TURNS", "Budget", "benchmark", "describe", "described", "eager_latency", "median_interval", "quantile_interval",
+    "ratio", "sample", "sample_turns",
+]  # fmt: skip

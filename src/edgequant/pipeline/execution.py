@@ -17,6 +17,7 @@ from ..report.render import render
 from ..search import sweep as bits
 from ..study import NetworkSpec, Study, to_toml
 from . import changes, judge, results
+from .against_float import caution
 from .checks import check_calibration_images, check_names, nothing_left, trains
 from .comparison import baseline, compare, elsewhere, hold_to_promise, time_in_turns
 from .making import Finished, finish
@@ -69,7 +70,8 @@ def _written(finished: Run) -> Run:
 def _notes(study: Study, networks: Networks) -> list[str]:
     """Where the weights came from, how the data were split, what to beware of, and whether all images were used."""
     lines = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
-    notes = list(dict.fromkeys([*lines, *risks(study, networks)]))
+    flattered = [f"{n.name} on {n.data}: {told}" for _, n in networks if (told := caution(n))]
+    notes = list(dict.fromkeys([*lines, *flattered, *risks(study, networks)]))
     if study.quick:
         notes.append(f"--quick: every figure is from {words(study.quick)} of its split only.")
     return notes

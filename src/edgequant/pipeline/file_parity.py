@@ -50,8 +50,8 @@ def parity_file(
 ) -> dict[str, Any]:
     """What `measure.parity` gives, {"file", "target", "recipe", "kind", "data", "n", "tensors", "first_difference"}.
 
-    On a class-balanced draw of `n` images of the data set's test split; without one, on seeded random bytes, as "data" says.
-    "tensors" compares every integer tensor in order, on a run that keeps them all, which splits the delegate:
+    On a class-balanced draw of `n` images of the data set's test split; without one, on seeded random bytes, as "data"
+    says. "tensors" compares every integer tensor in order, on a run that keeps them all, which splits the delegate:
     the figures above them are of the file as it ships.
     Raises BadFile where the file has an operation that is not in the op table, Unsupported for other formats.
     """

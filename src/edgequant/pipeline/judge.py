@@ -18,7 +18,7 @@ from ..core.rundir import RunFolder, Step
 from ..data.draw import asked, drawn
 from ..measure.accuracy import Answers, cores, evaluate, judge
 from ..measure.compressed import compressed_bytes
-from ..measure.latency import benchmark, eager_latency
+from ..measure.latency import TURNS, benchmark, eager_latency
 from ..measure.memory import peak_memory
 from ..measure.parity import (
     DYNAMIC,
@@ -36,9 +36,6 @@ from ..study import Study
 from .network import Prepared
 from .parity_miss import explain
 from .variant import Variant
-
-
-TURNS = 8  # of each file, at least: an interval of a ratio needs some to draw from
 
 
 def evaluation_split(network: Prepared, quick: int) -> AbstractSplit:

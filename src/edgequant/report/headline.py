@@ -39,7 +39,8 @@ def answer(run: Run) -> str:
 
 
 def figures(run: Run) -> list[Figure]:
-    """Accuracy, or agreement where there are no labels, size, latency and parity of the recommended variant; none where there is no recommendation."""
+    """Accuracy, or without labels agreement, then size, latency and parity of the recommended variant; none where
+    nothing is recommended."""
     best = look.recommended(run)
     if best is None:
         return []

@@ -18,7 +18,7 @@ SHOWN, MAY, OVER = "shown", "may", "over"
 
 @dataclass(frozen=True)
 class Loss:
-    """Points lost against float32 on `n` images, or, where `changed`, the share of its answers that changed, in percent.
+    """Points lost against float32 on `n` images; where `changed`, the share of its answers that changed, in percent.
 
     `high` is the upper end of the 95% interval; None where a record has none, as those of earlier versions.
     """
