@@ -63,10 +63,11 @@ def _words(record: Record) -> str:
     schemes = record.get("schemes")
     names = [md.line(name) for name in schemes] if isinstance(schemes, list) and schemes else ["unknown"]
     return (
-        f"**{md.escape(verdict(record))}** {md.escape(md.network(record))}, target {md.code(record.get('target') or 'unknown')}: each layer takes one of"
-        f" {md.listed(names)}. Bytes and milliseconds of a mix are sums over layers, each measured; accuracy is"
-        f" simulated on {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images. Chosen:"
-        f" {md.code(recipe)}.{_slower(record)}"
+        f"**{md.escape(verdict(record))}** {md.escape(md.network(record))}, target"
+        f" {md.code(record.get('target') or 'unknown')}: each layer takes one of {md.listed(names)}. Bytes and"
+        f" milliseconds of a mix are sums over layers, each measured; accuracy is simulated on"
+        f" {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images. Chosen: {md.code(recipe)}."
+        f"{_slower(record)}"
     )
 
 
