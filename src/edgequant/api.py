@@ -214,7 +214,7 @@ def advise(
     resolved = load_study(source, tuple(overrides))
     folder = Path(out or Path("runs") / resolved.name)
     finished = run(advice.untrained(resolved), folder, progress=progress)
-    if any(found.choice != "PTQ" for found in advice.advise(finished)):
+    if any(found.choice != "PTQ" and not found.unfit for found in advice.advise(finished)):
         finished = run(resolved, folder, progress=progress)
     return [found.line for found in advice.advise(finished)]
 

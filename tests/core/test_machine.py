@@ -47,13 +47,35 @@ def test_a_machine_without_drivers_gives_the_clock_of_cpuinfo(pi: Path) -> None:
 
 
 def test_what_is_not_there_or_not_readable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("CPUS", "THERMAL", "CPUINFO"):
+    for name in ("CPUS", "THERMAL", "CPUINFO", "STAT"):
         monkeypatch.setattr(m, name, tmp_path / "nothing")
     monkeypatch.setattr(os, "getloadavg", lambda: (_ for _ in ()).throw(OSError))
-    assert m.conditions() == {"mhz": {}, "max_mhz": None, "governor": None, "celsius": {}, "load": None}
+    found = m.conditions()
+    told = {"mhz": {}, "max_mhz": None, "governor": None, "celsius": {}, "load": None, "busy_s": None}
+    assert found.items() >= told.items() and found.keys() - told == {"cores", "clock", "own_s"}
+    assert m.others(found, found) is None and m.others({}, None) is None
     assert m.cpu_name()
 
 
 def test_a_sensor_that_gives_no_number_is_left_out(pi: Path) -> None:
     (pi / "thermal/thermal_zone0/temp").write_text("n/a")
     assert m.conditions()["celsius"] == {}
+
+
+def test_what_others_had_of_the_cores_is_what_this_process_had_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """user, nice, system, irq, softirq and steal are work; idle, iowait and what guests had (again) are not."""
+    core, hertz = min(os.sched_getaffinity(0)), os.sysconf("SC_CLK_TCK")
+    monkeypatch.setattr(m, "STAT", tmp_path / "stat")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {core})
+
+    def told(ticks: str) -> float | None:
+        (tmp_path / "stat").write_text(f"cpu  9 9 9 9 9 9 9 9 9 9\ncpu{core} {ticks}\nintr 1 2 3\n")
+        return m.conditions()["busy_s"]  # type: ignore[no-any-return]
+
+    assert told("1 2 4 1000 2000 8 16 32 4000 8000") == 63 / hertz
+    before = {"cores": 2, "clock": 10.0, "busy_s": 5.0, "own_s": 1.0}
+    after = {"cores": 2, "clock": 20.0, "busy_s": 20.0, "own_s": 6.0}
+    assert m.others(before, after) == pytest.approx(0.5)  # 15 s of work, 5 of them our own, in 20 s of cores
+    assert m.others(before, before) is None and m.others(before, after | {"own_s": 99.0}) == 0.0

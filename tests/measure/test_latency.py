@@ -16,8 +16,16 @@ from hypothesis import strategies as st
 from edgequant.core import stopwatch
 from edgequant.core.errors import BadOption
 from edgequant.core.interfaces import AbstractSession, Array
-from edgequant.core.stopwatch import Budget, describe, far_out, median_interval, quantile_interval, sample
-from edgequant.measure.latency import benchmark, eager_latency
+from edgequant.core.stopwatch import (
+    Budget,
+    describe,
+    far_out,
+    median_interval,
+    quantile_interval,
+    sample,
+    sample_turns,
+)
+from edgequant.measure.latency import benchmark, described, eager_latency, ratio
 
 QUICK = Budget(warmup_s=0.01, min_runs=12, max_runs=30, budget_s=0.1)
 
@@ -82,7 +90,7 @@ class Spinning(AbstractSession):
 def test_benchmark_gives_milliseconds_by_name() -> None:
     sessions = {"fast": Spinning(0.2), "slow": Spinning(2.0)}
     found = benchmark(sessions, np.zeros((1, 3, 4, 4), np.float32), threads=2, warmup_s=0.01, budget_s=0.2)
-    intervals = ["p50_ci95", "p90_ci95", "p99_ci95", "outliers"]
+    intervals = ["p50_ci95", "p90_ci95", "p99_ci95", "outliers", "turns"]
     assert list(found["fast"]) == ["p50", "p90", "p99", "mean", "runs", "threads", *intervals]
     for name, took in [("fast", 0.2), ("slow", 2.0)]:
         assert found[name]["p50"] == pytest.approx(took, abs=0.002)
@@ -244,3 +252,38 @@ def test_describe_is_in_the_units_given(values: list[float]) -> None:
 def test_a_budget_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadOption, match="Expected 1 <= min_runs"):
         Budget(**wrong)
+
+
+def test_turns_are_the_samples_in_order_and_there_are_as_many_as_were_asked_for() -> None:
+    budget = Budget(warmup_s=0.0, min_runs=10, max_runs=2000, budget_s=5.0, min_turns=6)
+    turns = sample_turns({"a": spin(0.02), "b": spin(0.05)}, budget, seed=3)
+    assert all(len(found) >= 6 and all(len(turn) for turn in found) for found in turns.values())
+    assert described(turns["a"], 1)["turns"] == [float(np.median(turn)) for turn in turns["a"]]
+    assert described(turns["a"], 1)["runs"] == sum(map(len, turns["a"]))
+
+
+def test_a_ratio_of_few_turns_has_no_interval_and_decides_nothing() -> None:
+    assert ratio([1.0] * 4, [2.0] * 9) is None and ratio([], []) is None
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(5, 60), st.floats(0.2, 5.0), st.floats(0.0, 0.3))
+def test_a_ratio_holds_its_interval_and_drifts_cancel(seed: int, count: int, times: float, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    drift = rng.uniform(1, 3, count)  # of the machine, on both alike
+    theirs = drift * rng.lognormal(0, noise, count)
+    found = ratio(list(times * theirs), list(theirs))
+    assert found is not None and found["ci95"][0] == pytest.approx(found["ci95"][1]) == pytest.approx(times)
+    other = ratio(list(theirs), list(drift * rng.lognormal(0, noise, count)))
+    assert other is not None and other["ci95"][0] <= other["value"] * 1.0001 and other["turns"] == count
+    assert other["ci95"][1] >= other["value"] * 0.9999
+
+
+def test_the_interval_of_a_ratio_holds_1_about_as_often_as_it_says() -> None:
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(150):
+        ours, theirs = rng.lognormal(0, 0.1, (2, 12))
+        found = ratio(list(ours), list(theirs), draws=500)
+        assert found is not None
+        held += found["ci95"][0] <= 1 <= found["ci95"][1]
+    assert held / 150 > 0.88

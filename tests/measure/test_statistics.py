@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from edgequant.core.errors import BadData
-from edgequant.measure.statistics import mcnemar, paired_drop, wilson
+from edgequant.measure.statistics import Z95, beats, mcnemar, paired_drop, paired_limits, wilson
 
 
 @st.composite
@@ -84,3 +84,59 @@ def test_unpaired_answers_are_refused(shapes: tuple[tuple[int, ...], tuple[int, 
         paired_drop(base, now, seed=0)
     with pytest.raises(BadData, match="same images"):
         mcnemar(base, now)
+
+
+@pytest.mark.parametrize(("correct", "n", "level"), [(12, 100, 0.1), (0, 9, 0.5), (9, 9, 0.5), (150, 1000, 0.1)])
+def test_beating_chance_is_the_binomial_tail(correct: int, n: int, level: float) -> None:
+    from scipy.stats import binom
+
+    assert beats(correct, n, level) == pytest.approx(float(binom.sf(correct - 1, n, level)))
+    assert beats(0, 0, level) == 1.0 == beats(5, 5, 1.0)
+
+
+def test_no_answer_changed_says_more_of_more_images() -> None:
+    """Tango (1998): z squared over n plus z squared; the bootstrap says 0 to 0 however few there are."""
+    for n in (10, 100, 10_000):
+        same = np.ones(n, bool)
+        low, high = paired_limits(same, same)
+        assert high == pytest.approx(100 * Z95**2 / (n + Z95**2), abs=1e-6) and low == pytest.approx(-high)
+        assert paired_drop(same, same, 0)[1] == (0.0, 0.0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(1, 120))
+def test_the_paired_interval_is_where_the_score_test_rejects(lost: int, won: int, same: int) -> None:
+    """At its ends the likelihood, maximised numerically under the hypothesis, gives a statistic of 1.96."""
+    n = lost + won + same
+    before = np.array([1] * lost + [0] * won + [1] * same, bool)
+    after = np.array([0] * lost + [1] * won + [1] * same, bool)
+    low, high = paired_limits(before, after)
+    assert low <= 100 * (lost - won) / n <= high
+    swapped = paired_limits(after, before)
+    assert swapped[0] == pytest.approx(-high, abs=1e-6) and swapped[1] == pytest.approx(-low, abs=1e-6)
+    for delta in (low / 100, high / 100):
+        won_share = np.linspace(max(0, -delta) + 1e-9, (1 - delta) / 2 - 1e-9, 200_001)  # of the images; lost: + delta
+        logs = lost * np.log(won_share + delta) + won * np.log(won_share) + same * np.log(1 - 2 * won_share - delta)
+        best = won_share[np.nanargmax(logs)]
+        z = (lost - won - n * delta) / np.sqrt(n * (2 * best + delta * (1 - delta)))
+        assert abs(z) == pytest.approx(Z95, abs=2e-2)
+
+
+@pytest.mark.parametrize(("n", "lost", "won"), [(60, 0.02, 0.01), (300, 0.03, 0.02), (2000, 0.01, 0.01)])
+def test_the_paired_interval_covers_what_it_should(n: int, lost: float, won: float) -> None:
+    rng, inside, tried = np.random.default_rng(0), 0, 400
+    for _ in range(tried):
+        a, b, _same = rng.multinomial(n, [lost, won, 1 - lost - won])
+        before = np.arange(n) < a
+        after = (np.arange(n) >= a) & (np.arange(n) < a + b)
+        low, high = paired_limits(before, after)
+        inside += low <= 100 * (lost - won) <= high
+    assert inside / tried > 0.92
+
+
+def test_on_many_images_it_is_the_bootstraps_interval() -> None:
+    rng = np.random.default_rng(1)
+    before = rng.random(5000) < 0.9
+    after = before ^ (rng.random(5000) < 0.03)
+    ours, bootstrap = paired_limits(before, after), paired_drop(before, after, 0)[1]
+    assert ours == pytest.approx(bootstrap, abs=0.1)

@@ -11,17 +11,9 @@ import pytest
 from pipeline_samples import prepared, study, variant
 
 from edgequant.core.disk import clean
-from edgequant.pipeline.results import (
-    MEASURED,
-    SCHEMA,
-    assemble,
-    blank,
-    command,
-    environment,
-    exit_status,
-    judge_criterion,
-    recommend,
-)
+from edgequant.pipeline.criteria import judge_criterion
+from edgequant.pipeline.recommendation import recommend
+from edgequant.pipeline.results import MEASURED, SCHEMA, assemble, blank, command, environment, exit_status
 from edgequant.study import Criterion
 
 
@@ -33,6 +25,12 @@ def record(name: str, size: int = 1000, **fields: Any) -> dict[str, Any]:
         "validation_top1": 0.9, "top1": 0.9, "drop": 0.0,
         "latency_ms": {"p50": 1.0}, "parity": {"gate": "passed", "exact_fraction": 1.0},
     } | fields  # fmt: skip
+
+
+def timed(name: str, size: int, times: float, spread: float = 0.01) -> dict[str, Any]:
+    """Taking so many times as long as float32."""
+    ratio = {"value": times, "ci95": [times - spread, times + spread], "turns": 10}
+    return record(name, size, latency_ms={"p50": times}, against_float32=ratio)
 
 
 FLOAT32 = record("float32")
@@ -110,15 +108,16 @@ def test_a_file_without_parity_may_be_recommended() -> None:
 
 
 def test_a_smaller_file_that_is_slower_yields_to_one_that_is_not() -> None:
-    slow, quick = record("slow", 100, latency_ms={"p50": 1.2}), record("quick", 500, latency_ms={"p50": 1.04})
+    slow, quick = timed("slow", 100, 1.2), timed("quick", 500, 1.04)
     assert chosen(slow, quick) == "quick"
-    assert chosen(slow, record("slower", 90, latency_ms={"p50": 9.0})) == "slow", "the fastest, where all are slower"
-    assert "fastest of them" in recommend([FLOAT32, slow], study())[1]
+    assert chosen(slow, timed("slower", 90, 9.0)) == "slow", "the fastest, where all are slower"
+    why = recommend([FLOAT32, slow], study())[1]
+    assert why.startswith("The fastest file") and "every such file is slower than float32" in why
 
 
 def test_a_criterion_on_the_recommended_file_guides_the_choice() -> None:
     wanted = (Criterion("small", metric="size_ratio", at_least=4.0),)
-    fits, small = record("fits", 500), record("small", 200, latency_ms={"p50": 3.0})
+    fits, small = record("fits", 500), timed("small", 200, 3.0)
     assert chosen(fits, small) == "fits" and chosen(fits, small, criteria=wanted) == "small"
     assert chosen(fits, criteria=wanted) == "fits", "where none meets it, the criterion is printed unmet"
 
@@ -128,7 +127,9 @@ def test_where_nothing_can_be_recommended() -> None:
     assert recommend([record("a", status="failed")], study())[0] is None
     assert "simulated" in recommend([record("a", bytes=None)], study())[1]
     name, why = recommend([FLOAT32], study(max_drop=0.5))
-    assert name == "float32" and "within 0.5 points" in why
+    assert name == "float32" and "no smaller file was made" in why
+    name, why = recommend([FLOAT32, record("a", 500, validation_top1=0.88)], study(max_drop=0.5))
+    assert name == "float32" and "within 0.5 points" in why and "The nearest, a, lost 2.00 points" in why
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,8 @@ def test_a_criterion_names_its_variants() -> None:
     assert [(one["variant"], one["met"]) for one in found] == [("a-w8a8", True), ("b-w8a8", False)]
     assert found[0]["want"].startswith("drop at most 1")
     absent = judge_criterion(Criterion("none", "c-w8a8", at_most=1.0), both, None)
-    assert absent == [{"name": "none", "variant": "c-w8a8", "want": found[0]["want"], "got": None, "met": False}]
+    nothing = {"name": "none", "variant": "c-w8a8", "want": found[0]["want"], "got": None, "met": False, "note": ""}
+    assert absent == [nothing]
     assert not judge_criterion(Criterion("best", at_most=1.0), both, None)[0]["met"], "nothing is recommended"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,5 +114,8 @@ def test_the_command_says_what_to_type_next(edgequant: Callable[..., Any], tmp_p
     said = edgequant(
         *words, "--images", "32", "--target", "simulation", "--max-bytes", "85%", "--out", tmp_path / "run"
     )
-    assert said.status == 0 and "Next: edgequant quantize" in said.out and "mixed.toml" in said.out
+    assert said.status == 0 and "The chosen mix is not timed, for simulation makes no file" in said.out
+    typed = next(line for line in said.out.splitlines() if line.startswith("Next: edgequant run "))
+    made = edgequant(*shlex.split(typed)[2:])
+    assert made.status == 0 and "simulation-mixed" in made.out, "what is typed next runs as it stands"
     assert "--schemes names two" in edgequant(*words, "--schemes", "w8a8").refusal

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edgequant.core.records import Run
 from edgequant.report import format as fmt
 from edgequant.report.document import build
+from edgequant.report.mix import verdict
 from edgequant.report.sections.search import Search
 from edgequant.report.sections.sensitivity import Sensitivity
 
@@ -80,7 +83,8 @@ def test_the_chart_has_a_dot_for_each_layer_and_width_that_changed_anything() ->
 def test_the_search_says_what_was_chosen_what_it_measures_and_what_is_slower() -> None:
     text = Search().text(search())
     times = f"{fmt.milliseconds(0.5)} against {fmt.milliseconds(0.4)}"
-    assert f"700 bytes against 1,000 with `w8a8` everywhere; {times}, timed in turns" in text
+    assert text.startswith("**The chosen mix is 1.25× slower than w8a8 everywhere (" + times), "the price comes first"
+    assert "1.43× smaller than it (700 bytes against 1,000)" in text
     assert "more than 5% slower than the first in 1 of 1 layers" in text
     _, *body = Search().rows(search())
     assert [line[-1] for line in body] == ["", "chosen"] and body[0][1] == "1,000,000"
@@ -90,7 +94,22 @@ def test_the_search_says_what_was_chosen_what_it_measures_and_what_is_slower() -
 
 def test_a_search_without_a_runtime_has_no_times() -> None:
     bare = search(both=None, layers=[])
-    assert "everywhere." in Search().text(bare) and "slower" not in Search().text(bare)
+    assert "The chosen mix is not timed" in Search().text(bare) and "slower" not in Search().text(bare)
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [([1.1, 1.4], "1.25× slower than w8a8"), ([0.9, 1.4], "within the noise as fast as w8a8"), (None, "1.25× slower")],
+)
+def test_a_mix_is_slower_where_the_interval_of_the_ratio_says_so(ends: Any, words: str) -> None:
+    assert words in verdict(search(ratio={"ci95": ends}).results["search"][0])
+
+
+def test_a_mix_that_is_none_and_answers_that_mean_nothing_are_named() -> None:
+    (record,) = search(unfit="The weights are random.").results["search"]
+    assert verdict(record).endswith("The weights are random.")
+    none = record | {"chosen": record["chosen"] | {"narrow": 0}}
+    assert verdict(none).startswith("Nothing narrower fits the budgets: the chosen mix is w8a8 in every layer.")
 
 
 def test_whatever_stands_in_the_record_is_survived() -> None:

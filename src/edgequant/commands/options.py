@@ -12,7 +12,10 @@ from ..core.errors import BadOption
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: nothing cached, kept weights trained again.")]
 Quick = Annotated[
-    int, typer.Option("--quick", metavar="N", help="Only the first N images of each split; every figure is marked.")
+    int,
+    typer.Option(
+        "--quick", metavar="N", help="Only N images of each split, drawn class-balanced; every figure is marked."
+    ),
 ]
 Workers = Annotated[
     int, typer.Option("--workers", metavar="N", help="Variants made at a time, in processes. Default: the study's.")

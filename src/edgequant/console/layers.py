@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..core.records import Run
+from ..report.mix import verdict
 from .bars import screen
 
 
@@ -45,7 +46,7 @@ def _layer_row(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def show_search(finished: Run) -> None:
-    """For each network the mixes that were measured, the chosen one, and what to type next."""
+    """For each network what the chosen mix costs and gives, the mixes that were measured, and what to type next."""
     console = screen()
     for record in finished.results["search"]:
         table = Table(title=f"{record['network']} on {record['data']}, {record['target']}", title_justify="left")
@@ -55,11 +56,9 @@ def show_search(finished: Run) -> None:
             table.add_row(*_front_row(point, point["choice"] == record["chosen"]["choice"]))
         console.print(table)
         console.print(f"Simulated on {record['n']} validation images; bytes and ms predicted from measured layers.")
-        made = record["chosen"]["measured"]
-        times = "" if not made["ms"] else f", {made['ms']['p50']:.3f} ms"
-        recipe = finished.folder / record["chosen"]["recipe"]
-        console.print(f"Recipe: {recipe} ({made['bytes']:,} bytes{times})", soft_wrap=True)
-        console.print(f"Next: edgequant quantize MODEL --data DATA --recipe {recipe}", soft_wrap=True)
+        console.print(verdict(record), soft_wrap=True, markup=False)
+        console.print(f"Recipe: {finished.folder / record['chosen']['recipe']}", soft_wrap=True, markup=False)
+        console.print(f"Next: {record['next']}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
 
 

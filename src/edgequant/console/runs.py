@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..core.records import Run
+from ..report.load import busy
 from .bars import screen
 
 WIDEST = 64  # characters of an id on one line; one with many options goes on below
@@ -31,16 +32,21 @@ def show(finished: Run) -> None:
     console.print(table)
     _say_why(console, results)
     best = next((v for v in results["variants"] if v["id"] == results["recommended"]), None)
+    why = escape(results["recommendation_reason"])
     if best:
-        console.print(
-            f"Ship [bold]{best['file']}[/bold] ({best['id']}). {results['recommendation_reason']}", soft_wrap=True
-        )
+        console.print(f"Ship [bold]{escape(str(best['file']))}[/bold] ({escape(best['id'])}). {why}", soft_wrap=True)
+    else:
+        console.print(f"[bold]No file is recommended.[/bold] {why}", soft_wrap=True, highlight=False)
+    if warning := busy(finished):
+        console.print(f"[yellow]{escape(warning)}[/yellow]", soft_wrap=True, highlight=False)
     failed = {v["id"] for v in results["variants"] if v["status"] == "failed"}
     for criterion in results["criteria"]:
         mark = "[green]met[/green]  " if criterion["met"] else "[red]UNMET[/red]"
         got = "nothing" if criterion["got"] is None else _figure(criterion["got"])
         about = f"{criterion['variant']}, which failed" if criterion["variant"] in failed else criterion["variant"]
-        console.print(f"{mark} {criterion['name']}: {criterion['want']}, got {got} ({about})", soft_wrap=True)
+        note = f"; {criterion['note']}" if criterion.get("note") else ""
+        line = f"{criterion['name']}: {criterion['want']}, got {got} ({about}){note}"
+        console.print(f"{mark} {escape(line)}", soft_wrap=True)
     console.print(f"Report: {finished.folder / 'report.html'}", soft_wrap=True)
 
 

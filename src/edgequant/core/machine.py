@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
 CPUS = Path("/sys/devices/system/cpu")
 THERMAL = Path("/sys/class/thermal")
 CPUINFO = Path("/proc/cpuinfo")
+STAT = Path("/proc/stat")
 NAMES = ("model name", "Model", "Hardware")  # x86; a Raspberry Pi; an Android phone
 
 
@@ -21,16 +23,18 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu_name(),
         "architecture": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(_cores()),
         "system": platform.platform(),
         "python": platform.python_version(),
     }
 
 
 def conditions() -> dict[str, Any]:
-    """What does: {"mhz": {cpu: now}, "max_mhz", "governor", "celsius": {zone: now}, "load": over one minute}.
+    """What does: {"mhz": {cpu: now}, "max_mhz", "governor", "celsius": {zone: now}, "load": over one minute, "cores",
+    "clock": s, "busy_s": of those cores by everything so far, "own_s": by this process and its children}.
 
-    What the system does not tell is empty or None: a virtual machine has no governor and no sensors.
+    `others` compares two of them: a load average says nothing of who made it, and this process may have. What the
+    system does not tell is empty or None: a virtual machine has no governor and no sensors.
     """
     return {
         "mhz": _frequencies(),
@@ -38,7 +42,23 @@ def conditions() -> dict[str, Any]:
         "governor": _line(CPUS / "cpu0/cpufreq/scaling_governor"),
         "celsius": _temperatures(),
         "load": _load(),
+        "cores": len(_cores()),
+        "clock": time.monotonic(),
+        "busy_s": _busy(),
+        "own_s": sum(os.times()[:4]),
     }
+
+
+def others(before: Any, after: Any) -> float | None:
+    """The share of the cores that other processes had between two `conditions`, 0 to 1; None where it is not told."""
+    keys = ("clock", "busy_s", "own_s")
+    if not all(
+        isinstance(side, dict) and isinstance(side.get(k), int | float) for side in (before, after) for k in keys
+    ):
+        return None
+    elapsed, busy, own = (after[key] - before[key] for key in keys)
+    whole = elapsed * (after.get("cores") or 0)
+    return min(1.0, max(0.0, (busy - own) / whole)) if whole > 0 else None
 
 
 def cpu_name() -> str:
@@ -62,6 +82,22 @@ def _temperatures() -> dict[str, float]:
         if text is not None and text.lstrip("-").isdigit():
             found[f"{zone.name} {_line(zone / 'type') or ''}".strip()] = int(text) / 1000
     return found
+
+
+def _cores() -> set[int]:
+    """Those that this process may run on."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+
+
+def _busy() -> float | None:
+    """Seconds that these cores have worked, for whomever (proc_stat(5): all but idle, iowait and guests)."""
+    try:
+        lines = [line.split() for line in STAT.read_text().splitlines()]
+        wanted = {f"cpu{number}" for number in _cores()}
+        ticks = [sum(map(int, (*line[1:4], *line[6:9]))) for line in lines if line and line[0] in wanted]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _load() -> float | None:

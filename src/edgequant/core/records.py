@@ -59,6 +59,7 @@ class Splits:
     test: AbstractSplit | None  # touched once per variant; None: the set is unlabelled
     fingerprint: str  # sha256 of the content; names cached steps
     note: str = ""  # anything a reader of the report must know about the cut
+    held_out: bool = False  # validation was cut from the images that the set gives for training
 
 
 @dataclass(frozen=True)

@@ -67,21 +67,31 @@ def sample(
     seed: int = 0,
     tick: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, Samples]:
-    """(runs,) milliseconds of each callable, in the order taken.
+    """(runs,) milliseconds of each callable, in the order taken: the turns of `sample_turns`, one behind another."""
+    return {name: np.concatenate(turns) for name, turns in sample_turns(invokes, budget, seed, tick).items()}
+
+
+def sample_turns(
+    invokes: Mapping[str, Invoke],
+    budget: Budget,
+    seed: int = 0,
+    tick: Callable[[int, int], None] = lambda _done, _total: None,
+) -> dict[str, list[Samples]]:
+    """Milliseconds of each callable, turn by turn. Turns of one number were taken beside one another.
 
     Where one run is shorter than SAMPLE_NS a sample is the mean over a block of runs: the median stands,
     and the tail (p99) is milder than that of single runs.
     """
     rng = np.random.default_rng(seed)
     with _no_gc():
-        watches = {name: _watch(invoke, budget.warmup_s) for name, invoke in invokes.items()}
+        watches = {name: _watch(invoke, budget) for name, invoke in invokes.items()}
         active = list(watches)
         while active:
             for name in rng.permutation(active):
                 watches[name].turn(budget.max_runs)
             active = [name for name in active if not watches[name].done(budget)]
             tick(len(watches) - len(active), len(watches))
-    return {name: np.array(watch.samples) for name, watch in watches.items()}
+    return {name: np.split(np.array(watch.samples), watch.ends[:-1]) for name, watch in watches.items()}
 
 
 def describe(ms: Samples, threads: int) -> dict[str, Any]:
@@ -137,7 +147,7 @@ class _Watch:
     samples_in_turn: int
     samples: list[float] = field(default_factory=list)  # ms a run
     spent: float = 0.0  # s
-    turns: int = 0
+    ends: list[int] = field(default_factory=list)  # how many samples there were after each turn
 
     def turn(self, max_runs: int) -> None:
         start = time.perf_counter()
@@ -145,20 +155,21 @@ class _Watch:
         for _ in range(min(self.samples_in_turn, max_runs - len(self.samples))):
             self.samples.append(_time(self.invoke, self.block) / 1e6)
         self.spent += time.perf_counter() - start
-        self.turns += 1
+        self.ends.append(len(self.samples))
 
     def done(self, budget: Budget) -> bool:
-        return budget.met(self.samples, self.spent, self.turns)
+        return budget.met(self.samples, self.spent, len(self.ends))
 
 
-def _watch(invoke: Invoke, warmup_s: float) -> _Watch:
+def _watch(invoke: Invoke, budget: Budget) -> _Watch:
     """Warm the session up, and size its blocks and turns by how long a run then takes."""
-    end, times = time.perf_counter() + warmup_s, [_time(invoke, 1), _time(invoke, 1)]
+    end, times = time.perf_counter() + budget.warmup_s, [_time(invoke, 1), _time(invoke, 1)]
     while time.perf_counter() < end:
         times.append(_time(invoke, 1))
     run_ns = max(1.0, float(np.median(times[len(times) // 2 :])))
     block = max(1, math.ceil(SAMPLE_NS / run_ns))
-    return _Watch(invoke, block, max(3, int(TURN_NS / (block * run_ns))))
+    most = max(3, budget.max_runs // budget.min_turns)  # or the runs would be spent before the turns are
+    return _Watch(invoke, block, min(most, max(3, int(TURN_NS / (block * run_ns)))))
 
 
 def _time(invoke: Invoke, block: int) -> float:

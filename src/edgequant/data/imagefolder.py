@@ -82,7 +82,9 @@ class ImageFolder(AbstractDataset):
         train, validation, test = (FolderSplit(base, names, labels, rows, inputs) for rows in cut)
         digest = fingerprint(*found.classes, *names, *content_digests(base, names), labels, *cut)
         notes = (note, *found.notes, (found.left_out + tree.left_out).note)
-        return Splits(found.classes, train, validation, test, digest, " ".join(filter(None, notes)))
+        told = " ".join(filter(None, notes))
+        held_out = parts[0].role == "train" and len(parts) < 3
+        return Splits(found.classes, train, validation, test, digest, told, held_out)
 
     def _place(self) -> tuple[Path, Path | None]:
         """The folder, and the list of labels where that was named."""

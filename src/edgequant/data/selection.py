@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.errors import BadData
-from ..core.interfaces import AbstractSplit, Array
+from ..core.interfaces import AbstractSplit
 from ..core.records import InputSpec, Splits
 from .calibration_fit import fit
+from .draw import dealt
 from .image_statistics import some, split_statistics
 from .splits import Subset
 from .two_sample import ALPHA, compare, matched
@@ -61,20 +62,9 @@ def calibration_subset(split: AbstractSplit, n: int | None, seed: int, allow_few
             f" ({ADVISED} are advised), or type --allow-few, which marks every figure."
         )
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(split))
-    if split.labels is not None:
-        order = order[np.argsort(_turn(split.labels[order]), kind="stable")]
+    order = dealt(split, rng)
     # Shuffled again: a moving average over images in rounds of classes would remember the last classes best.
     return Subset(split, rng.permutation(order[:n]))
-
-
-def _turn(labels: Array) -> Array:
-    """For each label, how many equal ones come before it. Taking the lowest turns first deals the classes evenly."""
-    by_class = np.argsort(labels, kind="stable")
-    _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
-    turn = np.empty(len(labels), np.int64)
-    turn[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
-    return turn
 
 
 def passing(n: int) -> float:

@@ -110,6 +110,7 @@ def with_test_set(
         test=ArraySplit(*test, np.arange(len(test[1]))),
         fingerprint=fingerprint(*classes, *train, *test, kept, held),
         note=note,
+        held_out=True,
     )
 
 

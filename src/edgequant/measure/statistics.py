@@ -3,7 +3,8 @@
 Sources. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
 Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3 (percentile interval).
 McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 12
-(1947), in its exact binomial form.
+(1947), in its exact binomial form. Tango, "Equivalence test and confidence interval for the difference in proportions
+for the paired-sample design", Statistics in Medicine 17 (1998).
 """
 
 from __future__ import annotations
@@ -56,6 +57,48 @@ def mcnemar(base_hits: Array, hits: Array) -> float:
 
     lost, won, _ = _discordant(base_hits, hits)
     return float(binomtest(lost, lost + won, 0.5).pvalue) if lost + won else 1.0
+
+
+def paired_limits(base_hits: Array, hits: Array) -> tuple[float, float]:
+    """The 95% score interval of the paired drop, in percentage points (Tango 1998); positive is worse.
+
+    What a promise ("loses at most") is held against. The bootstrap draws only what was seen: where no answer changed
+    its interval is 0 to 0, on ten images as on ten thousand. This one still reaches 3.7 points on a hundred images.
+    Raises BadData as `paired_drop` does.
+    """
+    lost, won, n = _discordant(base_hits, hits)
+    # (d - nD) / sqrt(n(2q + D(1 - D))) = +-z, where q is the likeliest share of images lost given the difference D of
+    # proportions; it falls as D grows, from beyond +z at D = -1 to beyond -z at D = 1.
+    return _root(lost, won, n, Z95), _root(lost, won, n, -Z95)
+
+
+def _root(lost: int, won: int, n: int, wanted: float) -> float:
+    """Points at which Tango's statistic is `wanted`, by bisection."""
+    low, high = -1.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _score(lost, won, n, middle) > wanted else (low, middle)
+    return 50.0 * (low + high)
+
+
+def _score(lost: int, won: int, n: int, delta: float) -> float:
+    """Tango's statistic of the hypothesis that the drop is `delta`, a fraction; equations (10) and (11)."""
+    b = -lost - won + (2 * n - lost + won) * delta
+    c = -won * delta * (1 - delta)
+    q = (math.sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)
+    variance = n * (2 * q + delta * (1 - delta))
+    distance = lost - won - n * delta
+    return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance) if distance else 0.0
+
+
+def beats(correct: int, n: int, level: float) -> float:
+    """The one-sided exact binomial p-value of `correct` right answers of `n`, if each is right with chance `level`.
+
+    Small where that many are not to be had by chance; 1.0 where n is 0.
+    """
+    from scipy.stats import binomtest
+
+    return float(binomtest(correct, n, min(1.0, level), alternative="greater").pvalue) if n else 1.0
 
 
 def _discordant(base_hits: Array, hits: Array) -> tuple[int, int, int]:

@@ -7,8 +7,10 @@ from typing import Any
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder
 from ..measure.accuracy import summary
+from ..measure.latency import ratio
 from ..study import Study
 from . import changes, judge, study_devices
+from .against_float import against_float
 from .making import Finished
 from .variant import scores
 
@@ -37,8 +39,9 @@ def compare(done: Finished, base: Finished | None, study: Study) -> None:
 
 
 def _against(done: Finished, base: Finished, study: Study) -> None:
-    """Ratio and changed answers."""
+    """Ratio, changed answers, and what the recommendation rests on."""
     record = done.record
+    record |= against_float(done, base, study.quick)
     record["baseline_id"] = base.record["id"]
     record["size_ratio"] = _weight(base.record) / _weight(record)
     record["compression"] = {"model": record["size_ratio"], **done.made.value["compression"]}
@@ -73,6 +76,10 @@ def time_in_turns(group: dict[str, Finished], run: RunFolder, progress: Abstract
         return
     step = judge.latencies({name: (d.variant, d.made) for name, d in group.items()}, run, progress)
     for name, done in group.items():
+        base = group.get(done.record["baseline_id"] or "")
+        if base and base is not done:
+            turns = [step.value["one"][one.variant.id].get("turns", []) for one in (done, base)]
+            done.record["against_float32"] = ratio(*turns)
         done.record["latency_ms"] = step.value["one"][name]
         done.record["latency_ms_all_threads"] = step.value["all"][name]
         done.record["conditions"] = step.value["conditions"]

@@ -13,10 +13,12 @@ from ..core.errors import EdgequantError
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
+from ..data.draw import words
 from ..report.render import render
 from ..search import sweep as bits
 from ..study import NetworkSpec, Study, to_toml
 from . import changes, judge, results
+from .against_float import caution
 from .checks import check_calibration_images, check_names, nothing_left, trains
 from .comparison import baseline, compare, elsewhere, hold_to_promise, time_in_turns
 from .draws import draw_notes
@@ -72,9 +74,10 @@ def _written(finished: Run) -> Run:
 def _notes(study: Study, networks: Networks) -> list[str]:
     """Where the weights came from, how the data were split, what to beware of, and whether all images were used."""
     lines = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
-    notes = list(dict.fromkeys([*lines, *draw_notes(study, networks), *risks(study, networks)]))
+    flattered = [f"{n.name} on {n.data}: {told}" for _, n in networks if (told := caution(n))]
+    notes = list(dict.fromkeys([*lines, *flattered, *draw_notes(study, networks), *risks(study, networks)]))
     if study.quick:
-        notes.append(f"--quick: every figure is from the first {study.quick} images of its split only.")
+        notes.append(f"--quick: every figure is from {words(study.quick)} of its split only.")
     return notes
 
 

@@ -14,6 +14,7 @@ from ..core.interfaces import Array
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.records import InputSpec
+from ..data.draw import words
 from ..measure.parity import (
     DYNAMIC,
     FLOAT,
@@ -49,8 +50,8 @@ def parity_file(
 ) -> dict[str, Any]:
     """What `measure.parity` gives, {"file", "target", "recipe", "kind", "data", "n", "tensors", "first_difference"}.
 
-    On the first `n` images of the data set's test split; without one, on seeded random bytes, as "data" says.
-    "tensors" compares every integer tensor in order, on a run that keeps them all, which splits the delegate:
+    On a class-balanced draw of `n` images of the data set's test split; without one, on seeded random bytes, as "data"
+    says. "tensors" compares every integer tensor in order, on a run that keeps them all, which splits the delegate:
     the figures above them are of the file as it ships.
     Raises BadFile where the file has an operation that is not in the op table, Unsupported for other formats.
     """
@@ -82,7 +83,7 @@ def _images(inputs: InputSpec, data_spec: str | None, n: int) -> tuple[Array, st
         return np.random.default_rng(SEED).integers(0, 256, shape, np.uint8), f"random bytes, seed {SEED}: no images"
     images = split_of(data_spec, inputs, n)
     count = len(images.split)
-    return images.split.take(np.arange(count)), f"{data_spec}, the first {count} of {images.name}"
+    return images.split.take(np.arange(count)), f"{data_spec}, {words(count)} of {images.name}"
 
 
 def _compare(file: OpenFile, imported: Imported, x: Array, tick: Any) -> dict[str, Any]:

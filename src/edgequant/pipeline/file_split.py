@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..core.errors import BadData
 from ..core.interfaces import AbstractDataset, AbstractSplit
 from ..core.records import InputSpec
-from ..data.splits import Subset
+from ..data.draw import drawn
 from .named_data import named_dataset
 
 
@@ -21,7 +19,7 @@ class Images:
 
 
 def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
-    """All of them, or the first `count`. Raises BadData, UnknownName, BadOption."""
+    """All of them, or a class-balanced draw of `count`. Raises BadData, UnknownName, BadOption."""
     dataset: AbstractDataset = named_dataset(data_spec)
     splits = dataset.load(inputs)
     whole, name = (splits.validation, "validation") if splits.test is None else (splits.test, "test")
@@ -29,4 +27,4 @@ def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
         raise BadData(
             f"Expected at least one image. Got {len(whole)} in the {name} split of {data_spec}, and a count of {count}."
         )
-    return Images(Subset(whole, np.arange(min(count, len(whole)))) if count else whole, name, splits.classes)
+    return Images(drawn(whole, count), name, splits.classes)

@@ -36,7 +36,8 @@ def evaluate_file(
     """The file on the test split (validation where the set is unlabelled), in its runtime, on all cores.
 
     {"file", "target", "device", "bytes", "sha256", "data", "split", "quick", "n", "top1", "top5", "top1_ci95",
-    "kernels", "seconds", "against_local"}; accuracies are fractions; `quick`: only the first images. On another
+    "kernels", "seconds", "against_local"}; accuracies are fractions; `quick`: a class-balanced draw
+    of so many images. On another
     `device` the images are also run here, and `against_local` says how the scores differ; it is None for this one.
     Raises BadFile, BadData, BadOption, DeviceError.
     """

@@ -15,9 +15,10 @@ from ..core.machine import conditions
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder, Step
+from ..data.draw import asked, drawn
 from ..measure.accuracy import Answers, cores, evaluate, judge
 from ..measure.compressed import compressed_bytes
-from ..measure.latency import benchmark, eager_latency
+from ..measure.latency import TURNS, benchmark, eager_latency
 from ..measure.memory import peak_memory
 from ..measure.parity import (
     DYNAMIC,
@@ -35,12 +36,12 @@ from ..study import Study
 from . import keys
 from .network import Prepared
 from .parity_miss import explain
-from .variant import Variant, head
+from .variant import Variant
 
 
 def evaluation_split(network: Prepared, quick: int) -> AbstractSplit:
     """The test split, or what stands in for it where the set is unlabelled."""
-    return head(network.splits.test if network.splits.test is not None else network.splits.validation, quick)
+    return drawn(network.splits.test if network.splits.test is not None else network.splits.validation, quick)
 
 
 def evaluated(network: Prepared) -> str:
@@ -68,7 +69,7 @@ def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: A
             "seconds": time.perf_counter() - start,
         }
 
-    what = {"variant": made.key, **read(variant, made), "quick": quick, **keys.measured()}
+    what = {"variant": made.key, **read(variant, made), "quick": asked(quick), **keys.measured()}
     return run.step("evaluate", what, work)
 
 
@@ -119,7 +120,7 @@ def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: 
                 for name, (variant, made) in group.items()
             }
             with progress.task(f"{network.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
-                result[key] = benchmark(sessions, image, threads=threads, tick=tick)
+                result[key] = benchmark(sessions, image, threads=threads, min_turns=TURNS, tick=tick)
         result["conditions"]["after"] = conditions()
         network.module.eval()
         result["eager"] = eager_latency(network.module, image, 1)
@@ -127,7 +128,7 @@ def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: 
 
     files = {name: read(variant, made) for name, (variant, made) in group.items()}
     eager = keys.eager(network.module, network.inputs)
-    return run.step("latency", {"files": files, "eager": eager, **keys.measured()}, work)
+    return run.step("latency", {"files": files, "eager": eager, "turns": TURNS, **keys.measured()}, work)
 
 
 def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
@@ -165,7 +166,7 @@ def compressed(made: Step) -> dict[str, int] | None:
 
 def validation_top1(variant: Variant, scores: Array | None, quick: int) -> float | None:
     """Simulated accuracy on the validation split: what the recommendation is chosen by."""
-    labels = head(variant.network.splits.validation, quick).labels
+    labels = drawn(variant.network.splits.validation, quick).labels
     if scores is None or labels is None:
         return None
     return float((scores.argmax(1) == labels).mean())

@@ -19,7 +19,7 @@ from ..core.errors import Unsupported
 from ..core.interfaces import AbstractBackend
 from ..core.records import InputSpec
 from ..graph.program import Captured, Network, Program, Step
-from ..measure.latency import Budget, describe, sample
+from ..measure.latency import TURNS, Budget, described, sample, sample_turns
 from ..quantization.reference import Reference
 from ..quantization.size import estimated_bytes
 
@@ -92,10 +92,11 @@ def _shape(reference: Reference, step: Step, scheme: str) -> str:
 
 
 def whole_ms(paths: Mapping[str, Path], backend: AbstractBackend, shape: Sequence[int], tick: Tick) -> dict[str, Any]:
-    """Milliseconds of whole files, in turns, one thread; as `measure.latency.describe` gives them."""
+    """Milliseconds of whole files, in turns, one thread; as `measure.latency.described` gives them."""
     image = torch.zeros(1, *shape).numpy()
     sessions = {name: backend.open(path) for name, path in paths.items()}
     for session in sessions.values():
         session.prepare(image)
-    times = sample({name: session.invoke for name, session in sessions.items()}, Budget(budget_s=1.0), tick=tick)
-    return {name: describe(ms, 1) | {"kernels": sessions[name].kernels()} for name, ms in times.items()}
+    budget = Budget(budget_s=1.0, min_turns=TURNS)
+    times = sample_turns({name: session.invoke for name, session in sessions.items()}, budget, tick=tick)
+    return {name: described(turns, 1) | {"kernels": sessions[name].kernels()} for name, turns in times.items()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import time
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +27,25 @@ def search(
 ) -> Run:
     """`results.json`, the recipe file, the costs as `search.csv`, and the report. Raises EdgequantError."""
     study = study_of(asked, overrides)
+    number = count()
 
     def one(network: Prepared, folder: RunFolder) -> dict[str, Any]:
         about = subject(network, study, asked.images, folder, progress)
-        start = time.perf_counter()
-        record = Searching(asked, about, folder, progress).answer()
-        return record | {"seconds": time.perf_counter() - start}
+        at, start = next(number), time.perf_counter()
+        recipe = asked.name if len(study.network) == 1 else f"{asked.name}-{at}"
+        record = Searching(asked, about, folder, progress, recipe).answer()
+        typed = next_command(folder.path, at, [record["schemes"][0], str(folder.path / record["chosen"]["recipe"])])
+        return record | {"seconds": time.perf_counter() - start, "next": typed}
 
     return inquire(study, "search", one, out, fresh, progress, lambda records: {FILE: csv(records)})
+
+
+def next_command(folder: Path, number: int, recipes: Sequence[str]) -> str:
+    """Makes the file and measures it beside float32, of the network of that number: the study as it was searched lies
+    in `folder`, with all that was typed."""
+    names = json.dumps(["float32", *recipes], ensure_ascii=False)
+    words = ["edgequant", "run", str(folder / "study.toml"), "--set", f"network.{number}.recipes={names}"]
+    return shlex.join([*words, "--out", f"{folder}-{Path(recipes[-1]).stem}"])
 
 
 def csv(records: Sequence[Mapping[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from ..core.errors import BadOption, Unsupported
 from ..core.interfaces import AbstractBackend
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder
+from ..measure.latency import ratio
 from ..quantization.build import build
 from ..quantization.reference import Reference
 from ..quantization.size import estimated_bytes
@@ -23,6 +24,7 @@ from ..search import allocate, engine, fisher
 from ..search.allocate import Choice, Option
 from ..search.forms import alone, together
 from . import sensitivity_rows as rows
+from .float_first import unfit
 from .layer_costs import layer_bytes, layer_ms, whole_ms
 from .search_asked import Asked, budget, parse_schemes, recorded
 from .sensitivity import FAST_IMAGES, SEED, Subject, run_engine
@@ -35,10 +37,13 @@ ALIGNMENT = 16  # bytes: what a packed weight may be padded by in a file
 class Searching:
     """One network under search. `names[0]` is the scheme that the others are compared with."""
 
-    def __init__(self, asked: Asked, about: Subject, folder: RunFolder, progress: AbstractProgress) -> None:
+    def __init__(
+        self, asked: Asked, about: Subject, folder: RunFolder, progress: AbstractProgress, recipe: str = ""
+    ) -> None:
+        """`recipe`: the recipe file's name without its ending, where it is not `asked.name`."""
         self.asked, self.about, self.folder, self.progress = asked, about, folder, progress
         self.backend: AbstractBackend = BACKENDS.build(asked.target)
-        self.names = parse_schemes(asked)
+        self.names, self.recipe = parse_schemes(asked), recipe or asked.name
         self.captured = about.network.captured
         self.layers = [step.layer for step in self.captured.program.layers]
         self.references = {name: self.reference(dict.fromkeys(self.layers, name)) for name in self.names}
@@ -71,7 +76,7 @@ class Searching:
 
     def _write(self, choice: Choice) -> str:
         """The recipe file, for `edgequant quantize --recipe`; its path in the run folder."""
-        name, about = f"artifacts/{self.asked.name}.toml", self.about.network
+        name, about = f"artifacts/{self.recipe}.toml", self.about.network
         note = f"Made by edgequant search for {about.name} on {about.data}, target {self.asked.target}."
         claim(self.folder.path / name)
         write_bytes(self.folder.path / name, recipe_file(f"{self.names[0]}-all", self._others(choice), note).encode())
@@ -217,6 +222,7 @@ class Searching:
         return {"file": f"artifacts/{path.name}", "bytes": made.bytes, "ms": times[name]}
 
     def _record(self, front: list[dict[str, Any]], chosen: Choice, made: dict[str, Any]) -> dict[str, Any]:
+        both = self._both(made)
         return {
             "network": self.about.network.name,
             "data": self.about.network.data,
@@ -229,7 +235,9 @@ class Searching:
             "base": self.measure(self.base) | {"measured": self.whole},
             "front": sorted(self.measured.values(), key=lambda point: float(point["bytes"])) if front else [],
             "chosen": self.measure(chosen) | {"measured": made, "recipe": self._write(chosen)},
-            "both": self._both(made),
+            "both": both,
+            "ratio": ratio(both["chosen"]["turns"], both["base"]["turns"]) if both else None,
+            "unfit": unfit(self.about.network.provenance, self.truth.numpy(), self.about.labels),
         }
 
     def _both(self, made: Mapping[str, Any]) -> dict[str, Any] | None:

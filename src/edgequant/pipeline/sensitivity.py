@@ -32,6 +32,7 @@ from ..study import Calibration, Study, check
 from . import sensitivity_rows as rows
 from .calibration import Observers, statistics
 from .draws import settled
+from .float_first import unfit
 from .inquiry import inquire
 from .network import Prepared
 from .source import AbstractAsked, study_from
@@ -174,7 +175,11 @@ def analyse(asked: Asked, about: Subject, progress: AbstractProgress) -> dict[st
     kept = rows.keep_wider(found, lowest)
     wide, words = (about.reference(8, asked.activation_bits), "at 8-bit weights") if lowest < 8 else (None, "in float")
     tried = mixed(about, references[lowest], wide, kept)
-    return record | {"advice": rows.advice(about, references[lowest], words, kept, tried)}
+    unsure = rows.keep_wider(found, lowest, rows.UNSURE)
+    advice = rows.advice(about, references[lowest], words, kept, tried, unsure)
+    fault = unfit(about.network.provenance, tried["float"].numpy(), about.labels)
+    advice["text"] = f"{fault} No accuracy below means anything. {advice['text']}" if fault else advice["text"]
+    return record | {"advice": advice, "unfit": fault}
 
 
 def _exact(asked: Asked, about: Subject, references: Mapping[int, Reference], tick: engine.Tick) -> list[rows.Row]:

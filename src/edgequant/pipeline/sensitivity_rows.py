@@ -23,7 +23,8 @@ COLUMNS = (
     "network", "data", "layer", "op", "kind", "weight_bits", "activation_bits", "parameters", "drop", "drop_low",
     "drop_high", "kl", "sqnr_db", "images", "mark",
 )  # fmt: skip
-SENSITIVE = "SENSITIVE"
+SENSITIVE = "SENSITIVE"  # the interval shows it
+UNSURE = "may be sensitive"  # the figure says it, the interval does not
 FEWEST = 2  # images lost: one alone may be chance, however few were looked at
 
 
@@ -34,8 +35,15 @@ def alone(asked: Asked, about: Subject, references: Mapping[int, Reference], ans
         for step in about.network.captured.program.layers:
             scores = answered.scores[f"{bits}:{step.name}"]
             row = _row(asked, about, step, bits, "alone") | _compared(about, answered.base, answered.base, scores)
-            found.append(row | {"mark": SENSITIVE if _lost(row) >= least else ""})
+            found.append(row | {"mark": _mark(row, asked.threshold, least)})
     return found
+
+
+def _mark(row: Row, threshold: float, least: float) -> str:
+    """By the figure, and by the lower end of its paired interval."""
+    if _lost(row) < least:
+        return ""
+    return SENSITIVE if row["drop_ci95"][0] >= threshold and row["drop_ci95"][0] > 0 else UNSURE
 
 
 def limit(threshold: float, images: int) -> float:
@@ -128,18 +136,27 @@ def _drop(about: Subject, base: torch.Tensor, scores: torch.Tensor) -> tuple[flo
     return paired_drop(divergence.hits(base, about.labels), divergence.hits(scores, about.labels), seed=0)
 
 
-def keep_wider(found: Sequence[Row], bits: int) -> list[str]:
-    """The marked layers at this width, worst first."""
+def keep_wider(found: Sequence[Row], bits: int, mark: str = "") -> list[str]:
+    """The layers at this width that are, or may be, sensitive, worst first: keeping one too many costs bytes
+    only. `mark`: of these, the ones so marked."""
     marked = [row for row in found if row["weight_bits"] == bits and row["kind"] == "alone" and row["mark"]]
+    marked = [row for row in marked if mark in ("", row["mark"])]
     return [row["layer"] for row in sorted(marked, key=lambda row: (-(row["drop"] or 0.0), -row["kl"]))]
 
 
 def advice(
-    about: Subject, narrow: Reference, wide: str, kept: Sequence[str], tried: Mapping[str, torch.Tensor]
+    about: Subject,
+    narrow: Reference,
+    wide: str,
+    kept: Sequence[str],
+    tried: Mapping[str, torch.Tensor],
+    unsure: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What to keep wider (in `wide`), and what that gives: simulated on the same images."""
+    """What to keep wider (in `wide`), of that what only may be sensitive, and what it gives: simulated on the same
+    images."""
     kl = {name: float(_kl(about, tried["float"], tried[name]).mean()) for name in ("narrow", "mixed")}
-    found: dict[str, Any] = {"keep_wider": list(kept), "wider": wide, "recipe": narrow.recipe, "kl": kl}
+    found: dict[str, Any] = {"keep_wider": list(kept), "unsure": list(unsure), "wider": wide, "kl": kl}
+    found["recipe"] = narrow.recipe
     if about.labels is not None:
         top1 = {name: float(divergence.hits(s, about.labels).mean()) for name, s in tried.items()}
         drop, interval = _drop(about, tried["float"], tried["mixed"])
@@ -154,12 +171,26 @@ def _words(found: Mapping[str, Any], images: int) -> str:
         if kept
         else f"No layer stands out alone: {recipe} everywhere."
     )
+    first += _sureness(kept, found["unsure"], images)
     if "top1" not in found:
         return f"{first} The images have no labels, so no accuracy is expected."
     top1, (low, high) = found["top1"], found["drop_ci95"]
     return (
         f"{first} Expected accuracy {top1['mixed']:.2%}, {found['drop']:.2f} points below float (95%: {low:.2f} to"
         f" {high:.2f}); without keeping any, {top1['narrow']:.2%}. Simulated on {images} validation images."
+    )
+
+
+def _sureness(kept: Sequence[str], unsure: Sequence[str], images: int) -> str:
+    """How far the intervals bear the choice out."""
+    if not unsure:
+        return ""
+    who = "None of them is" if len(unsure) == len(kept) else f"{len(kept) - len(unsure)} of them are"
+    if len(kept) == 1:
+        who = "It is not"
+    return (
+        f" {who} shown to be sensitive by the 95% interval on {images} images; {', '.join(unsure)} may be: try more"
+        " --images."
     )
 
 

@@ -11,11 +11,12 @@ from ..core.errors import EdgequantError, RunFolderError
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder, Step
+from ..data.draw import asked, drawn
 from ..measure.accuracy import judge as judged
 from . import keys
 from .judge import evaluation_split, read
 from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
-from .variant import Variant, head
+from .variant import Variant
 
 IMAGES = 200  # of the evaluated split, unless the study says otherwise
 
@@ -46,7 +47,8 @@ def measure(
 def _step(device: str, group: Group, images: int, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
     files = {name: read(*one) for name, one in group.items()}
     there = keys.component(device_of(device))
-    inputs = {"device": device, "there": there, "files": files, "images": images, "quick": quick, **keys.measured()}
+    draws = {"images": asked(images), "quick": asked(quick)}
+    inputs = {"device": device, "there": there, "files": files, **draws, **keys.measured()}
     return run.step("device", inputs, lambda _: _measure(device, group, images, quick, progress))
 
 
@@ -59,7 +61,7 @@ def _measure(device: str, group: Group, images: int, quick: int, progress: Abstr
         timed = benchmark_on(there, list(sent.values()), image, Wanted(), tick)
     about = {"device": device, "status": "ok", "reason": "", **{k: timed[k] for k in ("machine", "conditions")}}
     records = {name: {**about, **one} for name, one in zip(sent, timed["files"])}
-    split = head(evaluation_split(network, quick), images)
+    split = drawn(evaluation_split(network, quick), images)
     for name, one in sent.items():
         with progress.task(f"{name}: {len(split)} images on {device}") as tick:
             scores, _ = scores_on(there, one, split, network.captured.inputs, tick)

@@ -19,7 +19,7 @@ FILE = "sweep.csv"
 
 @dataclasses.dataclass(frozen=True)
 class Asked(AbstractAsked):
-    """Widths to combine. `quick`: only the first so many images of each split."""
+    """Widths to combine. `quick`: a class-balanced draw of so many images of each split."""
 
     weight_bits: str = "8,6,4"
     activation_bits: str = "8,6,4"

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from ..catalog import BACKENDS, CALIBRATORS, REFINERS
-from ..core.interfaces import AbstractBackend, AbstractSplit, Array
+from ..core.interfaces import AbstractBackend, Array
 from ..core.progress import AbstractProgress
 from ..core.records import LayerFate
 from ..core.rundir import RunFolder, Step
+from ..data.draw import asked, drawn
 from ..data.selection import calibration_subset
 from ..quantization.build import build
 from ..quantization.reference import Reference
@@ -120,7 +121,7 @@ def _kept_or_made(variant: Variant, study: Study, run: RunFolder, progress: Abst
         "target": keys.component(backend),
         "calibration": _calibrated(variant, study) if recipe.kind == "static" or variant.refine else None,
         "training": settings_of(variant.train, refiners),
-        "quick": study.quick,
+        "quick": asked(study.quick),
         **keys.measured(),
     }
     return run.step(
@@ -233,15 +234,8 @@ def _promise(
     for name, split in (("validation", splits.validation), ("test", splits.test)):
         if split is not None:
             with progress.task(f"{variant.id}: simulating {name}") as tick:
-                scores = simulate(reference, arithmetic, head(split, study.quick), tick)
+                scores = simulate(reference, arithmetic, drawn(split, study.quick), tick)
             np.save(folder / f"{name}.npy", scores)
-
-
-def head(split: AbstractSplit, count: int) -> AbstractSplit:
-    """The first `count` images of a split under --quick; all of them for 0."""
-    from ..data.splits import Subset
-
-    return Subset(split, np.arange(min(count, len(split)))) if count else split
 
 
 def fate_record(fate: LayerFate) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..core.records import Run
 from ..study import Study
 from . import format as fmt
 from . import lookup as look
+from .loss import SHOWN, Loss, loss
 
 STATIC = re.compile(r"w\d+a\d+(-all)?")
 TRAINED = "qat"
@@ -20,16 +21,22 @@ TRAINED = "qat"
 
 @dataclass(frozen=True)
 class Way:
-    """The best variant of one kind: its id, points lost on validation, minutes of calibration and refinement."""
+    """The best variant of one kind: its id, what it lost on validation, minutes of calibration and refinement."""
 
     variant: str
-    drop: float
+    loss: Loss
     minutes: float
+
+    @property
+    def drop(self) -> float:
+        """Points."""
+        return self.loss.points
 
 
 @dataclass(frozen=True)
 class Advice:
-    """One recipe of one network on one target. `limit`: the points that may be lost."""
+    """One recipe of one network on one target. `limit`: the points that may be lost. `unfit`: why nothing can be said
+    of this network, or ""."""
 
     network: str
     target: str
@@ -37,36 +44,54 @@ class Advice:
     limit: float
     ptq: Way | None
     qat: Way | None
+    unfit: str = ""
 
     @property
     def choice(self) -> str:
-        """`PTQ`, `QAT`, `try QAT` where nobody has, or `neither`."""
-        if self.ptq is not None and self.ptq.drop <= self.limit:
+        """`PTQ`, `QAT`, `try QAT` where nobody has, `neither`; or `no advice`, where nothing was measured to go by."""
+        if self.unfit or (self.ptq is None and self.qat is None):
+            return "no advice"
+        if self.ptq is not None and self.ptq.loss.within(self.limit):
             return "PTQ"
         if self.qat is None:
             return "try QAT"
-        return "QAT" if self.qat.drop <= self.limit else "neither"
+        return "QAT" if self.qat.loss.within(self.limit) else "neither"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the interval of what is chosen shows that it loses no more than it may."""
+        way = {"PTQ": self.ptq, "QAT": self.qat}.get(self.choice)
+        return way is None or way.loss.high is None or way.loss.verdict(self.limit) == SHOWN
 
     @property
     def line(self) -> str:
         """The decision, what it rests on, and what to do."""
-        ptq = _said("PTQ", self.ptq)
+        ptq, qat = self._said("PTQ", self.ptq), self._said("QAT", self.qat)
         reasons = {
-            "PTQ": f"{ptq}, within {self.limit:g}: QAT is not needed",
-            "QAT": f"{ptq}, more than {self.limit:g}; {_said('QAT', self.qat)}: train",
-            "try QAT": f"{ptq}, more than {self.limit:g}: try {self.recipe}+qat, which was not measured here",
-            "neither": f"{ptq} and {_said('QAT', self.qat)}, both more than {self.limit:g}: give it more bits",
+            "PTQ": f"{ptq}: {_ending(self.ptq, self.limit, 'QAT is not needed')}",
+            "QAT": f"{ptq}; {qat}: {_ending(self.qat, self.limit, 'train')}",
+            "try QAT": f"{ptq}: try {self.recipe}+qat, which was not measured here",
+            "neither": f"{ptq}; {qat}: give it more bits",
+            "no advice": self.unfit.rstrip(".") or "neither PTQ nor QAT was measured on validation images",
         }
         return f"{self.network}, {self.target}, {self.recipe}: {self.choice}. {reasons[self.choice]}."
 
+    def _said(self, name: str, way: Way | None) -> str:
+        if way is None:
+            return f"{name} was not measured"
+        return f"{name} in {way.minutes:.1f} min {way.loss.sentence(self.limit)}"
 
-def _said(name: str, way: Way | None) -> str:
-    return f"{name} was not measured" if way is None else f"{name} loses {way.drop:.2f} points in {way.minutes:.1f} min"
+
+def _ending(way: Way | None, limit: float, settled: str) -> str:
+    """What follows; where the interval does not show it, by what."""
+    if way is None or way.loss.verdict(limit) == SHOWN:
+        return settled
+    return f"{settled} by the figure itself, and more validation images would settle it"
 
 
 def advise(run: Run) -> list[Advice]:
     """A decision for every integer recipe that was measured, in the order of the study."""
-    limit = fmt.number(look.mapping(run.results.get("study")).get("max_drop"))
+    limit = look.max_drop(run)
     groups: dict[tuple[str, str, str], list[look.Variant]] = {}
     for variant in look.measured(run):
         if STATIC.fullmatch(str(variant.get("recipe"))) or TRAINED in (variant.get("refine") or []):
@@ -77,9 +102,14 @@ def advise(run: Run) -> list[Advice]:
             )
             groups.setdefault(key, []).append(variant)
     return [
-        Advice(*key, 1.0 if limit is None else limit, _best(run, found, False), _best(run, found, True))
+        Advice(*key, limit, _best(run, found, False), _best(run, found, True), _unfit(run, found))
         for key, found in groups.items()
     ]
+
+
+def _unfit(run: Run, variants: list[look.Variant]) -> str:
+    faults = [str((look.baseline(run, v) or {}).get("unfit") or "") for v in variants]
+    return next((fault for fault in faults if fault), "")
 
 
 def untrained(study: Study) -> Study:
@@ -101,9 +131,9 @@ def _best(run: Run, variants: list[look.Variant], trained: bool) -> Way | None:
 
 def _way(run: Run, variant: look.Variant) -> Way | None:
     base = look.baseline(run, variant)
-    ours, theirs = (fmt.number((v or {}).get("validation_top1")) for v in (variant, base))
-    if ours is None or theirs is None:
+    found = None if base is None else loss(variant, base)
+    if found is None:
         return None
     seconds = look.mapping(variant.get("seconds"))
     spent = sum(fmt.number(seconds.get(part)) or 0.0 for part in ("calibrate", "refine"))
-    return Way(look.identity(variant), 100 * (theirs - ours), spent / 60)
+    return Way(look.identity(variant), found, spent / 60)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..core.records import Run
 from . import format as fmt
 from . import lookup as look
+from .loss import MAY, loss, noise, points
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,26 @@ def title(run: Run) -> str:
 
 
 def answer(run: Run) -> str:
-    """Which file to ship, as plain text."""
+    """Which file to ship, as plain text; with the word "may" where what it loses is not shown to be what is allowed."""
     best = look.recommended(run)
     if best is None:
         return "No file to ship" if not look.measured(run) else "No file is recommended"
-    return f"Ship {look.file_name(best) or look.identity(best)}"
+    ship, limit = f"Ship {look.file_name(best) or look.identity(best)}", look.max_drop(run)
+    base = look.baseline(run, best)
+    found = None if base is None else loss(best, base)
+    if found is None or found.high is None or found.verdict(limit) != MAY:
+        return ship
+    return f"{ship}, which may lose more than {points(limit)}"
 
 
 def figures(run: Run) -> list[Figure]:
-    """Accuracy, size, latency and parity of the recommended variant; none where there is no recommendation."""
+    """Accuracy, or without labels agreement, then size, latency and parity of the recommended variant; none where
+    nothing is recommended."""
     best = look.recommended(run)
     if best is None:
         return []
-    made = (_accuracy(best), _size(run, best), _latency(run, best), _parity(best))
+    answers = _accuracy(best) if fmt.number(best.get("top1")) is not None else _agreement(best)
+    made = (answers, _size(run, best), _latency(run, best), _parity(best))
     return [figure for figure in made if figure.value != fmt.ABSENT]
 
 
@@ -50,6 +58,14 @@ def _accuracy(best: look.Variant) -> Figure:
     return Figure("Top-1 accuracy", fmt.percent(best.get("top1")), note)
 
 
+def _agreement(best: look.Variant) -> Figure:
+    found = look.mapping(best.get("agreement"))
+    spread = fmt.interval(found.get("ci95"), 100)
+    parts = ["no labels, so no accuracy", f"{fmt.count(found.get('n'))} images", f"95% CI {spread}" if spread else ""]
+    parts.append(noise(best))
+    return Figure("Answers as float32's", fmt.percent(found.get("value")), "; ".join(part for part in parts if part))
+
+
 def _size(run: Run, best: look.Variant) -> Figure:
     times = look.size_ratio(run, best)
     note = "" if times is None else f"{fmt.smaller(times)} float32 in the same format"
@@ -57,13 +73,11 @@ def _size(run: Run, best: look.Variant) -> Figure:
 
 
 def _latency(run: Run, best: look.Variant) -> Figure:
-    ms, base = look.latency(best), look.baseline(run, best)
-    reference = None if base is None else look.latency(base)
+    ms, words = look.latency(best), look.speed(best, look.baseline(run, best))
     threads = fmt.number(look.mapping(best.get("latency_ms")).get("threads"))
     label = "Latency, p50" + ("" if threads is None else f", {threads:.0f} thread{'s' if threads != 1 else ''}")
-    if ms is None or reference is None:
+    if not words:
         return Figure(label, fmt.milliseconds(ms), f"in {look.runtime(best)}")
-    words = fmt.speed(ms, reference)
     return Figure(label, fmt.milliseconds(ms), f"{words} float32 in {look.runtime(best)}", _tone(words))
 
 

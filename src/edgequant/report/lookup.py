@@ -37,6 +37,12 @@ def find(run: Run, name: Any) -> Variant | None:
     return next((v for v in variants(run) if name and v.get("id") == name), None)
 
 
+def max_drop(run: Run) -> float:
+    """Points that may be lost."""
+    limit = fmt.number(mapping(run.results.get("study")).get("max_drop"))
+    return 1.0 if limit is None else limit
+
+
 def recommended(run: Run) -> Variant | None:
     return find(run, run.results.get("recommended"))
 
@@ -74,6 +80,24 @@ def eager_latency(variant: Variant) -> float | None:
 
 def runtime(variant: Variant) -> str:
     return str(variant.get("target") or "unknown target")
+
+
+def speed(variant: Variant, base: Variant | None) -> str:
+    """`4.35× faster than`, to stand before "float32"; empty where one of the two was not timed.
+
+    A ratio whose 95% interval holds 1 says nothing but that; so does one that has none. Records of earlier versions
+    do not know the key, and are compared by their medians.
+    """
+    ms, reference = latency(variant), None if base is None else latency(base)
+    if ms is None or reference is None:
+        return ""
+    if "against_float32" not in variant:
+        return fmt.speed(ms, reference)
+    ends = mapping(variant["against_float32"]).get("ci95")
+    low, high = (fmt.number(end) for end in ends) if isinstance(ends, list | tuple) and len(ends) == 2 else (None, None)
+    if low is None or high is None:
+        return "timed in too few turns to be told from"
+    return "within the noise as fast as" if low <= 1 <= high else fmt.speed(ms, reference)
 
 
 def simulated(variant: Variant) -> bool:

@@ -9,6 +9,7 @@ from ...core.interfaces import AbstractSection
 from ...core.records import Run
 from .. import format as fmt
 from .. import lookup as look
+from .. import markup as md
 
 VERDICTS = {True: "✓ met", False: "✗ not met"}
 
@@ -33,11 +34,12 @@ class Criteria(AbstractSection):
 
 
 def _row(criterion: look.Variant, best: object) -> tuple[str, ...]:
-    met = criterion.get("met")
+    met, note = criterion.get("met"), criterion.get("note")
+    verdict = VERDICTS[met] if isinstance(met, bool) else "not judged"
     return (
         str(criterion.get("name") or "unnamed"),
         fmt.plain(criterion.get("variant") or best),
         fmt.plain(criterion.get("want")),
         fmt.plain(criterion.get("got")),
-        VERDICTS[met] if isinstance(met, bool) else "not judged",
+        f"{verdict}; {md.line(note)}" if note else verdict,
     )

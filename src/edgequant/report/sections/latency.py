@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ...core.interfaces import AbstractSection
 from ...core.records import Run
 from .. import format as fmt
+from .. import load
 from .. import lookup as look
 from .. import markup as md
 
@@ -31,8 +32,9 @@ class Latency(AbstractSection):
             return "No variant was timed."
         slower = [line for line in (_slower(run, v) for v in timed) if line]
         head = "Batch 1, the input already in place. A file is compared with float32 in the same runtime only."
+        head = " ".join(part for part in (load.busy(run) or load.conditions(run), head) if part)
         if not slower:
-            return f"{head} No quantized file is slower than its float32."
+            return f"{head} No quantized file was found to be slower than its float32."
         return f"{head} Quantizing made these slower:\n\n" + "\n".join(slower)
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
@@ -77,7 +79,7 @@ def _slower(run: Run, variant: look.Variant) -> str:
     reference = None if base is None else look.latency(base)
     if base is None or ms is None or reference is None:
         return ""
-    words = fmt.speed(ms, reference)
+    words = look.speed(variant, base)
     if "slower" not in words:
         return ""
     figures = f"{fmt.milliseconds(ms)} against {fmt.milliseconds(reference)}"

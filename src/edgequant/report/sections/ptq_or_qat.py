@@ -7,7 +7,9 @@ from typing import ClassVar, final
 
 from ...core.interfaces import AbstractSection
 from ...core.records import Run
+from .. import format as fmt
 from ..advice import Advice, Way, advise
+from ..loss import points
 
 NONE = "–"
 
@@ -22,8 +24,10 @@ class PTQOrQAT(AbstractSection):
         if not found:
             return ""
         return (
-            f"Calibration (PTQ) comes first; training (QAT) where it loses more than {found[0].limit:g} points. Points"
-            " are lost on the validation split; minutes are of calibration and refinement, on this machine."
+            f"Calibration (PTQ) comes first; training (QAT) where it loses more than {points(found[0].limit)}. Points"
+            " are lost on the validation split, with their 95% intervals; without labels they are the percentage of"
+            " float32's answers that changed. Minutes are of calibration and refinement, on this machine. A choice"
+            " goes by the figure; where the interval reaches beyond what may be lost, it says may."
         )
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
@@ -39,9 +43,11 @@ def _row(advice: Advice) -> tuple[str, ...]:
         advice.recipe,
         *_way(advice.ptq),
         *_way(advice.qat),
-        advice.choice,
+        advice.choice if advice.settled else f"{advice.choice}, which may lose more",
     )
 
 
 def _way(way: Way | None) -> tuple[str, str]:
-    return (NONE, NONE) if way is None else (f"{way.drop:.2f}", f"{way.minutes:.1f}")
+    if way is None:
+        return NONE, NONE
+    return fmt.with_interval(f"{way.drop:.2f}", [way.loss.low, way.loss.high]), f"{way.minutes:.1f}"

@@ -11,6 +11,8 @@ from ...core.records import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
+from ..load import busy
+from ..loss import changed, noise
 from ..snippet import snippet
 
 Figure = Callable[[look.Variant], float | None]
@@ -25,7 +27,7 @@ class Recommendation(AbstractSection):
         best = look.recommended(run)
         if best is None:
             return _nothing(run)
-        parts = [_cost(run, best), _why(run, best), _unmet(run), snippet(run, best)]
+        parts = [_cost(run, best), busy(run), _why(run, best), _unmet(run), snippet(run, best)]
         return "\n\n".join(part for part in parts if part)
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
@@ -58,7 +60,7 @@ def _cost(run: Run, best: look.Variant) -> str:
 
 def _accuracy(best: look.Variant) -> str:
     if fmt.number(best.get("top1")) is None:
-        return "Its accuracy was not measured: the data has no labels."
+        return _agreement(best)
     spread = fmt.interval(best.get("top1_ci95"), 100)
     text = f"Its top-1 accuracy is **{fmt.percent(best.get('top1'))}**" + (f" (95% CI {spread})" if spread else "")
     text += f" on {fmt.count(best.get('n'))} test images" if best.get("n") else ""
@@ -78,6 +80,15 @@ def _accuracy(best: look.Variant) -> str:
     return f"{text}: {words} against float32" + (f" ({detail})." if detail else ".")
 
 
+def _agreement(best: look.Variant) -> str:
+    """What is known without labels."""
+    text = "Its accuracy was not measured: the data has no labels."
+    found, told = changed(best), noise(best)
+    if found is not None:
+        text += f" It {found.figure()}."
+    return f"{text} {md.sentence(told)}" if told else text
+
+
 def _equals(p: str) -> str:
     return p if p.startswith("<") else f"= {p}"
 
@@ -94,9 +105,8 @@ def _latency(best: look.Variant, base: look.Variant | None) -> str:
     ms = look.latency(best)
     if ms is None:
         return ""
-    target = md.code(look.runtime(best))
-    reference = None if base is None else look.latency(base)
-    words = "" if reference is None else f", {fmt.speed(ms, reference)} float32 in the same runtime"
+    target, told = md.code(look.runtime(best)), look.speed(best, base)
+    words = f", {told} float32 in the same runtime" if told else ""
     return f"An image takes **{fmt.milliseconds(ms)}** in {target} (p50, one at a time){words}."
 
 
@@ -160,7 +170,9 @@ def _unmet(run: Run) -> str:
     if not criteria:
         return ""
     if not missed:
-        return f"**What is not met.** Nothing: all {len(criteria)} criteria are met."
+        unsure = sum(bool(c.get("note")) for c in criteria)
+        some = f", {unsure} of them by a figure whose interval reaches beyond (see Criteria)" if unsure else ""
+        return f"**What is not met.** Nothing: all {len(criteria)} criteria are met{some}."
     lines = [_missed(c, criteria, run) for c in missed]
     return f"**What is not met**, of {len(criteria)} criteria:\n\n" + "\n".join(lines)
 

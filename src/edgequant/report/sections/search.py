@@ -11,6 +11,7 @@ from ...core.records import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
+from ..mix import verdict
 
 if TYPE_CHECKING:
     import altair
@@ -58,25 +59,16 @@ def _points(record: Record) -> list[Record]:
 
 
 def _words(record: Record) -> str:
-    chosen, base = look.mapping(record.get("chosen")), look.mapping(record.get("base"))
-    made, plain = look.mapping(chosen.get("measured")), look.mapping(base.get("measured"))
+    recipe = look.mapping(record.get("chosen")).get("recipe") or "nothing"
     schemes = record.get("schemes")
     names = [md.line(name) for name in schemes] if isinstance(schemes, list) and schemes else ["unknown"]
     return (
-        f"{md.escape(md.network(record))}, target {md.code(record.get('target') or 'unknown')}: each layer takes one of"
-        f" {md.listed(names)}. Bytes and milliseconds of a mix are sums over layers, each measured; accuracy is"
-        f" simulated on {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images. Chosen:"
-        f" {md.code(chosen.get('recipe') or 'nothing')}, {fmt.count(made.get('bytes'))} bytes against"
-        f" {fmt.count(plain.get('bytes'))} with {md.code(names[0])} everywhere{_times(record)}.{_slower(record)}"
+        f"**{md.escape(verdict(record))}** {md.escape(md.network(record))}, target"
+        f" {md.code(record.get('target') or 'unknown')}: each layer takes one of {md.listed(names)}. Bytes and"
+        f" milliseconds of a mix are sums over layers, each measured; accuracy is simulated on"
+        f" {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images. Chosen: {md.code(recipe)}."
+        f"{_slower(record)}"
     )
-
-
-def _times(record: Record) -> str:
-    both = look.mapping(record.get("both"))
-    base, chosen = (look.mapping(both.get(name)).get("p50") for name in ("base", "chosen"))
-    if fmt.number(base) is None or fmt.number(chosen) is None:
-        return ""
-    return f"; {fmt.milliseconds(chosen)} against {fmt.milliseconds(base)}, timed in turns on one thread"
 
 
 def _slower(record: Record) -> str:

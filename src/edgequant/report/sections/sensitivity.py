@@ -66,7 +66,8 @@ def _words(record: Record) -> str:
     return (
         f"{md.escape(md.network(record))}: each layer quantized alone, the rest in float, by fake quantization on"
         f" {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images ({mode}:"
-        f" {MODES.get(mode, 'unknown mode')}). SENSITIVE: it alone loses {fmt.points(record.get('threshold'))} or more."
+        f" {MODES.get(mode, 'unknown mode')}). SENSITIVE: it alone loses {fmt.points(record.get('threshold'))} or more,"
+        ' by the lower end of its interval; "may be sensitive": by the figure, not by the interval.'
         f" Drops in brackets are 95% intervals, paired.\n\n**What to do.** {md.sentence(advice.get('text') or '')}"
     )
 

@@ -1,0 +1,40 @@
+"""How near a file's answers and scores are to float32's: what there is to go by without labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.interfaces import Array
+from .statistics import wilson
+
+
+def agreement(base: Array, scores: Array) -> dict[str, Any]:
+    """{"value", "ci95", "n"}: the share of images with the same top-1 class, as fractions; Wilson's 95% interval.
+
+    (N, classes) scores of the float32 file and of another on the same images. Scores that are no numbers agree with
+    none. A top-1 accuracy cannot fall by more than the share of answers that changed, whatever the labels are.
+    """
+    finite = np.isfinite(base).all(axis=1) & np.isfinite(scores).all(axis=1)
+    same = int((finite & (base.argmax(axis=1) == scores.argmax(axis=1))).sum())
+    n = len(scores)
+    return {"value": same / n if n else None, "ci95": list(wilson(same, n)), "n": n}
+
+
+def fidelity(base: Array, scores: Array) -> dict[str, float | None]:
+    """{"sqnr_db", "cosine", "max_abs"} of (N, ...) dequantized scores against float32's, over all images.
+
+    `sqnr_db` is 10 log10(sum of squares / sum of squared differences); None where nothing differs (no noise) or where
+    all of float32's scores are 0 (no signal). `cosine` is None where a side is 0. All are None where a score is no
+    number.
+    """
+    truth, other = base.astype(np.float64).ravel(), scores.astype(np.float64).ravel()
+    if not (np.isfinite(truth).all() and np.isfinite(other).all()):
+        return {"sqnr_db": None, "cosine": None, "max_abs": None}
+    noise, signal, power = (float(v @ v) for v in (truth - other, truth, other))
+    return {
+        "sqnr_db": float(10 * np.log10(signal / noise)) if signal > 0 and noise > 0 else None,
+        "cosine": float(truth @ other / np.sqrt(signal) / np.sqrt(power)) if signal > 0 and power > 0 else None,
+        "max_abs": float(np.abs(truth - other).max(initial=0.0)),
+    }
