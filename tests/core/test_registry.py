@@ -101,7 +101,6 @@ def test_what_cannot_be_imported_is_one_line(spec: str) -> None:
     [
         ("toy:height=3", r"The toy 'toy' has no option 'height'\. Its options: path, width, depth, deep\. Write toy:"),
         ("plain:3", "has no option '3'. Its options: none"),
-        ("toy:/photos,3", "has no option '3'"),
         ("toy:width=wide", "Expected float for the toy 'toy', option 'width'. Got 'wide'"),
         ("toy:depth=1.5", "Expected int or none .* Got '1.5'"),
         ("toy:depth=true", "Expected int or none"),

@@ -13,6 +13,7 @@ import torch
 from ..catalog import BACKENDS, DATASETS
 from ..core.errors import BadOption
 from ..core.interfaces import Array
+from ..core.pixels import Stated
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.records import InputSpec, Splits
@@ -22,7 +23,7 @@ from ..quantization.build import build
 from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
 from ..study import NetworkSpec, load_study, shipped
-from .file_input import Pixels, spec_for
+from .file_input import spec_for
 from .network import prepare
 from .trial import runnable
 
@@ -51,13 +52,14 @@ def is_file(source: str) -> bool:
 
 
 def float_side(
-    source: str, data: str, weights: str, number: int, pixels: tuple[Pixels, Pixels], run: RunFolder,
+    source: str, data: str, weights: str, number: int, pixels: Stated, run: RunFolder,
     progress: AbstractProgress,
 ) -> FloatSide:  # fmt: skip
-    """`number`: which of a study's networks; `pixels`: mean and std of a float file. Raises EdgequantError."""
+    """`number`: which of a study's networks; `pixels`: what is stated of it. Raises EdgequantError."""
     if is_file(source):
-        return _from_file(Path(source), data, *pixels)
+        return _from_file(Path(source), data, pixels)
     spec, seed = _spec(source, data, weights, number)
+    spec = dataclasses.replace(spec, **dataclasses.asdict(pixels))
     network = prepare(spec, seed, run, progress)
     return FloatSide(
         network.captured.inputs, network.splits, spec.data, lambda x: _run(network.captured, x), network.captured
@@ -88,12 +90,12 @@ def _run(captured: Captured, images: Array) -> Array:
     return np.concatenate(parts)
 
 
-def _from_file(path: Path, data: str, mean: Pixels, std: Pixels) -> FloatSide:
+def _from_file(path: Path, data: str, pixels: Stated) -> FloatSide:
     """A .tflite that can be read becomes a network like any other; every other file answers in its runtime."""
     if not data:
         raise BadOption(f"The doctor needs images for {path}. Give --data cifar10 (edgequant list data).")
     file = runnable(path)
-    inputs = spec_for(file, mean, std)
+    inputs = spec_for(file, pixels)
     session, splits = file.backend.open(path), DATASETS.build(data).load(inputs)
     return FloatSide(inputs, splits, data, lambda x: session.run(normalise(x, inputs)), _read(path, inputs), path)
 
@@ -109,7 +111,7 @@ def _read(path: Path, inputs: InputSpec) -> Captured | None:
         reference = read(path, inputs.mean, inputs.std).reference
     except BadFile:
         return None
-    return reference.captured if reference.kind == "float32" else None
+    return dataclasses.replace(reference.captured, inputs=inputs) if reference.kind == "float32" else None
 
 
 def lowered(side: FloatSide, target: str, folder: Path) -> Path:

@@ -16,6 +16,7 @@ import torch
 from ..catalog import REFINERS
 from ..core.errors import BadModel, BadOption
 from ..core.interfaces import AbstractRefiner
+from ..core.pixels import settled
 from ..core.progress import AbstractProgress
 from ..core.rundir import RunFolder
 from ..graph.capture import capture
@@ -112,7 +113,7 @@ def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher
 
 def _named(spec: str, weights: str, network: Prepared) -> Teacher:
     model = told(build_model(spec), weights)
-    inputs = model.inputs(network.captured.inputs.shape)
+    inputs = settled(model.inputs(network.captured.inputs.shape), f"the teacher {spec}")
     module = model.build(inputs, len(network.splits.classes))
     if weights and not reads(model, weights):
         load_weights(module, weights)

@@ -15,6 +15,7 @@ from ..catalog import DATASETS
 from ..core.disk import sha256
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractDataset, AbstractModel
+from ..core.pixels import Stated, stated_of
 from ..core.progress import AbstractProgress
 from ..core.records import Deployment, InputSpec, Splits
 from ..core.rundir import RunFolder, step_key
@@ -23,9 +24,11 @@ from ..graph.deploy import deployed
 from ..graph.program import Captured
 from ..models.weights import load_weights, save_weights, state_hash
 from ..models.wrap import Wrapped
-from ..study import NetworkSpec
+from ..study import NetworkSpec, load_study, shipped
 from ..train.loop import fit
 from ..train.settings import TrainSettings
+from .contract import contract, grey_hint, load, stating
+from .fresh import fresh_weights
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
@@ -67,9 +70,10 @@ def prepare_objects(
     fresh: bool = False,
 ) -> Prepared:
     """The same, from objects instead of names."""
-    model = told(model, spec.weights)
-    inputs, splits = load_data(model, dataset)
-    if not splits.classes and not getattr(model, "has_weights", False):
+    stated = stated_of(spec)
+    model = stating(told(model, spec.weights), stated, spec.model)
+    inputs, splits = load_data(model, dataset, stated, spec.model, free=bool(spec.weights) or not owns(model))
+    if not splits.classes and not owns(model):
         raise BadModel(
             f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"
             " that knows (path/to/file.py:factory), or labelled images."
@@ -106,7 +110,7 @@ def _trained(
         module = model.build(inputs, len(splits.classes))
         provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
         check_finite(module)
-        return module, capture(module.eval(), inputs, splits.classes), provenance
+        return module, _captured(module.eval(), inputs, splits), provenance
     network, provenance = transferred(model, spec, inputs, splits, run, progress)
     if spec.train is not None:
         tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)
@@ -115,10 +119,24 @@ def _trained(
     return network, Captured(network.eval(), inputs, splits.classes), provenance
 
 
-def load_data(model: AbstractModel, dataset: AbstractDataset) -> tuple[InputSpec, Splits]:
-    """What the network takes, and the images in that size."""
-    inputs = model.inputs(dataset.image_shape())
-    return inputs, dataset.load(inputs)
+def _captured(module: nn.Module, inputs: InputSpec, splits: Splits) -> Captured:
+    try:
+        return capture(module, inputs, splits.classes)
+    except BadModel as error:
+        raise grey_hint(error, inputs, module) from error
+
+
+def load_data(
+    model: AbstractModel, dataset: AbstractDataset, stated: Stated, what: str, free: bool
+) -> tuple[InputSpec, Splits]:
+    """What the network takes, and the images so."""
+    inputs = contract(model, stated, dataset.image_shape(), what, free)
+    return inputs, load(dataset, inputs, stated)
+
+
+def owns(model: AbstractModel) -> bool:
+    """Whether the model says that it brings weights of its own."""
+    return bool(getattr(model, "has_weights", False))
 
 
 def _give_weights(
@@ -131,23 +149,47 @@ def _give_weights(
     progress: AbstractProgress,
     fresh: bool,
 ) -> str:
-    if isinstance(model, Wrapped):
-        return "in memory"
-    own = bool(getattr(model, "has_weights", False))
+    named = "the network in memory" if isinstance(model, Wrapped) else spec.model
     if spec.weights == "random":
-        return f"{'as ' + spec.model + ' gave them, said to be ' if own else ''}random: no accuracy means anything"
+        said = f"as {named} gave them, said to be " if owns(model) else ""
+        return f"{said}random: no accuracy means anything"
     if spec.weights:
         if not reads(model, spec.weights):
             load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
-    if own:
-        return f"its own, from {spec.model}"
-    if spec.train is None:
+    drawn = fresh_weights(model, inputs, len(splits.classes))
+    if owns(model) and not drawn:
+        return "in memory" if isinstance(model, Wrapped) else f"its own, from {spec.model}"
+    if spec.train is not None:
+        return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh)
+    kept = kept_by_a_study(spec, splits)
+    if kept is None:
+        why = f" of its own: two calls of it fill {drawn!r} differently, so they are fresh" if drawn else " of its own"
         raise BadModel(
-            f"{spec.model} has no weights of its own. Give --weights FILE, or a [network.train] table in a study,"
+            f"{spec.model} has no weights{why}. Give --weights FILE, or a [network.train] table in a study,"
             " or say --weights random."
         )
-    return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh)
+    path, study = kept
+    load_weights(module, path)
+    return f"kept by the project ({path.name}), trained by the study {study}"
+
+
+def kept_by_a_study(spec: NetworkSpec, splits: Splits) -> tuple[Path, str] | None:
+    """The weights that the project ships for this architecture on these very splits, and the study that trained them.
+
+    None where there are none, or where other pixels are stated than the study trained with.
+    """
+    if stated_of(spec):
+        return None
+    model = build_model(spec.model)
+    for name in shipped():
+        for other in load_study(name).network:
+            trained = other.train is not None and other.transfer is None and not stated_of(other)
+            if trained and build_model(other.model) == model:
+                path = kept_weights(_stage_keys(other, splits)[-1])
+                if path is not None:
+                    return path, name
+    return None
 
 
 def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, then: Stages = ()) -> str:
@@ -157,11 +199,19 @@ def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, the
         "data": splits.fingerprint,
         "train": dataclasses.asdict(settings),
     }
+    if stated_of(spec):
+        what["pixels"] = stated_of(spec).texts()
     if spec.transfer is not None:
         what["transfer"] = dataclasses.asdict(spec.transfer)
     if then:
         what["then"] = [dataclasses.asdict(stage) for stage in then]
     return step_key("train", what)
+
+
+def _stage_keys(spec: NetworkSpec, splits: Splits) -> list[str]:
+    """Of each stage of its training, which the ones before it decide too."""
+    assert spec.train is not None
+    return [training_key(spec, spec.train, splits, spec.then[:n]) for n in range(1 + len(spec.then))]
 
 
 def kept_weights(key: str) -> Path | None:
@@ -181,8 +231,7 @@ def _kept_or_trained(
     fresh: bool,
 ) -> str:
     """The stages of a training one after another, from the last whose weights the project keeps."""
-    stages = (settings, *spec.then)
-    keys = [training_key(spec, settings, splits, stages[1 : n + 1]) for n in range(len(stages))]
+    stages, keys = (settings, *spec.then), _stage_keys(spec, splits)
     first, provenance = 0, ""
     for number, key in enumerate(keys):
         kept = None if fresh else kept_weights(key)
