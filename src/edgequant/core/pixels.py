@@ -195,7 +195,7 @@ def usual(spec: InputSpec) -> dict[str, tuple[Numbers, Numbers]]:
 
 
 def preset(name: str, spec: InputSpec) -> tuple[Numbers, Numbers] | None:
-    """(mean, std) of a usual preprocessing; None where it has another number of channels. Grey takes ImageNet's mean."""
+    """(mean, std) of a usual preprocessing; None where it has other channels. Grey takes ImageNet's mean."""
     mean, std = USUAL[name]
     if len(mean) == spec.channels or len(mean) == 1:
         return (mean[::-1], std[::-1]) if spec.order == "bgr" else (mean, std)
@@ -244,8 +244,9 @@ def _pixels(stated: Stated, spec: InputSpec) -> tuple[Numbers, Numbers] | None:
         found = preset(name, spec if spec.channels else replace(spec, channels=3))
         if found is None or (stated.std != "" and not _same(found[1], numbers("std", stated.std))):
             raise BadOption(
-                f"--mean {name} has the std {_numbers_shown(USUAL[name][1])}, for {len(USUAL[name][1])} channels. Got"
-                f" std {_text(stated.std) or 'none'} for {spec.channels} channels. Leave out --std, or give numbers."
+                f"--mean {name} has the std {_numbers_shown(USUAL[name][1])}, one for all channels or each of"
+                f" {len(USUAL[name][1])}. Got std {_text(stated.std) or 'none'} for {spec.channels or 3} channels."
+                " Leave out --std, or give numbers for both."
             )
         return found
     mean, std = numbers("mean", stated.mean) or spec.mean, numbers("std", stated.std) or spec.std

@@ -9,13 +9,14 @@ from typing import Any
 from ..catalog import SECTIONS
 from ..core.disk import write_bytes, write_json
 from ..core.errors import EdgequantError
+from ..core.pixels import described
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
 from ..report.render import render
 from ..search import sweep as bits
 from ..study import NetworkSpec, Study, to_toml
-from . import changes, judge, results
+from . import changes, judge, preprocessing, results
 from .checks import check_calibration_images, check_names, nothing_left, trains
 from .comparison import baseline, compare, elsewhere, hold_to_promise, time_in_turns
 from .making import Finished, finish
@@ -51,6 +52,7 @@ def execute(
         record = _measure(study, variants, failed, folder, progress)
         where = results.environment(study.seed, results.command())
         found = results.assemble(study, record, where, _notes(study, networks))
+        found["preprocessing"] = preprocessing.record(network for _, network in networks)
         found |= bits.record(record, swept)
         found |= changes.pictures(found, variants, study.quick, out)
         return _written(Run(found, out))
@@ -82,6 +84,7 @@ def _announce(study: Study, networks: Networks, variants: list[Variant], progres
         images = len(judge.evaluation_split(network, study.quick)) + len(network.splits.validation)
         total += judge.seconds_per_image(network) * images * count * 2 + 6 * count
         progress.say(f"{network.name}: {network.provenance}")
+        progress.say(f"{network.name}: sees {described(network.inputs)}")
     learned = ", and their trainings on top" * any(trains(v.recipe) or pruners(v.refine) for v in variants)
     progress.say(f"{len(variants)} variants; about {max(1, round(total / 60))} min{learned} if nothing is cached.")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..core.interfaces import AbstractDataset, AbstractModel
 from ..core.pixels import Stated, stated_of
 from ..core.progress import AbstractProgress
 from ..core.records import Deployment, InputSpec, Splits
+from ..core.registry import first_option
 from ..core.rundir import RunFolder, step_key
 from ..graph.capture import capture, check_finite
 from ..graph.deploy import deployed
@@ -27,12 +29,14 @@ from ..models.wrap import Wrapped
 from ..study import NetworkSpec, load_study, shipped
 from ..train.loop import fit
 from ..train.settings import TrainSettings
+from . import preprocessing
 from .contract import contract, grey_hint, load, stating
 from .fresh import fresh_weights
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
 Stages = tuple[TrainSettings, ...]
+Origin = tuple[str, bool]  # where the weights came from, and whether they were given rather than made here
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Prepared:
     provenance: str  # where the weights came from
     inputs: InputSpec  # what `module` takes; `captured` may take raw bytes instead
     training: TrainSettings | None = None  # how it was trained (the last stage), where the study says
+    looked: Mapping[str, Any] = field(default_factory=dict)  # how it answers as it is fed: preprocessing.py
     whole: Captured | None = None  # before pruning: the teacher of what is trained after it
 
 
@@ -71,15 +76,16 @@ def prepare_objects(
 ) -> Prepared:
     """The same, from objects instead of names."""
     stated = stated_of(spec)
-    model = stating(told(model, spec.weights), stated, spec.model)
-    inputs, splits = load_data(model, dataset, stated, spec.model, free=bool(spec.weights) or not owns(model))
+    what = first_option(spec.model)
+    model = stating(told(model, spec.weights), stated, what)
+    inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not owns(model))
     if not splits.classes and not owns(model):
         raise BadModel(
             f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"
             " that knows (path/to/file.py:factory), or labelled images."
         )
     torch.manual_seed(seed)
-    module, plain, provenance = _trained(model, spec, inputs, splits, run, progress, fresh)
+    module, plain, (provenance, given) = _trained(model, spec, inputs, splits, run, progress, fresh)
     captured = deployed(plain, Deployment(spec.input, spec.output, spec.layout))
     state = {
         "weights": state_hash(module),
@@ -91,9 +97,10 @@ def prepare_objects(
     }
     name = spec.name or short_name(spec.model)
     training = spec.then[-1] if spec.then else spec.train
-    return Prepared(
-        step_key("network", state), name, spec.data, module, captured, splits, provenance, plain.inputs, training
-    )
+    key = step_key("network", state)
+    looked = preprocessing.look(plain, splits, given, key, run, progress)
+    preprocessing.check(looked, what)
+    return Prepared(key, name, spec.data, module, captured, splits, provenance, plain.inputs, training, looked)
 
 
 def _trained(
@@ -104,19 +111,19 @@ def _trained(
     run: RunFolder,
     progress: AbstractProgress,
     fresh: bool,
-) -> tuple[nn.Module, Captured, str]:
+) -> tuple[nn.Module, Captured, Origin]:
     """The network with its weights, as the framework runs it and as it is captured; and where they came from."""
     if spec.transfer is None:
         module = model.build(inputs, len(splits.classes))
-        provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
+        origin = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
         check_finite(module)
-        return module, _captured(module.eval(), inputs, splits), provenance
+        return module, _captured(module.eval(), inputs, splits), origin
     network, provenance = transferred(model, spec, inputs, splits, run, progress)
     if spec.train is not None:
         tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)
         provenance = f"{provenance}; fine-tuned: {tuned}"
     check_finite(network)
-    return network, Captured(network.eval(), inputs, splits.classes), provenance
+    return network, Captured(network.eval(), inputs, splits.classes), (provenance, False)
 
 
 def _captured(module: nn.Module, inputs: InputSpec, splits: Splits) -> Captured:
@@ -148,30 +155,30 @@ def _give_weights(
     run: RunFolder,
     progress: AbstractProgress,
     fresh: bool,
-) -> str:
+) -> Origin:
     named = "the network in memory" if isinstance(model, Wrapped) else spec.model
     if spec.weights == "random":
         said = f"as {named} gave them, said to be " if owns(model) else ""
-        return f"{said}random: no accuracy means anything"
+        return f"{said}random: no accuracy means anything", False
     if spec.weights:
         if not reads(model, spec.weights):
             load_weights(module, spec.weights)
-        return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
+        return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})", True
     drawn = fresh_weights(model, inputs, len(splits.classes))
     if owns(model) and not drawn:
-        return "in memory" if isinstance(model, Wrapped) else f"its own, from {spec.model}"
+        return "in memory" if isinstance(model, Wrapped) else f"its own, from {spec.model}", True
     if spec.train is not None:
-        return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh)
+        return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh), False
     kept = kept_by_a_study(spec, splits)
     if kept is None:
         why = f" of its own: two calls of it fill {drawn!r} differently, so they are fresh" if drawn else " of its own"
         raise BadModel(
-            f"{spec.model} has no weights{why}. Give --weights FILE, or a [network.train] table in a study,"
+            f"{first_option(spec.model)} has no weights{why}. Give --weights FILE, or a [network.train] table in a study,"
             " or say --weights random."
         )
     path, study = kept
     load_weights(module, path)
-    return f"kept by the project ({path.name}), trained by the study {study}"
+    return f"kept by the project ({path.name}), trained by the study {study}", False
 
 
 def kept_by_a_study(spec: NetworkSpec, splits: Splits) -> tuple[Path, str] | None:
