@@ -90,7 +90,7 @@ def _raw(found: Entry) -> tuple[tuple[float], tuple[float]]:
 
 def _shape(path: Path, target: str, backend: AbstractBackend, record: Mapping[str, Any]) -> tuple[int, int, int]:
     """(C, H, W): as edgequant wrote it, or, beside another tool's mean and std, of the input tensor itself."""
-    if "shape" in record:
+    if record.keys() != {"mean", "std"}:
         channels, height, width = record["shape"]
         return channels, height, width
     return entry(OpenFile(path, target, backend, None, (), {})).shape

@@ -171,10 +171,10 @@ def _give_weights(
         return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh), False
     kept = kept_by_a_study(spec, splits)
     if kept is None:
-        why = f" of its own: two calls of it fill {drawn!r} differently, so they are fresh" if drawn else " of its own"
+        why = f": two calls of it fill {drawn!r} differently, so they are fresh" if drawn else ""
         raise BadModel(
-            f"{first_option(spec.model)} has no weights{why}. Give --weights FILE, or a [network.train] table in a study,"
-            " or say --weights random."
+            f"{first_option(spec.model)} has no weights of its own{why}. Give --weights FILE, or a [network.train]"
+            " table in a study, or say --weights random."
         )
     path, study = kept
     load_weights(module, path)
