@@ -75,14 +75,17 @@ def check(found: Found, what: str) -> None:
             f" it is fed as it was trained ({found['stated']}): --mean, --std, --channels."
         )
     better = [way for way in found["tried"] if way["far_better"]]
-    if better:
-        raise BadModel(_other_pixels(found, max(better, key=lambda way: way["top1"]), what))
+    best = max(better, key=lambda way: float(way["top1"])) if better else None
+    knows = best is not None and wilson(round(best["top1"] * best["images"]), best["images"])[1] >= 0.5
+    if best is not None and (knows or not found["at_chance"]):
+        raise BadModel(_other_pixels(found, best, what))
     if found["at_chance"]:
+        other = f"; the best of the usual ones is {best['type']}, with {best['top1']:.2%}" if best else ""
         raise BadModel(
             f"{what} answers {found['top1']:.2%} of {found['images']} validation images right in float32, and guessing"
             f" gives {found['chance']:.2%}. Expected a network that was trained for these classes: check its weights"
             f" (--weights FILE), the order of the classes, and the pixels (--mean, --std, --channels; it is fed"
-            f" {found['stated']}). To go on with weights that know nothing, say --weights random."
+            f" {found['stated']}{other}). To go on with weights that know nothing, say --weights random."
         )
 
 
