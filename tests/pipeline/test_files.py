@@ -141,7 +141,7 @@ def test_damaged_metadata_is_a_bad_file(make: Make, tmp_path: Path) -> None:
 def test_a_foreign_float_file_needs_to_be_told_its_pixels(foreign: Any) -> None:
     file = open_file(foreign("float32"))
     assert file.inputs is None
-    with pytest.raises(BadModel, match="Nothing says how pixels become.*--mean"):
+    with pytest.raises(BadModel, match=r"Nothing says how pixels become.*--mean"):
         spec_for(file)
     with pytest.raises(BadOption, match="one for each of 3 channels"):
         spec_for(file, Stated(mean=(0.0, 1.0), std=1))

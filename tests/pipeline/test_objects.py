@@ -69,5 +69,5 @@ def test_a_model_by_name_by_object_and_in_memory() -> None:
 
 def test_a_module_and_images_of_no_one_size_need_to_be_told_the_size(tmp_path: Path) -> None:
     found = as_model(tiny(), Images(str(tmp_path)), Stated(mean=0, std=1))
-    with pytest.raises(BadModel, match="Nothing says which size Tiny takes. Give --size 224"):
+    with pytest.raises(BadModel, match=r"Nothing says which size Tiny takes. Give --size 224"):
         settled(found.inputs(None), "Tiny")

@@ -67,15 +67,13 @@ def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> 
     progress = progress or Silent()
     file = _opened(case)
     with RunFolder(out) as run:
-        side = float_side(case.source, case.data, case.weights, case.network, _float_pixels(case), run, progress)
+        side = float_side(
+            case.source, case.data, case.weights, case.network, (case.float_pixels, case.pixels), run, progress
+        )
         evidence = _collect(case, file, side, progress)
         record = _record(case, file, side, evidence)
         write_json(out / "doctor.json", record)
     return record
-
-
-def _float_pixels(case: Case) -> Stated:
-    return case.float_pixels or case.pixels
 
 
 def _opened(case: Case) -> OpenFile:
