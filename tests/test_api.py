@@ -18,7 +18,9 @@ import edgequant
 from edgequant import api
 from edgequant.core.errors import BadData, BadModel, BadOption, EdgequantError, Unsupported
 from edgequant.core.interfaces import Array
+from edgequant.core.records import InputSpec
 from edgequant.study import Calibration, NetworkSpec, Study
+from stated import RAW, taught
 
 HUNDRED = Calibration(n=100)
 # The contract of results.json, schema edgequant/1: keys are added, never renamed.
@@ -68,16 +70,18 @@ class Both(Pair):
         return self.head(x.flatten(1) + y.flatten(1))  # type: ignore[no-any-return]
 
 
-def small() -> Small:
-    torch.manual_seed(0)
-    return Small()
-
-
 def arrays(n: int = 200) -> tuple[Array, Array]:
     """(n, 8, 8, 1) uint8 whose brightness tells the class, and (n,) labels."""
     rng = np.random.default_rng(0)
     labels = np.arange(n) % 4
     return (rng.integers(0, 64, (n, 8, 8, 1)) + labels[:, None, None, None] * 60).astype(np.uint8), labels
+
+
+def small() -> Small:
+    torch.manual_seed(0)
+    network = Small()
+    taught(network, *arrays(), InputSpec(1, 8, 8))
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +101,7 @@ def before(given: Small) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def result(folder: Path, given: Small, before: dict[str, torch.Tensor]) -> api.Result:  # noqa: ARG001 - taken first
-    return edgequant.quantize(given, arrays(), out=folder, calibration=HUNDRED)
+    return edgequant.quantize(given, arrays(), out=folder, calibration=HUNDRED, **RAW)
 
 
 def test_the_file_is_what_was_measured(result: api.Result, folder: Path) -> None:
@@ -161,12 +165,12 @@ def test_the_callers_network_is_left_alone(result: api.Result, given: Small, bef
 def test_a_loader_of_pairs_gives_what_the_arrays_gave(result: api.Result, given: Small, folder: Path) -> None:
     images, labels = arrays()
     loader = [(torch.from_numpy(images[i : i + 64]), torch.from_numpy(labels[i : i + 64])) for i in range(0, 200, 64)]
-    again = edgequant.quantize(given, iter(loader), out=folder, calibration=HUNDRED)
+    again = edgequant.quantize(given, iter(loader), out=folder, calibration=HUNDRED, **RAW)
     assert again.measurements == result.measurements, "the same work: it was found done"
 
 
 def test_unlabelled_images_give_a_file_and_no_accuracy(tmp_path: Path) -> None:
-    found = edgequant.quantize(small(), (arrays()[0], None), out=tmp_path / "out", calibration=HUNDRED)
+    found = edgequant.quantize(small(), (arrays()[0], None), out=tmp_path / "out", calibration=HUNDRED, **RAW)
     m = found.measurements
     assert found.file is not None and found.file.is_file() and m["status"] == "ok"
     assert {m[key] for key in ("top1", "top5", "drop", "p_value", "validation_top1")} == {None}
@@ -182,7 +186,7 @@ def test_names_and_a_recipe_alone(tmp_path: Path) -> None:
 
 
 def test_a_simulation_has_no_file_and_an_estimate(tmp_path: Path) -> None:
-    found = edgequant.quantize(small(), arrays(), "w3a5", "simulation", tmp_path / "out", calibration=HUNDRED)
+    found = edgequant.quantize(small(), arrays(), "w3a5", "simulation", tmp_path / "out", calibration=HUNDRED, **RAW)
     m = found.measurements
     assert found.file is None and m["file"] is None and m["bytes"] is None and m["bytes_estimated"] > 0
     assert m["latency_ms"] is None and m["parity"] is None and m["top1"] is not None
@@ -204,22 +208,24 @@ def refused(error: type[EdgequantError], message: str, out: Path, *words: Any, *
     ],
 )
 def test_what_the_target_cannot_run_is_refused_at_once(recipe: str, target: str, message: str, tmp_path: Path) -> None:
-    refused(Unsupported, message, tmp_path, small(), arrays(), recipe, target, calibration=HUNDRED)
+    refused(Unsupported, message, tmp_path, small(), arrays(), recipe, target, calibration=HUNDRED, **RAW)
 
 
 def test_networks_of_several_inputs_or_outputs_are_refused(tmp_path: Path) -> None:
-    refused(BadModel, "returns 2 results", tmp_path, Pair(), arrays())
-    refused(BadModel, "must take one image batch", tmp_path, Both(), arrays())
+    refused(BadModel, "returns 2 results", tmp_path, Pair(), arrays(), **RAW)
+    refused(BadModel, "must take one image batch", tmp_path, Both(), arrays(), **RAW)
 
 
 def test_a_network_with_nan_in_it_is_refused(tmp_path: Path) -> None:
     network = small()
     network.head.weight.data[0, 0] = torch.nan
-    refused(BadModel, "NaN", tmp_path, network, arrays())
+    refused(BadModel, "NaN", tmp_path, network, arrays(), **RAW)
 
 
 def test_a_network_of_other_classes_than_the_labels_is_refused(tmp_path: Path) -> None:
-    refused(BadModel, "scores 4 classes and the data set has 5", tmp_path, small(), (arrays()[0], np.arange(200) % 5))
+    refused(
+        BadModel, "scores 4 classes and the data set has 5", tmp_path, small(), (arrays()[0], np.arange(200) % 5), **RAW
+    )
 
 
 def test_a_named_network_needs_labels_and_weights(tmp_path: Path) -> None:
@@ -228,9 +234,11 @@ def test_a_named_network_needs_labels_and_weights(tmp_path: Path) -> None:
 
 
 def test_too_few_images_are_refused_and_can_be_allowed(tmp_path: Path) -> None:
-    refused(BadData, "50 calibration images are too few", tmp_path, small(), arrays(), calibration=Calibration(n=50))
-    refused(BadData, "the split they are drawn from has 120", tmp_path, small(), arrays())
-    few, options = Calibration(n=20), {"quick": 10, "out": tmp_path / "out"}
+    refused(
+        BadData, "50 calibration images are too few", tmp_path, small(), arrays(), calibration=Calibration(n=50), **RAW
+    )
+    refused(BadData, "the split they are drawn from has 120", tmp_path, small(), arrays(), **RAW)
+    few, options = Calibration(n=20), {"quick": 10, "out": tmp_path / "out", **RAW}
     found = edgequant.quantize(small(), arrays(), "w8a8", "simulation", calibration=few, allow_few=True, **options)
     assert [c["met"] for c in found.measurements["calibration_checks"] if c["name"] == "images"] == [False]
 
@@ -250,7 +258,7 @@ def test_too_few_images_are_refused_and_can_be_allowed(tmp_path: Path) -> None:
     ],
 )
 def test_data_that_cannot_be_read_are_refused(data: Any, message: str, tmp_path: Path) -> None:
-    refused(BadData, message, tmp_path, small(), data)
+    refused(BadData, message, tmp_path, small(), data, **RAW)
 
 
 def test_a_study_in_python(tmp_path: Path) -> None:

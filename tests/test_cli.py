@@ -19,6 +19,7 @@ from edgequant.cli import main
 from edgequant.commands.listing import RECIPES
 from edgequant.core.rundir import RunFolder
 from edgequant.models.micro_cnn import MicroCNN
+from stated import WORDS
 
 Cli = Callable[..., Any]
 HEAVY = {
@@ -49,6 +50,7 @@ class Two(nn.Module):
         return self.fc(x.flatten(1) + y.flatten(1))
 
 def two_inputs():
+    torch.manual_seed(0)
     return Two()
 
 def colour():
@@ -57,8 +59,13 @@ def colour():
     return network
 
 def small(classes):
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, classes))
+    from sklearn.datasets import load_digits
+    x, y = load_digits(return_X_y=True)
+    means = torch.stack([torch.tensor(x[y == k] / 8.0).mean(0) for k in range(classes)]).float()  # of (pixel / 128)
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(64, classes))
+    for values, wanted in zip(network.parameters(), (1, 1, 2 * means, -(means**2).sum(1))):  # the nearest mean
+        nn.init.zeros_(values).data += wanted
+    return network
 
 def broken():
     raise RuntimeError("no\\nluck")
@@ -174,7 +181,7 @@ def test_a_network_of_ones_own_that_does_not_fit(
     factory: str, pieces: list[str], edgequant: Cli, tmp_path: Path
 ) -> None:
     (tmp_path / "networks.py").write_text(NETWORKS)
-    line = edgequant("quantize", f"networks.py:{factory}", "--data", "digits").refusal
+    line = edgequant("quantize", f"networks.py:{factory}", "--data", "digits", *WORDS).refusal
     assert all(piece in line for piece in pieces), line
     assert not (tmp_path / "runs" / "quantize").exists()
 
@@ -312,7 +319,7 @@ def test_train_keeps_what_run_then_uses(edgequant: Cli, tiny_study: Path, tmp_pa
 def test_a_factory_of_ones_own_is_quantized_with_the_weights_it_gives(edgequant: Cli, tmp_path: Path) -> None:
     (tmp_path / "networks.py").write_text(NETWORKS)
     words = ("--data", "digits", "--recipe", "float32", "--quick", "20", "--out", "out")
-    said = edgequant("quantize", "networks.py:small", *words)
+    said = edgequant("quantize", "networks.py:small", *words, *WORDS)
     assert said.status == 0, said.err
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [(v["id"], v["model"], v["n"]) for v in results["variants"]] == [("litert-float32", "networks", 20)]

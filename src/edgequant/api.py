@@ -12,6 +12,7 @@ from .catalog import SECTIONS
 from .core.disk import read_json
 from .core.errors import BadOption, EdgequantError, Unsupported
 from .core.interfaces import AbstractModel, Array
+from .core.pixels import Stated, Words, stated_of
 from .core.progress import AbstractProgress, Silent
 from .core.records import Deployment, Run
 from .core.registry import unknown
@@ -127,6 +128,11 @@ def quantize(
     out: Path | str = "runs/quantize",
     *,
     weights: str = "",
+    size: Words = "",
+    mean: Words = "",
+    std: Words = "",
+    channels: Words = "",
+    fit: str = "",
     calibration: Calibration | None = None,
     quick: int = 0,
     allow_few: bool = False,
@@ -136,10 +142,13 @@ def quantize(
 ) -> Result:
     """One network, one recipe, one target: the float32 file, the quantized one, and how they compare.
 
-    `model`: a name or spec, `path/to/file.py:factory`, or an `nn.Module` in memory, which is taken to see
-    `(pixel - 128) / 128`. `data`: a data set's spec; a pair `(images, labels)` of arrays, images `(N, H, W, C)`
-    uint8 in 0..255; or an iterable of such pairs (a loader). Labels may be None. `deployed`: the types and the layout
-    of the file's input and output, where they are not to be the recipe's and the target's own.
+    `model`: a name or spec, `path/to/file.py:factory`, or an `nn.Module` in memory. What it sees is found where the
+    model says it, and stated here where it does not: `(pixel / 255 - mean) / std`, `mean` and `std` one number, one a
+    channel, or a name ("imagenet"); `channels` "rgb", "bgr" or "grey"; `size` 32 or "320x240"; `fit` "stretch",
+    "crop", "crop:256" or "letterbox", for images of another size. `data`: a data set's spec; a pair `(images, labels)`
+    of arrays, images `(N, H, W, C)` uint8 in 0..255; or an iterable of such pairs (a loader). Labels may be None.
+    `deployed`: the types and the layout of the file's input and output, where they are not to be the recipe's and the
+    target's own.
     Raises EdgequantError.
 
     >>> result = edgequant.quantize("micro_cnn", "digits", weights="random")  # doctest: +SKIP
@@ -147,8 +156,9 @@ def quantize(
     """
     progress = progress or Silent()
     dataset = as_dataset(data)
-    source = as_model(model, dataset)
-    spec = _spec(model, data, weights, deployed or Deployment())
+    stated = Stated(size, mean, std, channels, fit)
+    source = as_model(model, dataset, stated)
+    spec = _spec(model, data, weights, deployed or Deployment(), stated)
     study = _of_one(spec, recipe, target, calibration or Calibration(), quick, allow_few)
 
     def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
@@ -163,13 +173,14 @@ def quantize(
     return Result(finished.folder / record["file"] if record["file"] else None, record, finished)
 
 
-def _spec(model: object, data: object, weights: str, deployed: Deployment) -> NetworkSpec:
+def _spec(model: object, data: object, weights: str, deployed: Deployment, stated: Stated) -> NetworkSpec:
     """What is recorded of the network: objects in memory have no name to run them again by."""
     return NetworkSpec(
         model=model if isinstance(model, str) else type(model).__name__,
         data=data if isinstance(data, str) else "in memory",
         weights=weights,
         **dataclasses.asdict(deployed),
+        **dataclasses.asdict(stated_of(stated)),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from .core.errors import BadOption
+from .core.pixels import Words
 from .core.registry import unknown
 from .train.settings import TrainSettings
 from .train.transfer import Transfer
@@ -52,6 +53,11 @@ class NetworkSpec:
     input: str = ""  # of the file: uint8 or int8 (raw pixels), float32 (normalised ones); empty: as the recipe has it
     output: str = ""  # of the file: uint8, int8, float32
     layout: str = ""  # of the file's input: nhwc, nchw; empty: the target's own
+    size: Words = ""  # what the network takes, where it does not say so itself: see core/pixels.py
+    mean: Words = ""
+    std: Words = ""
+    channels: Words = ""
+    fit: str = ""
 
 
 @final
@@ -169,7 +175,7 @@ def from_table(cls: type[T], table: Any, where: str) -> T:
 def _value(kind: Any, value: Any, where: str) -> Any:
     arguments = typing.get_args(kind)
     if isinstance(kind, types.UnionType):
-        return None if value is None else _value(next(a for a in arguments if a is not type(None)), value, where)
+        return _one_of([a for a in arguments if a is not type(None)], value, where)
     if dataclasses.is_dataclass(kind):
         return from_table(typing.cast("type[Any]", kind), value, where)
     if typing.get_origin(kind) is tuple:
@@ -182,6 +188,19 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if type(value) is not kind:
         raise BadOption(f"Expected {kind.__name__} for {where}. Got {value!r}.")
     return value
+
+
+def _one_of(kinds: list[Any], value: Any, where: str) -> Any:
+    """The first of the kinds that the value is of. A table and a None that stands for it are told apart by the caller.
+
+    Raises BadOption, with the last kind's reason where there is one kind only.
+    """
+    if value is None:
+        return None
+    for kind in kinds[:-1]:
+        if type(value) is kind:
+            return value
+    return _value(kinds[-1], value, where)
 
 
 def _override(table: dict[str, Any], text: str) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.float_file import AbstractFloatFile
+from edgequant.core.pixels import settled
 from edgequant.core.preprocess import from_pixel_record, pixel_record
 from edgequant.core.records import InputSpec
 
@@ -36,20 +37,24 @@ def test_a_record_is_read_back_whole() -> None:
     assert Some("net.some", record=pixel_record(SPEC)).inputs(None) == SPEC
 
 
-def test_options_come_before_what_the_file_says() -> None:
-    assert Some("net.some", mean="0.1", record=pixel_record(SPEC)).inputs(None) == replace(SPEC, mean=(0.1,))
+def test_options_must_say_what_the_file_says() -> None:
+    assert Some("net.some", mean="0.5:0.4:0.3", std="0.2", record=pixel_record(SPEC)).inputs(None) == SPEC
+    with pytest.raises(BadOption, match=r"net.some itself says mean and std 0.5,0.4,0.3 / 0.2, and 0.1 / 0.2 was"):
+        Some("net.some", mean="0.1", record=pixel_record(SPEC)).inputs(None)
 
 
 @pytest.mark.parametrize("record", [{}, {"recipe": "float32"}, {"mean": [0.5]}])
 def test_a_file_that_does_not_say_needs_both_options(record: dict[str, Any]) -> None:
-    assert Some("net.some", "0.5", "0.2:0.3:0.4", record).inputs(None) == InputSpec(3, 8, 6, (0.5,), (0.2, 0.3, 0.4))
-    for told in (Some("net.some", record=record), Some("net.some", mean="0.5", record=record)):
-        with pytest.raises(BadModel, match=r"net.some does not say.*some:net.some,mean=0,std=0.0039"):
-            told.inputs(None)
+    said = Some("net.some", "0.5", "0.2:0.3:0.4", record=record)
+    assert said.inputs(None) == InputSpec(3, 8, 6, (0.5,), (0.2, 0.3, 0.4))
+    with pytest.raises(BadModel, match=r"Nothing says how pixels become what net.some takes.*--mean 0.5 --std 0.5"):
+        settled(Some("net.some", record=record).inputs(None), "net.some")
+    with pytest.raises(BadOption, match=r"mean and std go together, and std is missing"):
+        Some("net.some", mean="0.5", record=record).inputs(None)
 
 
 def test_what_no_image_can_be_is_refused() -> None:
-    with pytest.raises(BadModel, match=r"cannot take 3x8x6 with mean \(0.1, 0.2\)"):
+    with pytest.raises(BadOption, match=r"one for each of 3 channels.*Got mean 0.1,0.2"):
         Some("net.some", "0.1:0.2", "1").inputs(None)
-    with pytest.raises(BadOption, match=r"mean is numbers.*Got 'grey'"):
+    with pytest.raises(BadOption, match=r"--mean takes numbers.*Got 'grey'"):
         Some("net.some", "grey", "1").inputs(None)

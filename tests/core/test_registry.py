@@ -11,7 +11,7 @@ import pytest
 
 from edgequant.core.errors import BadOption, UnknownName
 from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver
-from edgequant.core.registry import Registry, parse, unknown
+from edgequant.core.registry import Registry, first_option, parse, unknown
 
 
 @final
@@ -101,7 +101,6 @@ def test_what_cannot_be_imported_is_one_line(spec: str) -> None:
     [
         ("toy:height=3", r"The toy 'toy' has no option 'height'\. Its options: path, width, depth, deep\. Write toy:"),
         ("plain:3", "has no option '3'. Its options: none"),
-        ("toy:/photos,3", "has no option '3'"),
         ("toy:width=wide", "Expected float for the toy 'toy', option 'width'. Got 'wide'"),
         ("toy:depth=1.5", "Expected int or none .* Got '1.5'"),
         ("toy:depth=true", "Expected int or none"),
@@ -148,3 +147,21 @@ def test_the_catalog_imports_no_component() -> None:
 def test_what_is_no_component_is_refused(name: str) -> None:
     with pytest.raises(UnknownName, match="is no toy"):
         TOYS.get(name)
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ("toy:/photos, old/2024,width=3", "/photos, old/2024"),
+        ("toy:a,b,,c,width=3", "a,b,,c"),
+        ("toy:path=a,b,width=3", "a,b"),
+        ("toy:a,b=c/d,width=3", None),
+    ],
+)
+def test_what_has_no_name_continues_the_option_before_it(spec: str, path: str | None) -> None:
+    if path is None:  # a name with an equals sign reads as an option, and is refused as one
+        with pytest.raises(BadOption, match="has no option 'b'"):
+            TOYS.build(spec)
+        return
+    assert (TOYS.build(spec).path, TOYS.build(spec).width) == (path, 3.0)
+    assert first_option("net.py:make,mean=0.1,0.2,size=3") == "net.py:make" and first_option("") == ""

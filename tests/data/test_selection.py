@@ -10,7 +10,7 @@ from edgequant.data.splits import ArraySplit, Subset
 
 NAMES = [
     *("images", "classes covered", "class balance", "duplicates", "constant images"),
-    *("domain match", "same preprocessing", "no augmentation"),
+    *("domain match", "pixels as validation's", "no augmentation"),
 ]
 SPEC = InputSpec(1, 4, 4)
 
@@ -127,7 +127,7 @@ def test_training_images_of_another_domain_than_validation_are_seen() -> None:
     darker = ArraySplit(split.source // 3, split.labels, np.arange(1000))
     checks = {c.name: c for c in checked(calibration_subset(split, 300, 0), split, darker)}
     assert not checks["domain match"].met and "in the reference; p = " in checks["domain match"].seen
-    assert checks["same preprocessing"].met
+    assert checks["pixels as validation's"].met
 
 
 def test_training_images_preprocessed_otherwise_than_validation_are_seen() -> None:
@@ -135,8 +135,8 @@ def test_training_images_preprocessed_otherwise_than_validation_are_seen() -> No
     inverted = ArraySplit((255 - split.source // 2).astype(np.uint8), split.labels, np.arange(1000))
     half = ArraySplit(split.source // 2, split.labels, np.arange(1000))
     checks = {c.name: c for c in checked(calibration_subset(inverted, 300, 0), inverted, half)}
-    assert checks["domain match"].met and not checks["same preprocessing"].met
-    assert checks["same preprocessing"].seen.startswith("inverted")
+    assert checks["domain match"].met and not checks["pixels as validation's"].met
+    assert checks["pixels as validation's"].seen.startswith("inverted")
 
 
 def test_images_that_are_no_draw_of_the_training_split_may_have_been_changed() -> None:

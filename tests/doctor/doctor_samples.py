@@ -36,6 +36,7 @@ NETWORK = """
 from pathlib import Path
 
 import torch
+from stated import SPEC as STATED
 from torch import nn
 
 
@@ -126,7 +127,7 @@ def clinic(folder: Path) -> Clinic:
     _train(network, splits.train)
     torch.save(network.state_dict(), folder / "net.pt")
     captured = capture(network.eval(), SPEC, splits.classes)
-    return Clinic(folder, f"{folder / 'net.py'}:net", f"arrays:{folder / 'digits.npz'}", captured, splits)
+    return Clinic(folder, f"{folder / 'net.py'}:net,{STATED}", f"arrays:{folder / 'digits.npz'}", captured, splits)
 
 
 def _train(network: torch.nn.Module, split: Any, steps: int = 400) -> None:

@@ -12,6 +12,7 @@ from doctor_samples import Clinic
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
+from edgequant.core.pixels import Stated
 from edgequant.core.progress import Silent
 from edgequant.core.rundir import RunFolder
 from edgequant.data.selection import calibration_subset, check_calibration
@@ -39,7 +40,7 @@ def test_a_well_made_file_and_its_calibration_set(target: str, patient: Clinic) 
 @needs_data
 def test_mlperfs_own_int8_file_against_its_float_one(tmp_path: Path) -> None:
     floats, file = MLPERF / "pretrainedResnet.tflite", MLPERF / "pretrainedResnet_quant.tflite"
-    case = Case(str(floats), file, "cifar10", float_pixels=((0.0,), (1 / 255,)))
+    case = Case(str(floats), file, "cifar10", float_pixels=Stated(mean=0, std=1 / 255))
     record = examine(case, tmp_path)
     assert record["healthy"] and record["tensors"] and not record["unseen"], record
     assert record["outputs"]["agreement"] > 0.95

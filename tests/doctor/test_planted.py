@@ -15,6 +15,7 @@ from doctor_samples import Clinic, Mend, photographs, scaled, with_coarse_weight
 from edgequant.backends.tflite.inspect import read_model
 from edgequant.catalog import FINDINGS
 from edgequant.core.interfaces import Array
+from edgequant.core.pixels import Stated
 
 Images = Callable[[Clinic], tuple[Array, Array | None]]
 
@@ -146,14 +147,14 @@ def bare(patient: Clinic) -> Path:
 def test_bytes_fed_floats_are_told_by_the_values_left_of_them(patient: Clinic) -> None:
     file = bare(patient)
     assert healthy(patient.see(file)), "its int8 input takes raw bytes, which needs no option"
-    record = patient.see(file, pixels=((0.0,), (1 / 255,)))
+    record = patient.see(file, pixels=Stated(mean=0, std=1 / 255))
     assert names(record)[0] == "input_codes", record["findings"]
     assert "2 values of the int8 input" in record["findings"][0]["seen"]
     assert "leave --mean and --std out" in record["findings"][0]["fixes"][0]
 
 
 def test_another_mean_and_std_at_inference_is_told_by_what_the_file_answers(patient: Clinic) -> None:
-    record = patient.see(bare(patient), pixels=((0.0,), (1.0,)))
+    record = patient.see(bare(patient), pixels=Stated(mean=0, std=1))
     assert names(record)[0] == "input_preprocessing", record["findings"]
     assert "leave --mean and --std out" in record["findings"][0]["fixes"][0]
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from edgequant.catalog import MODELS
 from edgequant.core.errors import BadModel, BadOption
+from edgequant.core.pixels import settled
 from edgequant.core.records import InputSpec
 from edgequant.models.file import File
 
@@ -46,9 +47,9 @@ def test_an_option_with_a_default_is_not_taken_for_the_classes(write):
 
 
 def test_path_may_hold_the_factory_as_in_a_spec_on_the_command_line(write):
-    model = MODELS.build(f"file:{write('def make(): return nn.ReLU()')}:make,size=24,mean=0.1:0.2:0.3")
+    model = MODELS.build(f"file:{write('def make(): return nn.ReLU()')}:make,size=24,mean=0.1,0.2,0.3,std=1")
     assert isinstance(model.build(SPEC, 1), nn.ReLU)
-    assert model.inputs(None) == InputSpec(3, 24, 24, mean=(0.1, 0.2, 0.3))
+    assert model.inputs(None) == InputSpec(3, 24, 24, (0.1, 0.2, 0.3), (1.0,))
 
 
 def test_two_files_of_one_name_and_a_changed_file_are_kept_apart(write, tmp_path):
@@ -103,17 +104,20 @@ def test_looking_at_the_network_leaves_the_seed_alone(write):
     assert torch.equal(model.build(SPEC, 1).weight, plain)
 
 
-def test_options_win_over_the_file_and_the_data(write):
-    path = write("input_spec = dict(channels=3, height=20, width=20)\ndef make(n): ...")
-    spec = File(path, "make", size=40, channels=1, mean="0.25", std="0.5").inputs((3, 64, 64))
+def test_options_win_over_the_data_and_must_agree_with_the_file(write):
+    path = write("def make(n): ...")
+    spec = File(path, "make", size="40", channels="1", mean="0.25", std="0.5").inputs((3, 64, 64))
     assert spec == InputSpec(1, 40, 40, (0.25,), (0.5,))
-    assert File(path, "make", mean="0.1:0.2:0.3").inputs(None).mean == (0.1, 0.2, 0.3)
+    path = write("input_spec = dict(channels=3, height=20, width=20)\ndef make(n): ...")
+    assert File(path, "make", mean="0.1:0.2:0.3", std="1").inputs(None).mean == (0.1, 0.2, 0.3)
+    with pytest.raises(BadOption, match="itself says size 20 / 20, and 40 / 40 was stated"):
+        File(path, "make", size="40").inputs((3, 64, 64))
 
 
 def test_else_the_data_says_what_it_takes(write):
     path = write("def make(n): ...")
-    assert File(path, "make").inputs((1, 28, 28)) == InputSpec(1, 28, 28)
-    assert File(path, "make", size=48).inputs(None).shape == (3, 48, 48)
+    assert File(path, "make").inputs((1, 28, 28)) == InputSpec(1, 28, 28, (), ()), "and nothing says mean and std"
+    assert File(path, "make", size="48").inputs(None).shape == (3, 48, 48)
 
 
 def test_whether_the_weights_are_trained_is_said():
@@ -123,7 +127,7 @@ def test_whether_the_weights_are_trained_is_said():
 
 def refused(model: File, shape=(3, 8, 8)) -> str:
     with pytest.raises(BadModel) as caught:
-        model.build(model.inputs(shape), 10)
+        model.build(settled(model.inputs(shape), "net"), 10)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -159,11 +163,14 @@ def test_what_is_not_a_network(write):
 
 def test_input_specs_that_cannot_be(write):
     path = write("def make(n): ...")
-    assert "Nothing says what" in refused(File(path, "make"), None)
-    assert "cannot take 3x8x8 with mean (0.5, 0.5)" in refused(File(path, "make", mean="0.5:0.5"))
-    assert "cannot take" in refused(File(path, "make", std="0"))
-    assert "cannot take" in refused(File(path, "make", size=0))
-    with pytest.raises(BadOption, match=r"mean is numbers.*Got 'grey'"):
+    assert "Nothing says how pixels become" in refused(File(path, "make"))
+    assert "Nothing says which size" in refused(File(path, "make", mean="0", std="1"), None)
+    for options in ({"mean": "0.5:0.5", "std": "1"}, {"mean": "0", "std": "0"}):
+        with pytest.raises(BadOption, match="Expected one mean and std, or one for each of"):
+            File(path, "make", channels="3", **options).inputs((3, 8, 8))
+    with pytest.raises(BadOption, match="A size is pixels"):
+        File(path, "make", size="0").inputs((3, 8, 8))
+    with pytest.raises(BadOption, match=r"--mean takes numbers.*Got 'grey'"):
         File(path, "make", mean="grey").inputs((3, 8, 8))
     path = write("input_spec = {'height': 3}\ndef make(n): ...")
     assert "Expected an InputSpec or a dict" in refused(File(path, "make"))

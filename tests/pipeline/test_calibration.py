@@ -107,6 +107,6 @@ def test_the_checks_are_made_and_said_once_for_a_network_and_its_draw(network: P
     few = "  note: Calibration images, images: 120; wanted: at least 300."
     assert said.lines == [few] and [check["name"] for check in found if not check["met"]] == ["images"]
     names = [check["name"] for check in found]
-    assert names[-3:] == ["domain match", "same preprocessing", "no augmentation"]
+    assert names[-3:] == ["domain match", "pixels as validation's", "no augmentation"]
     checked(network, Calibration("minmax", 120, seed=1), draw, folder, said)
     assert said.lines == [few, few], "another draw is another check"

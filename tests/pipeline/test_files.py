@@ -17,8 +17,9 @@ from edgequant.backends.litert import METADATA
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.errors import BadData, BadFile, BadOption, Unsupported
+from edgequant.core.errors import BadData, BadFile, BadModel, BadOption, Unsupported
 from edgequant.core.interfaces import Array
+from edgequant.core.pixels import Stated
 from edgequant.core.records import InputSpec
 from edgequant.graph.capture import capture
 from edgequant.pipeline.file_ending import ends_in_softmax
@@ -41,7 +42,8 @@ SPEC = InputSpec(3, 8, 8, mean=(0.5,), std=(0.25,))
 CLASSES = ("dark", "light", "red")
 REAL = Path(os.environ.get("EDGEQUANT_DATA", ""))
 MLPERF = REAL / "weights" / "mlperf_tiny_resnet8"
-RAW = {"mean": (0.0,), "std": (1 / 255,)}
+RAW = Stated(mean=0, std=1 / 255)
+ZERO_ONE = Stated(mean=0, std=1)
 
 
 class Brightness(nn.Module):
@@ -125,8 +127,8 @@ def test_our_files_say_what_they_take(target: str, make: Make) -> None:
     file = open_file(make("w8a8", target))
     assert (file.target, file.inputs, file.classes) == (target, SPEC, CLASSES)
     assert spec_for(file) == SPEC
-    with pytest.raises(BadOption, match="states its own mean and std"):
-        spec_for(file, (0.0,), (1.0,))
+    with pytest.raises(BadOption, match="itself says mean and std"):
+        spec_for(file, ZERO_ONE)
 
 
 def test_damaged_metadata_is_a_bad_file(make: Make, tmp_path: Path) -> None:
@@ -139,13 +141,13 @@ def test_damaged_metadata_is_a_bad_file(make: Make, tmp_path: Path) -> None:
 def test_a_foreign_float_file_needs_to_be_told_its_pixels(foreign: Any) -> None:
     file = open_file(foreign("float32"))
     assert file.inputs is None
-    with pytest.raises(BadOption, match="--mean and --std"):
+    with pytest.raises(BadModel, match=r"Nothing says how pixels become.*--mean"):
         spec_for(file)
     with pytest.raises(BadOption, match="one for each of 3 channels"):
-        spec_for(file, (0.0, 1.0), (1.0,))
+        spec_for(file, Stated(mean=(0.0, 1.0), std=1))
     with pytest.raises(BadOption, match="every std above 0"):
-        spec_for(file, (0.0,), (0.0,))
-    assert spec_for(file, SPEC.mean, SPEC.std) == SPEC
+        spec_for(file, Stated(mean=0, std=0.0))
+    assert spec_for(file, Stated(mean=SPEC.mean, std=SPEC.std)) == SPEC
 
 
 def test_a_foreign_integer_file_takes_raw_bytes(foreign: Any) -> None:
@@ -155,7 +157,7 @@ def test_a_foreign_integer_file_takes_raw_bytes(foreign: Any) -> None:
     file = open_file(foreign("w8a8"))
     encoded = Session(file.path).encode(normalise(pixels(), spec_for(file)))
     assert np.array_equal(encoded, pixels().astype(np.int16) - 128)
-    assert spec_for(file, SPEC.mean, SPEC.std) == SPEC
+    assert spec_for(file, Stated(mean=SPEC.mean, std=SPEC.std)) == SPEC
 
 
 def test_an_onnx_file_without_metadata_is_described_by_its_input(tmp_path: Path) -> None:
@@ -172,9 +174,9 @@ def test_an_onnx_file_without_metadata_is_described_by_its_input(tmp_path: Path)
         onnx.save(model, tmp_path / "foreign.onnx")
         return tmp_path / "foreign.onnx"
 
-    assert spec_for(open_file(save(["N", 3, 8, 8])), (0.0,), (1.0,)).shape == (3, 8, 8)
+    assert spec_for(open_file(save(["N", 3, 8, 8])), ZERO_ONE).shape == (3, 8, 8)
     with pytest.raises(BadFile, match="of one size were expected"):
-        spec_for(open_file(save(["N", 3, "H", "W"])), (0.0,), (1.0,))
+        spec_for(open_file(save(["N", 3, "H", "W"])), ZERO_ONE)
 
 
 def test_a_file_that_takes_a_vector_is_refused(tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def test_a_file_that_takes_a_vector_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "vector.tflite"
     path.write_bytes(w.finish({"x": x}, {"y": y}, {}))
     with pytest.raises(BadFile, match="one image was expected"):
-        spec_for(open_file(path), (0.0,), (1.0,))
+        spec_for(open_file(path), ZERO_ONE)
 
 
 @pytest.mark.parametrize("target", ["litert", "onnxruntime"])
@@ -354,7 +356,7 @@ def test_predictions_need_class_scores(tmp_path: Path) -> None:
     path.write_bytes(w.finish({"x": x}, {"y": y}, {}))
     Image.fromarray(pixels(1)[0]).save(tmp_path / "a.png")
     with pytest.raises(BadFile, match="class scores were expected"):
-        predict_files(path, [tmp_path / "a.png"], (0.0,), (1.0,))
+        predict_files(path, [tmp_path / "a.png"], ZERO_ONE)
     assert "class scores" in str(inspect_file(path)["unreadable"])
 
 
@@ -384,5 +386,5 @@ def test_the_published_integer_file_follows_the_executor() -> None:
 @pytest.mark.soak
 def test_the_published_files_have_their_published_accuracy() -> None:
     integer = evaluate_file(MLPERF / "pretrainedResnet_quant.tflite", "cifar10")
-    floats = evaluate_file(MLPERF / "pretrainedResnet.tflite", "cifar10", **RAW)
+    floats = evaluate_file(MLPERF / "pretrainedResnet.tflite", "cifar10", RAW)
     assert (integer["n"], integer["top1"], floats["top1"]) == (10_000, 0.8697, 0.8719)

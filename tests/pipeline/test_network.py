@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pipeline_samples import in_memory, prepared, tiny
+from pipeline_samples import images, in_memory, prepared, tiny
 from torch import nn
 
 from edgequant.core.errors import BadData, BadModel, UnknownName
@@ -22,6 +22,7 @@ from edgequant.pipeline import network
 from edgequant.pipeline.network import build_model, kept_weights, prepare, training_key
 from edgequant.study import NetworkSpec
 from edgequant.train.settings import TrainSettings
+from stated import taught
 
 MICRO = MicroCNN(width=0.5)
 NAMED = NetworkSpec("micro_cnn:width=0.5", "in memory")
@@ -42,7 +43,7 @@ def test_random_weights_follow_the_seed_and_are_called_random(tmp_path: Path) ->
 
 
 def test_weights_of_a_file_are_named_with_their_checksum(tmp_path: Path) -> None:
-    trained = MICRO.build(InputSpec(1, 8, 8), 4)
+    trained = taught(MICRO.build(InputSpec(1, 8, 8), 4), *images(), InputSpec(1, 8, 8))
     save_weights(trained, tmp_path / "mine.safetensors")
     found = prepared(tmp_path / "run", MICRO, spec=NAMED, weights=str(tmp_path / "mine.safetensors"))
     assert found.provenance.startswith(f"{tmp_path / 'mine.safetensors'} (sha256 ")
@@ -52,9 +53,14 @@ def test_weights_of_a_file_are_named_with_their_checksum(tmp_path: Path) -> None
 
 def test_a_model_that_brings_its_weights_needs_no_others(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
-        "from torch import nn\ndef make(classes): return nn.Sequential(nn.Flatten(), nn.Linear(64, classes))\n"
+        "import torch\nfrom torch import nn\n"
+        "def make(classes):\n"
+        "    network, means = nn.Linear(64, classes), (torch.arange(classes) * 60 - 96) / 128\n"
+        "    network.weight.data = (2 * means / 64)[:, None].expand(-1, 64).clone()\n"
+        "    network.bias.data = -(means**2)\n"
+        "    return nn.Sequential(nn.Flatten(), network)\n"
     )
-    spec = NetworkSpec(f"{tmp_path / 'net.py'}:make", "in memory")
+    spec = NetworkSpec(f"{tmp_path / 'net.py'}:make", "in memory", mean=128 / 255, std=128 / 255)
     model = build_model(spec.model)
     assert isinstance(model, File)
     found = prepared(tmp_path / "run", model, spec=spec)

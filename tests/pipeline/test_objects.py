@@ -10,6 +10,7 @@ import torch
 from pipeline_samples import images, in_memory, tiny
 
 from edgequant.core.errors import BadData, BadModel, UnknownName
+from edgequant.core.pixels import Stated, settled
 from edgequant.core.records import InputSpec
 from edgequant.data.arrays import InMemory
 from edgequant.data.digits import Digits
@@ -61,9 +62,12 @@ def test_a_model_by_name_by_object_and_in_memory() -> None:
     network, given = tiny(), MicroCNN(0.5)
     assert as_model("micro_cnn:width=0.5", in_memory()) == given and as_model(given, in_memory()) is given
     found = as_model(network, in_memory())
-    assert isinstance(found, Wrapped) and found.network is network and found.spec == InputSpec(1, 8, 8)
+    assert isinstance(found, Wrapped) and found.network is network and found.spec == InputSpec(1, 8, 8, (), ())
+    stated = as_model(network, in_memory(), Stated(mean=0.5, std="0.25"))
+    assert isinstance(stated, Wrapped) and stated.spec == InputSpec(1, 8, 8, (0.5,), (0.25,))
 
 
 def test_a_module_and_images_of_no_one_size_need_to_be_told_the_size(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match="have no one size"):
-        as_model(tiny(), Images(str(tmp_path)))
+    found = as_model(tiny(), Images(str(tmp_path)), Stated(mean=0, std=1))
+    with pytest.raises(BadModel, match=r"Nothing says which size Tiny takes. Give --size 224"):
+        settled(found.inputs(None), "Tiny")

@@ -19,6 +19,7 @@ from edgequant.core.rundir import RunFolder
 from edgequant.pipeline.results import exit_status
 from edgequant.pipeline.variant import make
 from edgequant.quantization.reference import Reference
+from stated import RAW
 
 
 def faulty(reference: Reference) -> Reference:
@@ -48,7 +49,9 @@ def test_a_planted_fault_is_located(
     data = in_memory()
     pair = (data.images, data.labels)
     network = tiny(activation=nn.SiLU())
-    made = edgequant.quantize(network, pair, recipe, target, tmp_path / "out", calibration=HUNDRED, allow_few=True)
+    made = edgequant.quantize(
+        network, pair, recipe, target, tmp_path / "out", calibration=HUNDRED, allow_few=True, **RAW
+    )
     record = made.measurements
     assert record["status"] == "failed" and record["parity"]["gate"] == "failed"
     assert record["reason"].startswith("Parity missed: ") and "expected" in record["reason"]
@@ -70,7 +73,9 @@ def test_a_fault_in_floats_has_figures_but_no_layer(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(LiteRT, "lower", lambda self, reference, path: lower(self, faulty(reference), path))
     data = in_memory()
     pair = (data.images, data.labels)
-    made = edgequant.quantize(tiny(), pair, "w8", "litert", tmp_path / "out", calibration=HUNDRED, allow_few=True)
+    made = edgequant.quantize(
+        tiny(), pair, "w8", "litert", tmp_path / "out", calibration=HUNDRED, allow_few=True, **RAW
+    )
     assert made.measurements["status"] == "failed"
     assert "w8 has no integer tensors to compare" in made.measurements["reason"]
     assert made.measurements["parity"]["first_difference"] is None

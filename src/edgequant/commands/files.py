@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Data, Device, File, Json, Pixels, Quick, numbers
+from ..core.pixels import Stated
+from .options import Data, Device, File, Json, Pixels, Quick
 from .terminal import progress, refused
 
 
@@ -25,7 +26,7 @@ def evaluate(
     from ..pipeline import files
 
     with progress() as bars:
-        record = files.evaluate_file(file, data, *pixels.numbers, quick, bars, device)
+        record = files.evaluate_file(file, data, pixels.stated, quick, bars, device)
     show_record(record, json)
 
 
@@ -38,7 +39,7 @@ def predict(
     """The five likeliest classes of each image, as an app would use the file. Exit 2 where an image cannot be read."""
     from ..pipeline import files
 
-    found = files.predict_files(file, images, *pixels.numbers)
+    found = files.predict_files(file, images, pixels.stated)
     for one in found:
         if one.fault:
             refused(one.fault)
@@ -62,7 +63,7 @@ def parity(
     from ..pipeline import files
 
     with progress() as bars:
-        record = files.parity_file(file, data or None, images, *pixels.numbers, bars)
+        record = files.parity_file(file, data or None, images, pixels.stated, bars)
     show_record(record, json)
     raise typer.Exit(int(record["gate"] != "passed"))
 
@@ -126,8 +127,8 @@ def doctor(
     images: Annotated[int, typer.Option("--images", help="Validation images that are looked at.")] = 500,
     network: Annotated[int, typer.Option("--network", help="Which of a study's networks, from 0.")] = 0,
     pixels: Pixels,
-    float_mean: Annotated[str, typer.Option("--float-mean", help="Of a float file that does not carry it.")] = "",
-    float_std: Annotated[str, typer.Option("--float-std", help="Of a float file that does not carry it.")] = "",
+    float_mean: Annotated[str, typer.Option("--float-mean", help="Of FLOAT, where the file is fed otherwise.")] = "",
+    float_std: Annotated[str, typer.Option("--float-std", help="Of FLOAT, where the file is fed otherwise.")] = "",
     out: Annotated[Path, typer.Option("--out", help="Where doctor.json goes.")] = Path("runs/doctor"),
     json: Json = False,
 ) -> None:
@@ -137,7 +138,7 @@ def doctor(
 
     case = Case(
         source, file, data, weights, calibration, samples, seed, target, images, network,
-        pixels.numbers, (numbers(float_mean), numbers(float_std)),
+        pixels.stated, Stated(mean=float_mean, std=float_std),
     )  # fmt: skip
     with progress() as bars:
         record = examine(case, out, bars)

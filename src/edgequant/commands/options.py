@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..core.errors import BadOption
+from ..core.pixels import Stated, stated_of
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: nothing cached, kept weights trained again.")]
 Quick = Annotated[
@@ -72,24 +72,26 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Pixels:
-    """What a file that does not say it itself expects of its input."""
+    """How pixels become the input of a network, or of a file, that does not say it itself."""
 
+    size: Annotated[str, typer.Option("--size", help="Of the input, in pixels: 32, or width x height as 320x240.")] = ""
     mean: Annotated[
-        str, typer.Option("--mean", help="Of pixels / 255, one number or one a channel: 0.485,0.456,0.406.")
+        str,
+        typer.Option(
+            "--mean",
+            help="Of pixels / 255, one number or one a channel: 0.485,0.456,0.406; or, with its std: imagenet, 0..1,"
+            " -1..1, 0..255, '(x-127)/128'.",
+        ),
     ] = ""
-    std: Annotated[str, typer.Option("--std", help="Of pixels / 255. For files that do not carry it themselves.")] = ""
+    std: Annotated[str, typer.Option("--std", help="Of pixels / 255: 0.229,0.224,0.225.")] = ""
+    channels: Annotated[str, typer.Option("--channels", help="rgb, bgr (blue first) or grey.")] = ""
+    fit: Annotated[
+        str,
+        typer.Option(
+            "--fit", help="Images of another size: stretch, crop, crop:256 (the shorter side first) or letterbox."
+        ),
+    ] = ""
 
     @property
-    def numbers(self) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-        """Mean and std; None for what was not said. Raises BadOption."""
-        return numbers(self.mean), numbers(self.std)
-
-
-def numbers(text: str) -> tuple[float, ...] | None:
-    """`0.485,0.456,0.406` as numbers; None for nothing. Raises BadOption."""
-    if not text:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise BadOption(f"--mean and --std take numbers, as 0.5 or 0.485,0.456,0.406. Got {text!r}.") from error
+    def stated(self) -> Stated:
+        return stated_of(self)

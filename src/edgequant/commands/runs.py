@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import Data, Fresh, Mlflow, Quick, Target, Weights, Where, Workers
+from .options import Data, Fresh, Mlflow, Pixels, Quick, Target, Weights, Where, Workers
 from .terminal import finish, progress
 
 
@@ -51,12 +52,14 @@ def train(
 def quantize(
     model: Annotated[str, typer.Argument(help="A model's name (edgequant list models) or path/to/file.py:factory.")],
     data: Data,
+    *,
     recipe: Annotated[
         str, typer.Option("--recipe", help="w8a8, w4a8+adaround, dynamic-w8 … (edgequant list recipes), or a .toml.")
     ] = "w8a8",
     target: Target = "litert",
     out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("runs/quantize"),
     weights: Weights = "",
+    pixels: Pixels,
     calibrate: Annotated[
         str, typer.Option("--calibrate", help="The range method: minmax, percentile:q=99.9, mse, entropy …")
     ] = "minmax",
@@ -85,6 +88,7 @@ def quantize(
         result = api.quantize(
             model, data, recipe, target, out, weights=weights, calibration=Calibration(calibrate, samples, seed),
             quick=quick, allow_few=allow_few, deployed=Deployment(input_, output, layout), fresh=fresh, progress=bars,
+            **asdict(pixels),
         )  # fmt: skip
     finish(result.run)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Drawn, Fresh, Images, OfData, Quick, Source, Target, Where
+from .options import Drawn, Fresh, Images, OfData, Pixels, Quick, Source, Target, Where
 from .terminal import progress
 
 
@@ -19,6 +19,7 @@ def sweep(
     weight_bits: Annotated[str, typer.Option("--weight-bits", help="Of weights, 2 to 8.")] = "8,6,4",
     activation_bits: Annotated[str, typer.Option("--activation-bits", help="Of activations, 2 to 16.")] = "8,6,4",
     drawn: Drawn,
+    pixels: Pixels,
     all_layers: Annotated[bool, typer.Option("--all-layers", help="Spare no layer: the first and last too.")] = False,
     where: Where,
     fresh: Fresh = False,
@@ -31,7 +32,7 @@ def sweep(
 
     asked = api.Asked(
         source, weight_bits, activation_bits, data=data, all_layers=all_layers, quick=quick,
-        **asdict(drawn),
+        pixels=pixels.stated, **asdict(drawn),
     )  # fmt: skip
     with progress() as bars:
         finished = api.sweep(asked, where.out, overrides=where.overrides, fresh=fresh, progress=bars)
@@ -51,6 +52,7 @@ def sensitivity(
     threshold: Annotated[float, typer.Option("--threshold", help="Points lost that make a layer SENSITIVE.")] = 0.5,
     data: OfData = "",
     drawn: Drawn,
+    pixels: Pixels,
     where: Where,
     fresh: Fresh = False,
 ) -> None:
@@ -58,7 +60,9 @@ def sensitivity(
     from .. import api
     from ..console.layers import show_sensitivity
 
-    asked = api.AskedSensitivity(source, bits, activation_bits, mode, images, threshold, data=data, **asdict(drawn))
+    asked = api.AskedSensitivity(
+        source, bits, activation_bits, mode, images, threshold, data=data, pixels=pixels.stated, **asdict(drawn)
+    )
     with progress() as bars:
         finished = api.sensitivity(asked, where.out, overrides=where.overrides, fresh=fresh, progress=bars)
     show_sensitivity(finished)
@@ -83,6 +87,7 @@ def search(
     name: Annotated[str, typer.Option("--name", help="Of the recipe file.")] = "mixed",
     data: OfData = "",
     drawn: Drawn,
+    pixels: Pixels,
     where: Where,
     fresh: Fresh = False,
 ) -> None:
@@ -93,7 +98,7 @@ def search(
     drop = math.nan if max_drop is None else max_drop
     asked = api.AskedSearch(
         source, target, schemes, max_bytes, max_ms, drop, sensitivity, images, name, data=data,
-        **asdict(drawn),
+        pixels=pixels.stated, **asdict(drawn),
     )  # fmt: skip
     with progress() as bars:
         finished = api.search(asked, where.out, overrides=where.overrides, fresh=fresh, progress=bars)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def normalise(images: Array, spec: InputSpec) -> Array:
-    """(N, H, W, C) pixels in 0..255 -> (N, C, H, W) float32, `(pixel / 255 - mean) / std`."""
+    """(N, H, W, C) RGB or grey pixels in 0..255 -> (N, C, H, W) float32, `(pixel / 255 - mean) / std`, in its order."""
+    images = images[..., ::-1] if _swaps(spec) else images
     mean = np.asarray(spec.mean, np.float32) * np.float32(255)
     std = np.asarray(spec.std, np.float32) * np.float32(255)
     return np.ascontiguousarray(((images.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2))
@@ -26,9 +27,14 @@ def normalise_tensor(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     """The same for a float tensor (N, C, H, W) of pixels in 0..255, on its own device."""
     import torch
 
+    pixels = pixels.flip(1) if _swaps(spec) else pixels
     mean = torch.tensor(spec.mean, device=pixels.device).view(1, -1, 1, 1) * 255
     std = torch.tensor(spec.std, device=pixels.device).view(1, -1, 1, 1) * 255
     return (pixels - mean) / std
+
+
+def _swaps(spec: InputSpec) -> bool:
+    return spec.order == "bgr" and spec.channels == COLOURS
 
 
 def input_range(spec: InputSpec) -> tuple[float, float]:
@@ -47,6 +53,8 @@ def pixel_record(spec: InputSpec) -> dict[str, Any]:
         "resize": spec.resize,
         "interpolation": spec.interpolation,
         **({} if spec.antialias else {"antialias": False}),
+        **({"order": spec.order} if _swaps(spec) else {}),
+        **({"fit": spec.fit} if spec.fit else {}),
     }
 
 
@@ -62,11 +70,15 @@ def from_pixel_record(shape: tuple[int, int, int], record: Mapping[str, Any]) ->
     mean, std = (_per_channel(record[name], channels) for name in ("mean", "std"))
     if min(std) <= 0:
         raise ValueError(f"std {list(std)}; expected numbers above 0")
-    resized = None if resize is None else _side(resize)
-    return InputSpec(channels, height, width, mean, std, resized, interpolation, bool(record.get("antialias", True)))
+    order, fit = record.get("order", "rgb"), record.get("fit", "")
+    if order not in ("rgb", "bgr") or fit not in ("", "crop", "letterbox"):
+        raise ValueError(f"order {order!r} and fit {fit!r}; expected rgb or bgr, and crop, letterbox or none")
+    resized, antialias = None if resize is None else _side(resize), bool(record.get("antialias", True))
+    return InputSpec(channels, height, width, mean, std, resized, interpolation, antialias, order, fit)
 
 
 LARGEST = 1 << 14  # pixels a side
+COLOURS = 3
 
 
 def _side(size: Any) -> int:

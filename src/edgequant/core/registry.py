@@ -28,6 +28,7 @@ class Registry(Generic[T]):
         minmax
         percentile:q=99.9
         imagefolder:/photos,size=224
+        onnx:model.onnx,mean=0.485,0.456,0.406   (what has no name continues the option before it)
         mypackage.calib.MyCalibrator:q=99.9      (not registered anywhere)
     """
 
@@ -91,10 +92,7 @@ class Registry(Generic[T]):
         types = typing.get_type_hints(cls)
         fields = [f.name for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
         options: dict[str, Any] = {}
-        for position, item in enumerate(filter(None, text.split(","))):
-            key, equals, value = item.partition("=")
-            if position == 0 and fields and (not equals or "/" in key):  # a path may hold an equals sign
-                key, value = fields[0], item
+        for key, value in _pairs(text, fields):
             if key not in fields:
                 raise BadOption(
                     f"The {self.noun} {name!r} has no option {key!r}."
@@ -107,6 +105,33 @@ class Registry(Generic[T]):
         """The options of a component and their defaults, as text. Imports the component."""
         fields = dataclasses.fields(self.get(name))  # type: ignore[arg-type]
         return {f.name: "" if f.default is dataclasses.MISSING else repr(f.default) for f in fields}
+
+
+def first_option(text: str) -> str:
+    """The value of the first option in `imagefolder:` *`/photos, old`* `,size=224`: what stands before `,key=`."""
+    return next(iter(_pieces(text)), "")
+
+
+def _pieces(text: str) -> list[str]:
+    """The options of a spec, each with its name, the first perhaps without. What stands between two commas and has no
+    name of its own, as in `mean=0.485,0.456,0.406` or in a path, continues the option before it.
+    """
+    found: list[str] = []
+    for piece in text.split(","):
+        key, equals, _ = piece.partition("=")
+        if found and not (equals and key.strip().isidentifier()):
+            found[-1] += f",{piece}"
+        else:
+            found.append(piece)
+    return [kept for kept in (piece.rstrip(",") for piece in found) if kept]
+
+
+def _pairs(text: str, fields: list[str]) -> Iterator[tuple[str, str]]:
+    """(name, value) of each option of a spec; the first may be given without its name."""
+    for position, piece in enumerate(_pieces(text)):
+        key, equals, value = piece.partition("=")
+        named = equals and "/" not in key  # a path may hold an equals sign
+        yield (key, value) if position or named or not fields else (fields[0], piece)
 
 
 def unknown(noun: str, name: str, known: typing.Iterable[str]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 89_000_000  # of one image, about Pillow's own limit: a file of a few bytes can unpack to gigabytes
 MODES = {1: "L", 3: "RGB"}  # by number of channels
+BAR = 114  # of each channel, in a letterbox: the grey of YOLO's, which most networks that want one were trained with
 DEEP = ("I", "F")  # the modes of 16 and 32 bits a pixel begin so; converted to 8 bits they would be clipped
 
 
@@ -65,12 +66,17 @@ def _refusal(image: Image) -> str:
 
 
 def fit(image: Image, inputs: InputSpec, path: Path) -> Image:
-    """`image` at (height, width): resized straight, or by its shorter side and then cropped at the centre.
+    """`image` at (height, width), as `inputs.fitted` says: stretched; its middle, from a shorter side of `resize` or as
+    large as it goes; or the whole of it between bars.
 
-    The sizes are those of torchvision's Resize and CenterCrop, which published accuracies rest on.
+    The sizes of the crop are those of torchvision's Resize and CenterCrop, which published accuracies rest on.
     """
-    if inputs.resize is None:
+    if inputs.fitted == "stretch":
         return scale(image, (inputs.width, inputs.height), inputs)
+    if inputs.fitted == "letterbox":
+        return _letterboxed(image, inputs)
+    if inputs.resize is None:
+        return _largest_middle(image, inputs)
     short = min(image.size)
     scaled = tuple(int(inputs.resize * side / short) for side in image.size)
     left, top = round((scaled[0] - inputs.width) / 2), round((scaled[1] - inputs.height) / 2)
@@ -81,6 +87,31 @@ def fit(image: Image, inputs: InputSpec, path: Path) -> Image:
         )
     resized = scale(image, (scaled[0], scaled[1]), inputs)
     return resized.crop((left, top, left + inputs.width, top + inputs.height))
+
+
+def _largest_middle(image: Image, inputs: InputSpec) -> Image:
+    """Scaled until it just covers (height, width), and the middle of that."""
+    ratio = max(inputs.width / image.width, inputs.height / image.height)
+    width, height = _sides(image, ratio)
+    width, height = max(width, inputs.width), max(height, inputs.height)
+    left, top = (width - inputs.width) // 2, (height - inputs.height) // 2
+    return scale(image, (width, height), inputs).crop((left, top, left + inputs.width, top + inputs.height))
+
+
+def _letterboxed(image: Image, inputs: InputSpec) -> Image:
+    """Scaled until it just fits into (height, width), in the middle of bars."""
+    from PIL import Image as images
+
+    ratio = min(inputs.width / image.width, inputs.height / image.height)
+    width, height = _sides(image, ratio)
+    width, height = min(width, inputs.width), min(height, inputs.height)
+    bars = images.new(image.mode, (inputs.width, inputs.height), tuple([BAR] * len(image.getbands())))
+    bars.paste(scale(image, (width, height), inputs), ((inputs.width - width) // 2, (inputs.height - height) // 2))
+    return bars
+
+
+def _sides(image: Image, ratio: float) -> tuple[int, int]:
+    return max(1, round(image.width * ratio)), max(1, round(image.height * ratio))
 
 
 def scale(image: Image, size: tuple[int, int], inputs: InputSpec) -> Image:

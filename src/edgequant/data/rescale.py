@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import BadData
 from ..core.interfaces import AbstractSplit, Array
 from ..core.records import InputSpec, Splits
-from .decode import fit
+from .decode import MODES, check_channels, fit
 from .selection import calibration_subset
 from .splits import fingerprint
 
@@ -35,27 +35,39 @@ class Rescaled(AbstractSplit):
         return self.parent.indices
 
     def take(self, positions: Array) -> Array:
-        """(n, H, W, C) uint8, scaled, and cropped where `inputs` says so."""
+        """(n, H, W, C) uint8, scaled and cropped as `inputs` says, in grey or colour as it takes them."""
         from PIL import Image
 
         shape = (self.inputs.height, self.inputs.width, self.inputs.channels)
         stored = self.parent.take(positions)
-        modes = stored[..., 0] if shape[2] == 1 else stored
-        scaled = [np.asarray(fit(Image.fromarray(one), self.inputs, Path("an image of the set"))) for one in modes]
+        modes = stored[..., 0] if stored.shape[3] == 1 else stored
+        turned = (Image.fromarray(one).convert(MODES[shape[2]]) for one in modes)
+        scaled = [np.asarray(fit(one, self.inputs, Path("an image of the set"))) for one in turned]
         return np.array(scaled, np.uint8).reshape(len(stored), *shape)
 
 
 def rescaled(splits: Splits, inputs: InputSpec) -> Splits:
-    """All three splits at the size of `inputs`; the note says how they got there."""
+    """All three splits at the size of `inputs`, in its channels; the note says how they got there.
+
+    Raises BadData where the channels are not those of images, or the pixels no bytes.
+    """
+    check_channels(inputs)
+    first = splits.train.take(np.arange(1))
+    if first.dtype != np.uint8 or first.shape[3] not in MODES:
+        raise BadData(
+            f"Images are scaled as bytes, grey or RGB. Got {first.dtype} of {first.shape[3]} channels: store them as"
+            " uint8, or at the size that the network takes."
+        )
     how = f"{inputs.interpolation}, {'antialiased' if inputs.antialias else 'without antialiasing'}"
-    crop = f", from a shorter side of {inputs.resize} cropped at the centre" if inputs.resize else ""
+    ways = {"crop": f", from a shorter side of {inputs.resize} cropped at the centre"} if inputs.resize else {}
+    fitted = {"crop": ", cropped at the centre", "letterbox": ", letterboxed", **ways}.get(inputs.fitted, "")
     return replace(
         splits,
         train=Rescaled(splits.train, inputs),
         validation=Rescaled(splits.validation, inputs),
         test=None if splits.test is None else Rescaled(splits.test, inputs),
         fingerprint=fingerprint(splits.fingerprint, repr(inputs)),
-        note=f"{splits.note} Images are scaled to {inputs.height}x{inputs.width} ({how}{crop}).".strip(),
+        note=f"{splits.note} Images are scaled to {inputs.height}x{inputs.width} ({how}{fitted}).".strip(),
     )
 
 

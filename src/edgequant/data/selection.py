@@ -76,7 +76,8 @@ def check_calibration(subset: AbstractSplit, splits: Splits, inputs: InputSpec) 
     """The requirements on a calibration subset of the training split, each with what was seen.
 
     Count, class coverage and balance, duplicates, constant images; and, against the validation images, the same
-    domain, the same preprocessing and no augmentation. Deterministic.
+    domain, pixels that were prepared alike, and no augmentation. Whether the network was trained on such pixels is
+    asked elsewhere (pipeline/preprocessing.py). Deterministic.
     """
     few = Check("images", f"{len(subset):,}", f"at least {ADVISED}", len(subset) >= ADVISED)
     return [
@@ -137,7 +138,7 @@ def _check_domain(subset: AbstractSplit, reference: AbstractSplit, inputs: Input
     level = f"no difference at p < {ALPHA:g}"
     return [
         Check("domain match", found.seen, f"image statistics like validation's: {level}", found.same or bool(why)),
-        Check("same preprocessing", why or "pixels in 0..255", "as at inference: pixels in 0..255", not why),
+        Check("pixels as validation's", why or "pixels in 0..255", "prepared as validation's are", not why),
     ]
 
 

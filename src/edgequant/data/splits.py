@@ -85,8 +85,15 @@ def check_shape(shape: tuple[int, int, int], inputs: InputSpec, where: str) -> N
         has, wants = ("x".join(map(str, one)) for one in (shape, inputs.shape))
         raise BadData(
             f"{where} has {has} images (channels x height x width) and the network takes {wants}."
-            f" Name a network that takes {has}, such as micro_cnn, or a data set of {wants} images."
+            f" {_mended(shape, inputs)}, or name a network that takes {has}, such as micro_cnn."
         )
+
+
+def _mended(shape: tuple[int, int, int], inputs: InputSpec) -> str:
+    """What to type to have the images as the network takes them."""
+    if shape[1:] != inputs.shape[1:]:
+        return "Say --fit stretch, crop or letterbox to have them scaled"
+    return f"Say --channels {inputs.colours} to have them in {'grey' if inputs.channels == 1 else 'colour'}"
 
 
 def with_test_set(

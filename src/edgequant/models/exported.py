@@ -22,7 +22,7 @@ from torch import fx, nn
 from ..core.errors import BadModel
 from ..core.foreign import check_archive_size, foreign
 from ..core.interfaces import AbstractModel
-from ..core.pixels import with_pixels
+from ..core.pixels import merged, stated_of
 from ..core.records import InputSpec
 
 # What an archive of data holds, behind the name of the folder in it.
@@ -56,16 +56,20 @@ class ExportedNetwork(nn.Module):
 @final
 @dataclass(frozen=True)
 class Exported(AbstractModel):
-    """`path` is the `.pt2`, exported in evaluation mode with a dynamic batch. `mean` and `std` are as in `file`."""
+    """`path` is the `.pt2`, exported in evaluation mode with a dynamic batch. It says its size; the others say how
+    pixels become its input (core/pixels.py).
+    """
 
     path: str = ""
     mean: str = ""
     std: str = ""
+    channels: str = ""
+    fit: str = ""
     has_weights = True
 
     def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:  # noqa: ARG002
-        spec = InputSpec(*_image_shape(self._load(), self.path))
-        return with_pixels(spec, self.mean, self.std, self.path)
+        spec = InputSpec(*_image_shape(self._load(), self.path), (), ())
+        return merged(spec, stated_of(self), self.path)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
         program = self._load().module(check_guards=False)

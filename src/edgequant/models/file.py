@@ -6,18 +6,19 @@ import contextlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import nn
 
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractModel
-from ..core.pixels import with_pixels
+from ..core.pixels import UNKNOWN, filled, merged, stated_of
 from ..core.records import InputSpec
+from .declared import as_spec
 from .keras_package import is_keras
 from .user_code import importing, load
 
@@ -31,38 +32,30 @@ class File(AbstractModel):
     """`factory` in the file at `path`; `path` may hold both, as `net.py:make`.
 
     The factory is called with the number of classes where it has one parameter without a default,
-    or one named `classes` or `num_classes`; else without arguments. What the network takes is said by,
-    in this order: the options here; an `input_spec` (an InputSpec, or a dict of its fields) of the
-    file, of the factory, or of the network where the factory needs no arguments; the data set.
-    `mean` and `std` are one number, or one a channel: `0.485:0.456:0.406`. `pretrained=false` says
-    that the weights which the factory gives are fresh.
+    or one named `classes` or `num_classes`; else without arguments. What the network takes is said by
+    an `input_spec` (an InputSpec, or a dict of its fields) of the file, of the factory, or of the network
+    where the factory needs no arguments, or by the options here (core/pixels.py); both must agree.
+    Size and channels that neither says are the data set's; mean and std are never assumed.
+    `pretrained=false` says that the weights which the factory gives are fresh.
     """
 
     path: str = ""
     factory: str = ""
-    size: int | None = None  # pixels, both sides
-    channels: int | None = None
+    size: str = ""
+    channels: str = ""
     mean: str = ""
     std: str = ""
+    fit: str = ""
     pretrained: bool = True
+    unsure: ClassVar[bool] = True  # whether `has_weights` is so is found by building it twice
 
     @property
     def has_weights(self) -> bool:
         return self.pretrained
 
     def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:
-        found = self._declared()
-        if found is None and image_shape is None and self.size is None:
-            raise BadModel(
-                f"Nothing says what {self.path} takes. Give size=224, or write in the file"
-                " input_spec = {'channels': 3, 'height': 224, 'width': 224}."
-            )
-        spec = found or InputSpec(*(image_shape or (3, 0, 0)))
-        if self.size is not None:
-            spec = replace(spec, height=self.size, width=self.size)
-        if self.channels is not None:
-            spec = replace(spec, channels=self.channels)
-        return with_pixels(spec, self.mean, self.std, self.path)
+        found = self._declared() or UNKNOWN
+        return filled(merged(found, stated_of(self), self.path), image_shape)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
         file, _ = self._where()
@@ -121,7 +114,7 @@ class File(AbstractModel):
         if found is None and (not needed or _uses_keras(self._load())):
             with torch.random.fork_rng(devices=[]):  # a look; the weights of the real build must not depend on it
                 found = getattr(self.build(InputSpec(1, 1, 1), 2), "input_spec", None)
-        return _as_spec(found, self.path)
+        return as_spec(found, self.path)
 
 
 def _uses_keras(module: ModuleType) -> bool:
@@ -166,16 +159,3 @@ def _line(error: BaseException, file: Path) -> int | str:
         return error.lineno or "?"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file.resolve())]
     return (frames[-1].lineno if frames else None) or "?"
-
-
-def _as_spec(found: Any, path: str) -> InputSpec | None:
-    if found is None or isinstance(found, InputSpec):
-        return found
-    try:
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(found).items()}
-        return InputSpec(**fields)
-    except (TypeError, ValueError) as error:
-        raise BadModel(
-            f"The input_spec of {path} is {found!r}. Expected an InputSpec or a dict such as"
-            " {'channels': 3, 'height': 224, 'width': 224, 'mean': (0.5,), 'std': (0.5,)}."
-        ) from error

@@ -12,10 +12,10 @@ def from_keras(model: Any, skip: bool = True) -> KerasNetwork:
     """The network, checked against the model, with its `input_spec`.
 
     With `skip`, layers at its head that scale the image become the record's mean and std; without, they stay in the
-    network. A model without such layers is taken to see `(pixel - 128) / 128`, as any module is. Raises BadModel.
+    network. A model without such layers does not say what it sees: mean and std are empty. Raises BadModel.
     """
     network, pixels = translate(model, skip)
-    spec = InputSpec(*input_shape(model), *(pixels or ()))
+    spec = InputSpec(*input_shape(model), *(pixels or ((), ())))
     check_same(model, network, spec, skip)
     network.input_spec = spec
     return network

@@ -121,7 +121,7 @@ def check_same(model: Any, network: nn.Module, inputs: InputSpec, skip: bool = T
     """Raises BadModel where the network's scores for noise are not the model's own. `skip` as in `translate`."""
     pixels = 255 * torch.rand(2, *inputs.shape, generator=torch.Generator().manual_seed(0))
     own = preprocessing(model) if skip else None
-    seen = pixels if own is None else normalise_tensor(pixels, replace(inputs, mean=own[0], std=own[1]))
+    seen = pixels if own is None else normalise_tensor(pixels, replace(inputs, mean=own[0], std=own[1], order="rgb"))
     images = pixels.permute(0, 2, 3, 1) if _channels_last(graph_of(model)) else pixels
     mode = network.training
     with torch.no_grad():

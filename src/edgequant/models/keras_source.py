@@ -17,7 +17,7 @@ from torch import nn
 
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractModel
-from ..core.pixels import with_pixels
+from ..core.pixels import Stated, merged
 from ..core.records import InputSpec
 from . import keras_applications as applications
 from .keras_files import FILES, load_into, load_model
@@ -25,7 +25,6 @@ from .keras_network import check_same, input_shape, preprocessing, translate, wi
 from .keras_package import import_keras
 
 CROP = 0.875  # of the shorter side that ImageNet models are shown: 224 of 256
-RAW = ((0.0,), (1 / 255,))
 
 
 @final
@@ -66,7 +65,7 @@ class Keras(AbstractModel):
         resize = round(min(height, width) / CROP) if crop else None
         mean, std = self._pixels(model, channels)
         spec = InputSpec(channels, height, width, mean, std, resize)
-        return with_pixels(spec, self.mean, self.std, self.path)
+        return merged(spec, Stated(mean=self.mean, std=self.std), self.path)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
         model = self._model(self.classes or (1000 if self.has_weights else classes))
@@ -77,17 +76,11 @@ class Keras(AbstractModel):
         return without_softmax(network) if self._is_file and self.softmax is False else network
 
     def _pixels(self, model: Any, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """(mean, std) of pixels / 255, from the model's own layers or its family's preprocessing."""
+        """(mean, std) of pixels / 255, of the model's own layers or its family's preprocessing; empty if not known."""
         own = preprocessing(model)
-        if own is not None or (self.mean and self.std):
-            return own or RAW
-        if not self._is_file:
-            return applications.pixels(self.path, channels)
-        raise BadModel(
-            f"{self.path} has no Rescaling or Normalization layer at its head, so nothing says how pixels become what"
-            " it takes. Give mean= and std= of pixels / 255: mean=0,std=0.00392156862745098 for a network that sees"
-            " 0..255, mean=0.5,std=0.5 for -1..1."
-        )
+        if own is not None:
+            return own
+        return ((), ()) if self._is_file else applications.pixels(self.path, channels)
 
     def _model(self, classes: int) -> Any:
         """The Keras model; one with weights of its own is loaded once."""

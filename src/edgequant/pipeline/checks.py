@@ -92,10 +92,13 @@ def trains(recipe: str) -> bool:
 
 @contextmanager
 def nothing_left(folder: RunFolder, new: bool) -> Iterator[None]:
-    """A folder that this run made goes again where the run is refused before any of its work was done."""
+    """A folder that this run made goes again where the run is refused before any of its work was done.
+
+    A look at the float network is no such work: it is soon repeated, and is what many a run is refused for.
+    """
     try:
         yield
     except EdgequantError:
-        if new and not any(folder.steps.iterdir()):
+        if new and all(step.name.startswith("preprocessing-") for step in folder.steps.iterdir()):
             remove(folder.path)
         raise

@@ -17,6 +17,7 @@ from ..catalog import BACKENDS, FINDINGS
 from ..core.disk import write_json
 from ..core.errors import BadData, BadOption
 from ..core.interfaces import AbstractSession, Array
+from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.rundir import RunFolder
@@ -35,7 +36,7 @@ from .doctor_float import FloatSide, float_side, is_file, is_study
 from .doctor_running import running
 from .doctor_twin import twin_of
 from .file_ending import ends_in_softmax
-from .file_input import OpenFile, Pixels, spec_for
+from .file_input import OpenFile, spec_for
 from .trial import runnable
 
 FED = 128  # images for each way of feeding
@@ -57,8 +58,8 @@ class Case:
     target: str = ""
     images: int = 500
     network: int = 0
-    pixels: tuple[Pixels, Pixels] = (None, None)  # mean and std with which the file is fed
-    float_pixels: tuple[Pixels, Pixels] = (None, None)
+    pixels: Stated = NOTHING  # how the file is fed, and the network, where it does not say it
+    float_pixels: Stated = NOTHING  # how the float network is fed, where that is to be otherwise
 
 
 def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> dict[str, Any]:
@@ -67,7 +68,9 @@ def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> 
     progress = progress or Silent()
     file = _opened(case)
     with RunFolder(out) as run:
-        side = float_side(case.source, case.data, case.weights, case.network, case.float_pixels, run, progress)
+        side = float_side(
+            case.source, case.data, case.weights, case.network, (case.float_pixels, case.pixels), run, progress
+        )
         evidence = _collect(case, file, side, progress)
         record = _record(case, file, side, evidence)
         write_json(out / "doctor.json", record)
@@ -85,7 +88,7 @@ def _opened(case: Case) -> OpenFile:
 
 
 def _collect(case: Case, file: OpenFile, side: FloatSide, progress: AbstractProgress) -> Evidence:
-    stated = spec_for(file, *case.pixels)
+    stated = spec_for(file, case.pixels)
     if stated.shape != side.inputs.shape:
         raise BadData(
             f"{case.file} takes {stated.shape} and the float network {side.inputs.shape} (channels, height, width)."

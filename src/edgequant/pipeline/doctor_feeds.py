@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..core.interfaces import AbstractSession, Array, Portable
+from ..core.pixels import IMAGENET
 from ..core.preprocess import normalise
 from ..core.records import InputSpec
 from ..doctor.evidence import Feed, InputFacts
 from .file_input import OpenFile, entry
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 Turn = Callable[[Array], Array]
 
 
@@ -69,7 +69,7 @@ def _typed(file: OpenFile, words: str, mean: tuple[float, ...], std: tuple[float
 
 def _turns(spec: InputSpec) -> Iterator[tuple[str, Turn]]:
     if spec.channels == 3:
-        yield "BGR instead of RGB", lambda x: x[..., ::-1]
+        yield "BGR instead of RGB" if spec.order == "rgb" else "RGB instead of BGR", lambda x: x[..., ::-1]
         yield "channels first, read as channels last", lambda x: x.transpose(0, 3, 1, 2).reshape(x.shape)
     if spec.height == spec.width:
         yield "height and width swapped", lambda x: x.transpose(0, 2, 1, 3)

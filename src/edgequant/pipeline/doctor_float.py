@@ -13,6 +13,7 @@ import torch
 from ..catalog import BACKENDS
 from ..core.errors import BadOption
 from ..core.interfaces import Array
+from ..core.pixels import Stated, stated_of
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.records import InputSpec, Splits
@@ -22,9 +23,10 @@ from ..quantization.build import build
 from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
 from ..study import NetworkSpec, load_study, shipped
-from .file_input import Pixels, spec_for
+from .file_input import spec_for
 from .named_data import named_dataset
 from .network import prepare
+from .sources import build_model
 from .trial import runnable
 
 BATCH = 32
@@ -52,13 +54,16 @@ def is_file(source: str) -> bool:
 
 
 def float_side(
-    source: str, data: str, weights: str, number: int, pixels: tuple[Pixels, Pixels], run: RunFolder,
+    source: str, data: str, weights: str, number: int, pixels: tuple[Stated, Stated], run: RunFolder,
     progress: AbstractProgress,
 ) -> FloatSide:  # fmt: skip
-    """`number`: which of a study's networks; `pixels`: mean and std of a float file. Raises EdgequantError."""
+    """`number`: which of a study's networks; `pixels`: what is stated of it, and what of the quantized file:
+    the latter holds for a network that does not say itself what it takes. Raises EdgequantError."""
     if is_file(source):
         return _from_file(Path(source), data, *pixels)
     spec, seed = _spec(source, data, weights, number)
+    stated = pixels[0] or (pixels[1] if pixels[1] and _says_nothing(spec) else pixels[0])
+    spec = dataclasses.replace(spec, **dataclasses.asdict(stated)) if stated else spec
     network = prepare(spec, seed, run, progress)
     return FloatSide(
         network.captured.inputs, network.splits, spec.data, lambda x: _run(network.captured, x), network.captured
@@ -79,6 +84,11 @@ def _spec(source: str, data: str, weights: str, number: int) -> tuple[NetworkSpe
     return dataclasses.replace(spec, data=data or spec.data, weights=weights or spec.weights), study.seed
 
 
+def _says_nothing(spec: NetworkSpec) -> bool:
+    shape = named_dataset(spec.data).image_shape()
+    return not (stated_of(spec) or build_model(spec.model).inputs(shape).mean)
+
+
 def _run(captured: Captured, images: Array) -> Array:
     parts = []
     with torch.inference_mode():
@@ -89,12 +99,12 @@ def _run(captured: Captured, images: Array) -> Array:
     return np.concatenate(parts)
 
 
-def _from_file(path: Path, data: str, mean: Pixels, std: Pixels) -> FloatSide:
+def _from_file(path: Path, data: str, own: Stated, pixels: Stated) -> FloatSide:
     """A .tflite that can be read becomes a network like any other; every other file answers in its runtime."""
     if not data:
         raise BadOption(f"The doctor needs images for {path}. Give --data cifar10 (edgequant list data).")
     file = runnable(path)
-    inputs = spec_for(file, mean, std)
+    inputs = spec_for(file, own or (pixels if file.inputs is None else own))
     session, splits = file.backend.open(path), named_dataset(data).load(inputs)
     return FloatSide(inputs, splits, data, lambda x: session.run(normalise(x, inputs)), _read(path, inputs), path)
 
@@ -110,7 +120,7 @@ def _read(path: Path, inputs: InputSpec) -> Captured | None:
         reference = read(path, inputs.mean, inputs.std).reference
     except BadFile:
         return None
-    return reference.captured if reference.kind == "float32" else None
+    return dataclasses.replace(reference.captured, inputs=inputs) if reference.kind == "float32" else None
 
 
 def lowered(side: FloatSide, target: str, folder: Path) -> Path:

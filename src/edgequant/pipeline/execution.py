@@ -10,6 +10,7 @@ from ..catalog import SECTIONS
 from ..core.belongings import belongings, claim
 from ..core.disk import write_bytes, write_json
 from ..core.errors import EdgequantError
+from ..core.pixels import described
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
@@ -17,7 +18,7 @@ from ..data.draw import words
 from ..report.render import render
 from ..search import sweep as bits
 from ..study import NetworkSpec, Study, to_toml
-from . import changes, judge, results
+from . import changes, judge, preprocessing, results
 from .against_float import caution
 from .checks import check_calibration_images, check_names, nothing_left, trains
 from .comparison import baseline, compare, elsewhere, hold_to_promise, time_in_turns
@@ -56,6 +57,7 @@ def execute(
         record = _measure(study, variants, failed, folder, progress)
         where = results.environment(study.seed, results.command())
         found = results.assemble(study, record, where, _notes(study, networks))
+        found["preprocessing"] = preprocessing.record(network for _, network in networks)
         found |= bits.record(record, swept)
         found |= changes.pictures(found, variants, study.quick, out)
         return _written(Run(found, out))
@@ -89,6 +91,7 @@ def _announce(study: Study, networks: Networks, variants: list[Variant], progres
         images = len(judge.evaluation_split(network, study.quick)) + len(network.splits.validation)
         total += judge.seconds_per_image(network) * images * count * 2 + 6 * count
         progress.say(f"{network.name}: {network.provenance}")
+        progress.say(f"{network.name}: sees {described(network.inputs)}")
         if network.splits.note:
             progress.say(f"{network.data}: {network.splits.note}")
     for line in draw_notes(study, networks):

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..catalog import BACKENDS
-from ..core.errors import BadFile, BadOption
+from ..core.errors import BadFile
 from ..core.foreign import reads
 from ..core.interfaces import AbstractBackend
+from ..core.pixels import NOTHING, Stated, merged, settled
 from ..core.preprocess import from_pixel_record
 from ..core.records import InputSpec
-
-Pixels = tuple[float, ...] | None  # a mean or std of pixels / 255: one number, or one a channel
-HOW = (
-    "Give --mean and --std of pixels / 255: --mean 0 --std 0.00392156862745098 for a network that sees 0..255,"
-    " --mean 0.5 --std 0.5 for -1..1, --mean 0 --std 1 for 0..1."
-)
 
 
 @dataclass(frozen=True)
@@ -64,40 +60,40 @@ def open_file(path: Path) -> OpenFile:
     backend: AbstractBackend = BACKENDS.build(target)
     record = dict(backend.inspect(path)["metadata"])
     try:
-        inputs = from_pixel_record(record["shape"], record) if "mean" in record else None
+        inputs = from_pixel_record(_shape(path, target, backend, record), record) if "mean" in record else None
         classes = tuple(map(str, record.get("classes") or ()))
     except (KeyError, TypeError, ValueError) as error:
         raise BadFile(f"{path}: edgequant's metadata in it cannot be read: {error!r}. Make the file again.") from error
     return OpenFile(path, target, backend, inputs, classes, record)
 
 
-def spec_for(file: OpenFile, mean: Pixels = None, std: Pixels = None) -> InputSpec:
-    """What the file takes: by its metadata, or, for another tool's file, by `mean` and `std`.
+def spec_for(file: OpenFile, stated: Stated = NOTHING) -> InputSpec:
+    """What the file takes: by its metadata, or, for another tool's file, as `stated`; both must agree.
 
     An 8-bit input of a file without metadata takes raw bytes, unless told otherwise.
-    Raises BadOption: a float input and no mean and std, or these for a file that states its own.
+    Raises BadOption, and BadModel for a float input of which nothing says how pixels become it.
     """
     if file.inputs is not None:
-        if mean is not None or std is not None:
-            raise BadOption(f"{file.path} states its own mean and std. Leave --mean and --std out.")
-        return file.inputs
+        return merged(file.inputs, stated, str(file.path))
     found = entry(file)
-    if mean is None and std is None and found.type in ("int8", "uint8") and found.scale:
-        unsigned = found.zero_point + (128 if found.type == "int8" else 0)
-        return InputSpec(*found.shape, mean=(unsigned / 255,), std=(1 / (255 * found.scale),))
-    if mean is None or std is None:
-        raise BadOption(f"{file.path} takes {found.type} and does not say how pixels become that. {HOW}")
-    _check_pixels(found.shape[0], mean, std)
-    return InputSpec(*found.shape, mean=mean, std=std)
+    raw = found.type in ("int8", "uint8") and found.scale and not stated.mean and not stated.std
+    pixels = _raw(found) if raw else ((), ())
+    spec = merged(InputSpec(*found.shape, (), ()), stated, str(file.path))
+    return settled(replace(spec, mean=pixels[0] or spec.mean, std=pixels[1] or spec.std), str(file.path))
 
 
-def _check_pixels(channels: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    fits = all(len(values) in (1, channels) for values in (mean, std))
-    if not fits or not all(np.isfinite(v) for v in (*mean, *std)) or min(std) <= 0:
-        raise BadOption(
-            f"Expected one mean and std, or one for each of {channels} channels, with every std above 0."
-            f" Got mean {mean} and std {std}. {HOW}"
-        )
+def _raw(found: Entry) -> tuple[tuple[float], tuple[float]]:
+    """(mean, std) with which quantizing a normalised pixel gives its byte."""
+    unsigned = found.zero_point + (128 if found.type == "int8" else 0)
+    return (unsigned / 255,), (1 / (255 * found.scale),)
+
+
+def _shape(path: Path, target: str, backend: AbstractBackend, record: Mapping[str, Any]) -> tuple[int, int, int]:
+    """(C, H, W): as edgequant wrote it, or, beside another tool's mean and std, of the input tensor itself."""
+    if record.keys() != {"mean", "std"}:
+        channels, height, width = record["shape"]
+        return channels, height, width
+    return entry(OpenFile(path, target, backend, None, (), {})).shape
 
 
 def entry(file: OpenFile) -> Entry:

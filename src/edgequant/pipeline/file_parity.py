@@ -11,6 +11,7 @@ import torch
 
 from ..core.errors import BadOption, Unsupported
 from ..core.interfaces import Array
+from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.records import InputSpec
@@ -27,7 +28,7 @@ from ..measure.parity import (
 )
 from ..quantization.integer.pick import arithmetic_for
 from ..quantization.simulate import simulator
-from .file_input import OpenFile, Pixels, open_file, spec_for
+from .file_input import OpenFile, open_file, spec_for
 from .file_split import split_of
 from .trial import runnable
 
@@ -44,8 +45,7 @@ def parity_file(
     path: Path,
     data_spec: str | None = None,
     n: int = 200,
-    mean: Pixels = None,
-    std: Pixels = None,
+    stated: Stated = NOTHING,
     progress: AbstractProgress | None = None,
 ) -> dict[str, Any]:
     """What `measure.parity` gives, {"file", "target", "recipe", "kind", "data", "n", "tensors", "first_difference"}.
@@ -64,7 +64,7 @@ def parity_file(
     runnable(path)
     from ..backends.tflite.read import read
 
-    inputs = spec_for(file, mean, std)
+    inputs = spec_for(file, stated)
     imported = read(path, inputs.mean, inputs.std)
     images, data = _images(inputs, data_spec, n)
     with (progress or Silent()).task(f"{path.name}: parity") as tick:

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..core.errors import BadData, BadFile
 from ..core.interfaces import AbstractSession, Array
+from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
 from ..core.records import InputSpec
 from ..data.decode import check_channels, decode
 from ..data.folder import find_images
 from .file_ending import ends_in_softmax
-from .file_input import OpenFile, Pixels, spec_for
+from .file_input import OpenFile, spec_for
 from .trial import runnable
 
 TOP = 5
@@ -31,7 +32,7 @@ class Prediction:
     fault: str = ""
 
 
-def predict_files(path: Path, images: Sequence[Path], mean: Pixels = None, std: Pixels = None) -> list[Prediction]:
+def predict_files(path: Path, images: Sequence[Path], stated: Stated = NOTHING) -> list[Prediction]:
     """The five likeliest classes of each image; a folder stands for all images in it and below, by name.
 
     An image that cannot be read has its reason in its place, and the others go on. Scores go through a softmax,
@@ -39,7 +40,7 @@ def predict_files(path: Path, images: Sequence[Path], mean: Pixels = None, std: 
     without an image.
     """
     file = runnable(path)
-    inputs = spec_for(file, mean, std)
+    inputs = spec_for(file, stated)
     check_channels(inputs)
     session, probabilities = file.backend.open(path), ends_in_softmax(path)
     return [_predict(file, session, inputs, probabilities, image) for image in _all(images)]

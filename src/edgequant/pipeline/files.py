@@ -12,11 +12,12 @@ import numpy as np
 from ..core.errors import BadData, BadFile, BadOption
 from ..core.files import artifact
 from ..core.interfaces import AbstractDevice, AbstractSplit, Tick
+from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..core.records import InputSpec
 from ..measure.accuracy import Answers, evaluate, judge, summary
-from .file_input import OpenFile, Pixels, entry, open_file, spec_for, target_for
+from .file_input import OpenFile, entry, open_file, spec_for, target_for
 from .file_parity import parity_file
 from .file_predict import Prediction, predict_files, softmax
 from .file_split import split_of
@@ -27,8 +28,7 @@ from .trial import runnable
 def evaluate_file(
     path: Path,
     data_spec: str,
-    mean: Pixels = None,
-    std: Pixels = None,
+    stated: Stated = NOTHING,
     quick: int = 0,
     progress: AbstractProgress | None = None,
     device: str = LOCAL,
@@ -43,7 +43,7 @@ def evaluate_file(
     """
     there = None if device == LOCAL else device_of(device)
     file = runnable(path)
-    inputs = spec_for(file, mean, std)
+    inputs = spec_for(file, stated)
     images = split_of(data_spec, inputs, quick)
     session = file.backend.open(path)
     first = session.run(normalise(images.split.take(np.arange(1)), inputs))

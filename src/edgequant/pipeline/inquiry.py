@@ -14,6 +14,7 @@ from ..core.records import Run
 from ..core.rundir import RunFolder
 from ..report.render import render
 from ..study import Study, to_dict, to_toml
+from . import preprocessing
 from .checks import check_names, check_networks, nothing_left
 from .draws import draw_notes
 from .network import Prepared, prepare
@@ -62,6 +63,7 @@ def _results(study: Study, key: str, records: list[dict[str, Any]], networks: li
         "study": to_dict(study),
         "environment": environment(study.seed, command()),
         "notes": notes,
+        "preprocessing": preprocessing.record(networks),
         "recommended": None,
         "recommendation_reason": "Nothing was made: this run asks about layers.",
         "variants": [],

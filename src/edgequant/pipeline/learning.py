@@ -15,6 +15,7 @@ from torch import nn
 from ..catalog import REFINERS
 from ..core.errors import BadModel, BadOption
 from ..core.interfaces import AbstractRefiner
+from ..core.pixels import settled
 from ..core.progress import AbstractProgress
 from ..core.records import InputSpec
 from ..core.rundir import RunFolder
@@ -132,7 +133,7 @@ def _named(spec: str, weights: str, network: Prepared) -> Teacher:
 
 def _built(spec: str, weights: str, network: Prepared) -> tuple[nn.Module, InputSpec]:
     model = told(build_model(spec), weights)
-    inputs = model.inputs(network.captured.inputs.shape)
+    inputs = settled(model.inputs(network.captured.inputs.shape), f"the teacher {spec}")
     module = model.build(inputs, len(network.splits.classes))
     if weights and not reads(model, weights):
         load_weights(module, weights)

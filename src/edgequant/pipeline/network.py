@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,24 +16,29 @@ from torch import nn
 from ..core.disk import sha256
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractDataset, AbstractModel
+from ..core.pixels import Stated, stated_of
 from ..core.progress import AbstractProgress
 from ..core.records import Deployment, InputSpec, Splits
+from ..core.registry import first_option
 from ..core.rundir import RunFolder, step_key
 from ..graph.capture import capture, check_finite
 from ..graph.deploy import deployed
 from ..graph.program import Captured
 from ..models.weights import load_weights, save_weights
 from ..models.wrap import Wrapped
-from ..study import NetworkSpec
+from ..study import NetworkSpec, load_study, shipped
 from ..train.loop import fit
 from ..train.settings import TrainSettings
-from . import keys
+from . import keys, preprocessing
 from .code import training_code
+from .contract import contract, grey_hint, load, stating
+from .fresh import fresh_weights
 from .named_data import named_dataset
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
 Stages = tuple[TrainSettings, ...]
+Origin = tuple[str, bool]  # where the weights came from, and whether they were given rather than made here
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Prepared:
     provenance: str  # where the weights came from
     inputs: InputSpec  # what `module` takes; `captured` may take raw bytes instead
     training: TrainSettings | None = None  # how it was trained (the last stage), where the study says
+    looked: Mapping[str, Any] = field(default_factory=dict)  # how it answers as it is fed: preprocessing.py
     whole: Captured | None = None  # before pruning: the teacher of what is trained after it
 
 
@@ -70,22 +77,25 @@ def prepare_objects(
     fresh: bool = False,
 ) -> Prepared:
     """The same, from objects instead of names."""
-    model = told(model, spec.weights)
+    stated = stated_of(spec)
+    what = first_option(spec.model)
+    model = stating(told(model, spec.weights), stated, what)
     with progress.task(f"{spec.data}: reading"):
-        inputs, splits = load_data(model, dataset)
-    if not splits.classes and not getattr(model, "has_weights", False):
+        inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not owns(model))
+    if not splits.classes and not owns(model):
         raise BadModel(
             f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"
             " that knows (path/to/file.py:factory), or labelled images."
         )
     torch.manual_seed(seed)
-    module, plain, provenance = _trained(model, spec, inputs, splits, run, progress, fresh)
+    module, plain, (provenance, given) = _trained(model, spec, inputs, splits, run, progress, fresh)
     captured = deployed(plain, Deployment(spec.input, spec.output, spec.layout))
     name = spec.name or short_name(spec.model)
     training = spec.then[-1] if spec.then else spec.train
-    return Prepared(
-        keys.network(captured, splits), name, spec.data, module, captured, splits, provenance, plain.inputs, training
-    )
+    key = keys.network(captured, splits)
+    looked = preprocessing.look(plain, splits, given, key, run, progress)
+    preprocessing.check(looked, what)
+    return Prepared(key, name, spec.data, module, captured, splits, provenance, plain.inputs, training, looked)
 
 
 def _trained(
@@ -96,26 +106,40 @@ def _trained(
     run: RunFolder,
     progress: AbstractProgress,
     fresh: bool,
-) -> tuple[nn.Module, Captured, str]:
+) -> tuple[nn.Module, Captured, Origin]:
     """The network with its weights, as the framework runs it and as it is captured; and where they came from."""
     if spec.transfer is None:
         module = model.build(inputs, len(splits.classes))
-        provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
+        origin = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
         check_finite(module)
-        return module, capture(module.eval(), inputs, splits.classes), provenance
+        return module, _captured(module.eval(), inputs, splits), origin
     network, provenance = transferred(model, spec, inputs, splits, run, progress)
     if spec.train is not None:
         tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)
         provenance = f"{provenance}; fine-tuned: {tuned}"
     check_finite(network)
-    return network, Captured(network.eval(), inputs, splits.classes), provenance
+    return network, Captured(network.eval(), inputs, splits.classes), (provenance, False)
 
 
-def load_data(model: AbstractModel, dataset: AbstractDataset) -> tuple[InputSpec, Splits]:
-    """What the network takes, and the images in that size."""
-    inputs = model.inputs(dataset.image_shape())
-    splits = dataset.load(inputs)
+def _captured(module: nn.Module, inputs: InputSpec, splits: Splits) -> Captured:
+    try:
+        return capture(module, inputs, splits.classes)
+    except BadModel as error:
+        raise grey_hint(error, inputs, module) from error
+
+
+def load_data(
+    model: AbstractModel, dataset: AbstractDataset, stated: Stated, what: str, free: bool
+) -> tuple[InputSpec, Splits]:
+    """What the network takes, and the images so."""
+    inputs = contract(model, stated, dataset.image_shape(), what, free)
+    splits = load(dataset, inputs, stated)
     return inputs, dataclasses.replace(splits, fingerprint=keys.images(dataset, splits))
+
+
+def owns(model: AbstractModel) -> bool:
+    """Whether the model says that it brings weights of its own."""
+    return bool(getattr(model, "has_weights", False))
 
 
 def _give_weights(
@@ -127,24 +151,48 @@ def _give_weights(
     run: RunFolder,
     progress: AbstractProgress,
     fresh: bool,
-) -> str:
-    if isinstance(model, Wrapped):
-        return "in memory"
-    own = bool(getattr(model, "has_weights", False))
+) -> Origin:
+    named = "the network in memory" if isinstance(model, Wrapped) else spec.model
     if spec.weights == "random":
-        return f"{'as ' + spec.model + ' gave them, said to be ' if own else ''}random: no accuracy means anything"
+        said = f"as {named} gave them, said to be " if owns(model) else ""
+        return f"{said}random: no accuracy means anything", False
     if spec.weights:
         if not reads(model, spec.weights):
             load_weights(module, spec.weights)
-        return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
-    if own:
-        return f"its own, from {spec.model}"
-    if spec.train is None:
+        return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})", True
+    drawn = fresh_weights(model, inputs, len(splits.classes))
+    if owns(model) and not drawn:
+        return "in memory" if isinstance(model, Wrapped) else f"its own, from {spec.model}", True
+    if spec.train is not None:
+        return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh), False
+    kept = kept_by_a_study(spec, splits)
+    if kept is None:
+        why = f": two calls of it fill {drawn!r} differently, so they are fresh" if drawn else ""
         raise BadModel(
-            f"{spec.model} has no weights of its own. Give --weights FILE, or a [network.train] table in a study,"
-            " or say --weights random."
+            f"{first_option(spec.model)} has no weights of its own{why}. Give --weights FILE, or a [network.train]"
+            " table in a study, or say --weights random."
         )
-    return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh)
+    path, study = kept
+    load_weights(module, path)
+    return f"kept by the project ({path.name}), trained by the study {study}", False
+
+
+def kept_by_a_study(spec: NetworkSpec, splits: Splits) -> tuple[Path, str] | None:
+    """The weights that the project ships for this architecture on these very splits, and the study that trained them.
+
+    None where there are none, or where other pixels are stated than the study trained with.
+    """
+    if stated_of(spec):
+        return None
+    model = build_model(spec.model)
+    for name in shipped():
+        for other in load_study(name).network:
+            trained = other.train is not None and other.transfer is None and not stated_of(other)
+            if trained and build_model(other.model) == model:
+                path = kept_weights(_stage_keys(other, splits)[-1])
+                if path is not None:
+                    return path, name
+    return None
 
 
 def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, then: Stages = ()) -> str:
@@ -154,11 +202,19 @@ def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, the
         "data": splits.fingerprint,
         "train": dataclasses.asdict(settings),
     }
+    if stated_of(spec):
+        what["pixels"] = stated_of(spec).texts()
     if spec.transfer is not None:
         what["transfer"] = dataclasses.asdict(spec.transfer)
     if then:
         what["then"] = [dataclasses.asdict(stage) for stage in then]
     return step_key("train", what)
+
+
+def _stage_keys(spec: NetworkSpec, splits: Splits) -> list[str]:
+    """Of each stage of its training, which the ones before it decide too."""
+    assert spec.train is not None
+    return [training_key(spec, spec.train, splits, spec.then[:n]) for n in range(1 + len(spec.then))]
 
 
 def kept_weights(key: str) -> Path | None:
@@ -178,8 +234,7 @@ def _kept_or_trained(
     fresh: bool,
 ) -> str:
     """The stages of a training one after another, from the last whose weights the project keeps."""
-    stages = (settings, *spec.then)
-    keys = [training_key(spec, settings, splits, stages[1 : n + 1]) for n in range(len(stages))]
+    stages, keys = (settings, *spec.then), _stage_keys(spec, splits)
     first, provenance = 0, ""
     for number, key in enumerate(keys):
         kept = None if fresh else kept_weights(key)

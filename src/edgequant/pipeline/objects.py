@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import BadData, BadModel
+from ..core.errors import BadData
 from ..core.interfaces import AbstractDataset, AbstractModel, Array
-from ..core.records import InputSpec
+from ..core.pixels import NOTHING, UNKNOWN, Stated, filled, merged
 from .named_data import named_dataset
 from .sources import build_model
 
@@ -42,11 +42,13 @@ def _joined(arrays: Any) -> Array:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
-def as_model(model: str | nn.Module | AbstractModel, dataset: AbstractDataset) -> AbstractModel:
-    """From a spec, or a module in memory, which is taken to see `(pixel - 128) / 128`. Raises BadModel, UnknownName.
-
-    A Keras model says what it sees in its Rescaling and Normalization layers, where it begins with such.
+def as_model(
+    model: str | nn.Module | AbstractModel, dataset: AbstractDataset, stated: Stated = NOTHING
+) -> AbstractModel:
+    """From a spec, or a module in memory. What it sees is `stated`, or said by its `input_spec`; of a Keras model, by
+    the Rescaling and Normalization layers that it begins with. Raises BadModel, BadOption and UnknownName.
     """
+    from ..models.declared import as_spec
     from ..models.keras_package import is_keras
     from ..models.wrap import Wrapped
 
@@ -58,10 +60,7 @@ def as_model(model: str | nn.Module | AbstractModel, dataset: AbstractDataset) -
         from ..models.keras_memory import from_keras
 
         network = from_keras(model)
-        return Wrapped(network, network.spec)
-    shape = dataset.image_shape()
-    if shape is None:
-        raise BadModel(
-            "The data set's images have no one size. Wrap the module: Wrapped(module, InputSpec(3, 224, 224))."
-        )
-    return Wrapped(model, InputSpec(*shape))
+        return Wrapped(network, merged(network.spec, stated, type(model).__name__))
+    name = type(model).__name__
+    found = as_spec(getattr(model, "input_spec", None), name) or UNKNOWN
+    return Wrapped(model, filled(merged(found, stated, name), dataset.image_shape()))

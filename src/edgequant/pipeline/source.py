@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from ..core.errors import BadOption
+from ..core.pixels import NOTHING, Stated
 from ..study import Calibration, NetworkSpec, Study, load_study, shipped
 
 
@@ -24,6 +25,7 @@ class AbstractAsked:
     calibrate: str = ""
     samples: int = 0
     allow_few: bool = False
+    pixels: Stated = NOTHING
 
 
 def study_from(asked: AbstractAsked, overrides: Sequence[str], command: str) -> Study:
@@ -68,4 +70,5 @@ def _once(study: Study) -> list[NetworkSpec]:
 
 
 def _network(spec: NetworkSpec, asked: AbstractAsked) -> NetworkSpec:
-    return dataclasses.replace(spec, data=asked.data or spec.data, weights=asked.weights or spec.weights)
+    said = {name: value for name, value in dataclasses.asdict(asked.pixels).items() if value}
+    return dataclasses.replace(spec, data=asked.data or spec.data, weights=asked.weights or spec.weights, **said)

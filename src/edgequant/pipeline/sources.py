@@ -7,6 +7,7 @@ from typing import Any
 
 from ..catalog import MODELS
 from ..core.interfaces import AbstractModel
+from ..core.registry import first_option
 
 # ending of a file -> the model that reads it
 ENDINGS = {
@@ -24,7 +25,7 @@ def build_model(spec: str) -> AbstractModel:
     """A model by name, `path/to/file.py:factory`, or a file that holds a network. Raises UnknownName and BadOption."""
     if ".py:" in spec or spec.endswith(".py"):
         return MODELS.build(f"file:{spec}")
-    kind = ENDINGS.get(Path(spec.partition(",")[0]).suffix.lower())
+    kind = ENDINGS.get(Path(first_option(spec)).suffix.lower())
     named = spec.partition(":")[0] in MODELS
     return MODELS.build(f"{kind}:{spec}" if kind and not named else spec)
 
@@ -34,7 +35,7 @@ def short_name(spec: str) -> str:
     if ".py" in spec:
         return Path(spec.partition(".py")[0]).name
     kind, _, options = spec.partition(":")
-    first = (options if kind in MODELS else spec).partition(",")[0]
+    first = first_option(options if kind in MODELS else spec)
     if Path(first).suffix.lower() in ENDINGS:
         return Path(first).stem
     return first if kind in ZOOS and first else kind

@@ -183,12 +183,13 @@ def _last_image(program: Program) -> tuple[str, tuple[int, ...]] | None:
 
 def renormalised(images: torch.Tensor, ours: InputSpec, theirs: InputSpec) -> torch.Tensor:
     """(N, C, H, W) as another network wants them; themselves where both want the same."""
-    if (ours.mean, ours.std) == (theirs.mean, theirs.std):
+    if (ours.mean, ours.std, ours.order) == (theirs.mean, theirs.std, theirs.order):
         return images
     mean, std, other_mean, other_std = (
         torch.tensor(x, device=images.device).view(1, -1, 1, 1) for x in (ours.mean, ours.std, theirs.mean, theirs.std)
     )
-    return (images * std + mean - other_mean) / other_std
+    pixels = images * std + mean
+    return ((pixels if ours.order == theirs.order else pixels.flip(1)) - other_mean) / other_std
 
 
 def ends_in_softmax(network: nn.Module) -> bool:

@@ -15,6 +15,7 @@ from . import format as fmt
 from . import headline
 from . import lookup as look
 from . import markup as md
+from .contract import contract
 
 if TYPE_CHECKING:
     import altair
@@ -63,6 +64,7 @@ class Document:
     subtitle: str
     answer: str
     figures: list[headline.Figure]
+    contract: list[str]  # what each network is fed
     notes: list[str]  # what a reader must know of every figure: a quick run, few calibration images
     parts: list[Part]
 
@@ -84,6 +86,7 @@ def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
         subtitle=_subtitle(run),
         answer=md.line(headline.answer(run)),
         figures=headline.figures(run),
+        contract=[md.line(one) for one in contract(run)],
         notes=[md.line(note) for note in notes] if isinstance(notes, list) else [],
         parts=[part for part in (_part(run, section) for section in sections) if part.text or part.rows or part.charts],
     )

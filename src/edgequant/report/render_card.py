@@ -10,6 +10,7 @@ from . import format as fmt
 from . import headline
 from . import lookup as look
 from . import markup as md
+from .contract import contract
 from .render_markdown import table
 from .snippet import snippet
 
@@ -56,6 +57,7 @@ def _body(run: Run, best: look.Variant) -> Iterator[str]:
         f" ({md.escape(steps)}) and measured in {md.escape(look.runtime(best))} on the full test split unless the"
         " notes say otherwise."
     )
+    yield from (md.escape(line) for line in contract(run))
     yield table([("Figure", "Value", "")] + [(f.label, f.value, f.note) for f in headline.figures(run)])
     yield snippet(run, best)
     notes = run.results.get("notes")

@@ -17,6 +17,7 @@ def markdown(document: Document) -> str:
 def _blocks(document: Document) -> Iterator[str]:
     yield f"# {md.escape(document.title)}: {md.escape(document.answer)}"
     yield md.escape(document.subtitle)
+    yield from (md.escape(line) for line in document.contract)
     yield from (f"> **Note.** {md.sentence(note)}" for note in document.notes)
     if document.figures:
         yield table([("Figure", "Value", "")] + [(f.label, f.value, f.note) for f in document.figures])

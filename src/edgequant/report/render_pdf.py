@@ -47,6 +47,7 @@ def _vector(chart: Chart) -> bytes:
 
 def _blocks(document: Document) -> Iterator[str]:
     yield f"#show: report.with({literal(document.title)}, {literal(document.answer)}, {literal(document.subtitle)})"
+    yield from (f"#block(text(9pt, {literal(line)}))" for line in document.contract)
     yield from (f"#note({literal(note)})" for note in document.notes)
     if document.figures:
         yield f"#figures({', '.join(_figure(figure) for figure in document.figures)})"

@@ -34,6 +34,10 @@ def _remarks(use: Usage) -> str:
     elif use.resize:
         said += f" That command also crops as the network was measured (shorter side {use.resize}, centre);"
         said += " these lines resize straight."
+    if use.fit == "crop" and not use.resize:
+        said += " As measured: the largest box of the image's middle."
+    if use.fit == "letterbox":
+        said += " As measured: the whole image, between bars of grey 114."
     if not use.antialias:
         said += " That command samples without antialiasing, as the network was measured; these lines antialias."
     return said

@@ -56,7 +56,7 @@ def c_text(use: Usage) -> str:
 
 def meaning(use: Usage) -> str:
     """What a value of the input is, in words."""
-    colours = "RGB" if use.channels == 3 else "grey"
+    colours = use.order.upper() if use.channels == 3 else "grey"
     if use.raw:
         return f"{colours} bytes 0..255" + (" less 128" if use.type == "int8" else " as the camera gives them")
     real = f"({colours} byte / 255 - {_numbers(use.mean)}) / {_numbers(use.std)}"

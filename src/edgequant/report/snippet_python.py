@@ -31,6 +31,13 @@ def _photo(use: Usage) -> list[str]:
     """Scaled as the network was measured: straight, or the middle of what would be scaled to `resize`."""
     opened = f'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert({use.mode!r})'
     kernel = f"Image.Resampling.{use.interpolation}"
+    if use.fit == "letterbox" and use.size is not None:
+        return [
+            opened,
+            f"photo = ImageOps.pad(photo, {use.size}, {kernel}, {'114' if use.mode == 'L' else (114,) * 3})",
+        ]
+    if use.fit == "crop" and use.resize is None and use.size is not None:
+        return [opened, f"photo = ImageOps.fit(photo, {use.size}, {kernel})"]
     if use.resize is None or use.size is None:
         return [opened, f"photo = photo.resize({_size(use)}, {kernel})"]
     return [
@@ -51,11 +58,12 @@ def _size(use: Usage) -> str:
 
 def _pixels(use: Usage) -> list[str]:
     shaped = (".transpose(2, 0, 1)" if use.layout == "nchw" and use.channels > 1 else "") + f".reshape({_shape(use)})"
+    turned = "[..., ::-1]" if use.order == "bgr" else ""
     if use.raw and use.type == "uint8":
-        return [f"x = np.asarray(photo, np.uint8){shaped}"]
+        return [f"x = np.asarray(photo, np.uint8){turned}{shaped}"]
     if use.raw:
-        return [f"x = (np.asarray(photo, np.int16) - 128).astype(np.int8){shaped}"]
-    real = f"x = (np.asarray(photo, np.float32) / 255 - {literal(use.mean)}) / {literal(use.std)}"
+        return [f"x = (np.asarray(photo, np.int16){turned} - 128).astype(np.int8){shaped}"]
+    real = f"x = (np.asarray(photo, np.float32){turned} / 255 - {literal(use.mean)}) / {literal(use.std)}"
     if use.type == "float32":
         return [real, f"x = x.astype(np.float32){shaped}"]
     scale, zero_point = use.grid

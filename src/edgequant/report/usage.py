@@ -29,6 +29,8 @@ class Usage:
     resize: int | None
     interpolation: str
     antialias: bool
+    order: str  # of three channels: rgb or bgr
+    fit: str  # stretch, crop or letterbox
     recorded: bool  # whether mean and std are the network's own
 
     @property
@@ -90,6 +92,8 @@ def usage(run: Run, variant: look.Variant) -> Usage | None:
         resize=recorded.get("resize"),
         interpolation=str(recorded.get("interpolation") or "bilinear").upper(),
         antialias=recorded.get("antialias") is not False,
+        order=str(recorded.get("order") or "rgb") if recorded.get("channels") != 1 else "rgb",
+        fit=str(recorded.get("fit") or ("crop" if recorded.get("resize") else "stretch")),
         recorded=bool(recorded),
     )
 

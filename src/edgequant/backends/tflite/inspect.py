@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ...core.errors import BadFile
 from ...core.foreign import reads
+from .pixel_metadata import pixel_metadata
 
 TYPES = {v: k.lower() for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
 OPERATORS = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
@@ -89,12 +90,12 @@ def file_metadata(path: Path) -> dict[str, Any]:
 
 
 def metadata(model: Any) -> dict[str, Any]:
-    """The record that edgequant left in the file; empty for the file of another tool."""
+    """The record that edgequant left in the file; of another tool's, what it says of its pixels, if it does."""
     for entry in model.metadata or []:
         if entry.name == b"edgequant":
             found = json.loads(bytes(model.buffers[entry.buffer].data))
             return found if isinstance(found, dict) else {}
-    return {}
+    return pixel_metadata(model)
 
 
 def _tensor(model: Any, tensor: Any, name: str, seen: set[int]) -> dict[str, Any]:

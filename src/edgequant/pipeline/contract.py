@@ -1,0 +1,83 @@
+"""What a network takes: the source's own words, the user's, and the data set's sizes, put together in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+from typing import Any
+
+from ..core.errors import BadModel, BadOption
+from ..core.interfaces import AbstractDataset, AbstractModel
+from ..core.pixels import Stated, merged, settled
+from ..core.records import InputSpec, Splits
+from ..data.rescale import rescaled
+
+
+def stating(model: AbstractModel, stated: Stated, what: str) -> AbstractModel:
+    """The model with what is `stated` in its options of the same names: another `size` builds another network.
+
+    Raises BadOption where an option of its spec says otherwise.
+    """
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(model):  # type: ignore[arg-type]
+        said, own = stated.texts().get(field.name, ""), getattr(model, field.name)
+        if not said:
+            continue
+        if isinstance(field.default, str):
+            if own and own != said and not _alike(field.name, own, said):
+                raise BadOption(
+                    f"The spec of {what} says {field.name}={own}, and {field.name} {said} was stated. Expected one of"
+                    f" them: leave the other out."
+                )
+            options[field.name] = said
+        elif said.isdigit():
+            options[field.name] = int(said)
+    return replace(model, **options) if options else model  # type: ignore[type-var]
+
+
+def _alike(name: str, one: str, other: str) -> bool:
+    return name in ("mean", "std") and one.replace(",", ":") == other.replace(",", ":")
+
+
+def contract(
+    model: AbstractModel, stated: Stated, image_shape: tuple[int, int, int] | None, what: str, free: bool
+) -> InputSpec:
+    """The whole contract. `free`: the weights are the user's own or trained here, so that an architecture's habit may
+    be overruled. `what` names the model. Raises BadModel and BadOption naming what to type.
+    """
+    return settled(merged(model.inputs(image_shape), stated, what, free), what)
+
+
+def load(dataset: AbstractDataset, inputs: InputSpec, stated: Stated) -> Splits:
+    """The images as the network takes them. Those of one size are scaled where `fit` says how, and turned to grey or
+    colour where `channels` says so; otherwise they must fit. Raises BadData.
+    """
+    stored = dataset.image_shape()
+    if stored is None or stored == inputs.shape or not _says(stored, inputs, stated):
+        return dataset.load(inputs)
+    channels, height, width = stored
+    return rescaled(dataset.load(replace(inputs, channels=channels, height=height, width=width)), inputs)
+
+
+def _says(stored: tuple[int, int, int], inputs: InputSpec, stated: Stated) -> bool:
+    sized = stored[1:] == inputs.shape[1:] or bool(stated.fit)
+    return sized and (stored[0] == inputs.channels or bool(stated.channels))
+
+
+def grey_hint(error: BadModel, inputs: InputSpec, module: Any) -> BadModel:
+    """`error`, or, where the network's first convolution reads another number of channels, a line that says so."""
+    wants = first_channels(module)
+    if wants in (None, inputs.channels):
+        return error
+    words = {1: "grey", 3: "rgb"}.get(wants or 0, str(wants))
+    return BadModel(
+        f"The network's first convolution reads {wants} channel{'s' * (wants != 1)}, and images of {inputs.channels}"
+        f" were to be given to it. Say --channels {words}. ({error})"
+    )
+
+
+def first_channels(module: Any) -> int | None:
+    from torch import nn
+
+    convolutions = (m for m in module.modules() if isinstance(m, nn.Conv2d))
+    return next((m.in_channels for m in convolutions), None)
