@@ -18,7 +18,7 @@ from ..core.interfaces import AbstractDataset, AbstractModel
 from ..core.progress import AbstractProgress
 from ..core.records import Deployment, InputSpec, Splits
 from ..core.rundir import RunFolder, step_key
-from ..graph.capture import capture, check_finite
+from ..graph.capture import capture, check_floats
 from ..graph.deploy import deployed
 from ..graph.program import Captured
 from ..models.weights import load_weights, save_weights, state_hash
@@ -105,13 +105,13 @@ def _trained(
     if spec.transfer is None:
         module = model.build(inputs, len(splits.classes))
         provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
-        check_finite(module)
+        check_floats(module)
         return module, capture(module.eval(), inputs, splits.classes), provenance
     network, provenance = transferred(model, spec, inputs, splits, run, progress)
     if spec.train is not None:
         tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)
         provenance = f"{provenance}; fine-tuned: {tuned}"
-    check_finite(network)
+    check_floats(network)
     return network, Captured(network.eval(), inputs, splits.classes), provenance
 
 
