@@ -144,7 +144,9 @@ def constant(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     shape[dim] = x.shape[dim]
     values = torch.linspace(-1, 1, x.shape[dim], dtype=torch.float32, device="cpu").view(shape)
     number = c.choices.of((values, 0.5, 2.0))
-    return c.choices.of((lambda: x + number, lambda: x * number, lambda: number - x, lambda: x / 2, lambda: x - number))()  # type: ignore[no-any-return]
+    return c.choices.of(
+        (lambda: x + number, lambda: x * number, lambda: number - x, lambda: x / 2, lambda: x - number)
+    )()  # type: ignore[no-any-return]
 
 
 def permute(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:

@@ -20,7 +20,8 @@ from .export import ONE_AT_A_TIME, exported
 from .one_result import giving_one
 from .program import Captured, Network, Program
 from .same import Captive, Samples, check_judge, check_module
-from .trial import check_floats, example, tried
+from .trial import check_floats as check_floats
+from .trial import example, tried
 
 NOISE, IMAGES = "noise", "images of the data set"
 
@@ -92,5 +93,3 @@ def _check_output(program: Program, classes: tuple[str, ...]) -> None:
         else " Give a model with a matching head."
     )
     raise BadModel(f"The model scores {scores[0]} classes and the data set has {len(classes)}.{background}")
-
-

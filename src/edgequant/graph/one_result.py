@@ -54,7 +54,9 @@ def the_tensor(result: Any, name: str) -> torch.Tensor:
     if len(found) == 1:
         return found[0][1]
     if not found:
-        raise BadModel(f"{name} gives {type(result).__name__}, and no tensor in it. Return the class scores (N, classes).")
+        raise BadModel(
+            f"{name} gives {type(result).__name__}, and no tensor in it. Return the class scores (N, classes)."
+        )
     shapes = [f"{key} (N, {', '.join(map(str, value.shape[1:]))})".replace("(N, )", "(N,)") for key, value in found]
     raise BadModel(
         f"{name} gives {len(found)} results: {shortened(shapes, SHOWN, ', ')}. One was expected, the class scores"

@@ -14,9 +14,7 @@ from .builder import Builder
 
 Parser = Callable[[Builder, fx.Node], None]
 
-TRANSPARENT = (
-    *("alias", "clone", "contiguous", "detach", "detach_", "lift_fresh_copy"),
-)
+TRANSPARENT = (*("alias", "clone", "contiguous", "detach", "detach_", "lift_fresh_copy"),)
 DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 RESHAPES = ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", "_unsafe_view")
 CLAMPS = ("relu", "relu6", "hardtanh", "clamp", "clamp_min")

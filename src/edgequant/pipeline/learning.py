@@ -27,6 +27,7 @@ from ..train import checkpoint
 from ..train.settings import TrainSettings
 from ..train.training import Teacher, Training
 from .network import Prepared
+from .source_check import built
 from .sources import build_model, reads, told
 
 FILE = "learned.safetensors"
@@ -113,7 +114,7 @@ def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher
 def _named(spec: str, weights: str, network: Prepared) -> Teacher:
     model = told(build_model(spec), weights)
     inputs = model.inputs(network.captured.inputs.shape)
-    module = model.build(inputs, len(network.splits.classes))
+    module = built(model, inputs, len(network.splits.classes))
     if weights and not reads(model, weights):
         load_weights(module, weights)
     elif not weights and not getattr(model, "has_weights", False):

@@ -18,7 +18,7 @@ from ..core.interfaces import AbstractDataset, AbstractModel
 from ..core.progress import AbstractProgress
 from ..core.records import Deployment, InputSpec, Splits
 from ..core.rundir import RunFolder, step_key
-from ..graph.capture import capture, check_floats
+from ..graph.capture import check_floats
 from ..graph.deploy import deployed
 from ..graph.program import Captured
 from ..models.weights import load_weights, save_weights, state_hash
@@ -26,6 +26,7 @@ from ..models.wrap import Wrapped
 from ..study import NetworkSpec
 from ..train.loop import fit
 from ..train.settings import TrainSettings
+from .source_check import built, held
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
@@ -103,10 +104,9 @@ def _trained(
 ) -> tuple[nn.Module, Captured, str]:
     """The network with its weights, as the framework runs it and as it is captured; and where they came from."""
     if spec.transfer is None:
-        module = model.build(inputs, len(splits.classes))
+        module = built(model, inputs, len(splits.classes), splits)
         provenance = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
-        check_floats(module)
-        return module, capture(module.eval(), inputs, splits.classes), provenance
+        return module, held(module, inputs, splits), provenance
     network, provenance = transferred(model, spec, inputs, splits, run, progress)
     if spec.train is not None:
         tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)

@@ -29,6 +29,7 @@ from ..models.weights import load_weights, save_weights
 from ..study import NetworkSpec
 from ..train.head import DroppingLinear, fit_head
 from ..train.transfer import Transfer
+from .source_check import built, seen
 from .sources import reads
 
 BATCH = 50
@@ -50,7 +51,7 @@ def transferred(
     if splits.train.labels is None:
         raise BadData(f"Transfer learning needs labels, and {spec.data} has none. Name a labelled set.")
     settings = spec.transfer
-    source, origin = _pretrained(model, spec, settings, inputs)
+    source, origin = _pretrained(model, spec, settings, inputs, splits)
     torch.manual_seed(settings.seed)
     head = DroppingLinear(width(source), len(splits.classes), settings.dropout)
     key = {"model": spec.model, "origin": origin, "data": splits.fingerprint, "inputs": repr(inputs)}
@@ -68,12 +69,14 @@ def transferred(
     return with_head(source, head, splits.classes).network, text
 
 
-def _pretrained(model: AbstractModel, spec: NetworkSpec, settings: Transfer, inputs: InputSpec) -> tuple[Captured, str]:
+def _pretrained(
+    model: AbstractModel, spec: NetworkSpec, settings: Transfer, inputs: InputSpec, splits: Splits
+) -> tuple[Captured, str]:
     """The network as it was pretrained, captured with its own head. Raises BadModel where it has no weights."""
     torch.manual_seed(settings.seed)
-    module = model.build(inputs, settings.classes)
+    module = built(model, inputs, settings.classes, splits)
     origin = _origin(module, model, spec)
-    return capture(module.eval(), inputs, ()), origin
+    return capture(module.eval(), inputs, (), seen(splits, inputs)), origin
 
 
 def _origin(module: nn.Module, model: AbstractModel, spec: NetworkSpec) -> str:
