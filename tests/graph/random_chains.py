@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,7 +92,7 @@ class Chain:
     def scores(self, x: torch.Tensor) -> torch.Tensor:
         if x.dim() == 4 and self.choices.below(2):
             x = x.mean((2, 3))
-        width = x[0].numel()
+        width = math.prod(x.shape[1:])
         head = self.part(lambda: nn.Linear(width, 3), "head")
         return head(x.flatten(1))  # type: ignore[no-any-return]
 
@@ -138,15 +139,22 @@ def linear(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     return c.part(lambda: nn.Linear(width, width))(x)  # type: ignore[no-any-return]
 
 
+LINES: tuple[Callable[[torch.Tensor, Any], torch.Tensor], ...] = (
+    lambda x, number: x + number,
+    lambda x, number: x * number,
+    lambda x, number: number - x,
+    lambda x, _: x / 2,
+    lambda x, number: x - number,
+)
+
+
 def constant(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     dim = 1 + c.choices.below(x.dim() - 1)
     shape = [1] * x.dim()
     shape[dim] = x.shape[dim]
     values = torch.linspace(-1, 1, x.shape[dim], dtype=torch.float32, device="cpu").view(shape)
     number = c.choices.of((values, 0.5, 2.0))
-    return c.choices.of(
-        (lambda: x + number, lambda: x * number, lambda: number - x, lambda: x / 2, lambda: x - number)
-    )()  # type: ignore[no-any-return]
+    return c.choices.of(LINES)(x, number)  # type: ignore[no-any-return]
 
 
 def permute(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
@@ -182,7 +190,7 @@ def reshape(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
 
 
 def image(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
-    count = x[0].numel()
+    count = math.prod(x.shape[1:])
     if count % 4:
         return x
     return x.reshape(x.shape[0], *c.choices.of(((count // 4, 2, 2), (4, count // 4, 1), (count, 1, 1))))
@@ -192,7 +200,9 @@ def slices(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     dim = 1 + c.choices.below(x.dim() - 1)
     if x.shape[dim] < 2:
         return x
-    return x.narrow(dim, c.choices.below(2), x.shape[dim] - 1) if c.choices.below(2) else x[(slice(None),) * dim + (slice(None, None, 2),)]  # fmt: skip
+    if c.choices.below(2):
+        return x.narrow(dim, c.choices.below(2), x.shape[dim] - 1)
+    return x[(slice(None),) * dim + (slice(None, None, 2),)]
 
 
 def split(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
@@ -206,8 +216,13 @@ def split(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
 def cat(c: Chain, x: torch.Tensor, kept: list[torch.Tensor]) -> torch.Tensor:
     other = c.choices.of(kept)
     dim = 1 + c.choices.below(x.dim() - 1)
-    fits = other.dim() == x.dim() and other[0].numel() < 500 and x[0].numel() < 500
-    return torch.cat([x, other], dim) if fits and all(a == b for d, (a, b) in enumerate(zip(x.shape, other.shape)) if d not in (0, dim)) else x  # fmt: skip
+    rest = [[size for at, size in enumerate(t.shape) if at not in (0, dim)] for t in (x, other)]
+    fits = other.dim() == x.dim() and rest[0] == rest[1] and small(x) and small(other)
+    return torch.cat([x, other], dim) if fits else x
+
+
+def small(x: torch.Tensor) -> bool:
+    return math.prod(x.shape[1:]) < 500
 
 
 def add(c: Chain, x: torch.Tensor, kept: list[torch.Tensor]) -> torch.Tensor:
@@ -218,7 +233,7 @@ def add(c: Chain, x: torch.Tensor, kept: list[torch.Tensor]) -> torch.Tensor:
 
 def pad(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     amounts = [c.choices.below(2) for _ in range(2 * min(2, x.dim() - 1))]
-    return F.pad(x, amounts, value=c.choices.of((0.0, 0.5))) if x[0].numel() < 500 else x
+    return F.pad(x, amounts, value=c.choices.of((0.0, 0.5))) if small(x) else x
 
 
 def mean(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
@@ -228,17 +243,23 @@ def mean(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     return x.mean(dims, keepdim=bool(c.choices.below(2)))
 
 
+POOLS: tuple[Act, ...] = (
+    lambda x: F.max_pool2d(x, 2, 1),
+    lambda x: F.avg_pool2d(x, 3, 1, 1),
+    lambda x: F.adaptive_avg_pool2d(x, 1),
+    lambda x: F.max_pool2d(x, 3, 2, 1),
+)
+
+
 def pool(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
-    if x.dim() != 4 or min(x.shape[2:]) < 3:
-        return x
-    return c.choices.of((lambda: F.max_pool2d(x, 2, 1), lambda: F.avg_pool2d(x, 3, 1, 1), lambda: F.adaptive_avg_pool2d(x, 1), lambda: F.max_pool2d(x, 3, 2, 1)))()  # fmt: skip
+    return c.choices.of(POOLS)(x) if x.dim() == 4 and min(x.shape[2:]) >= 3 else x  # type: ignore[no-any-return]
 
 
-def gate(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
+def gate(_c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     return x * torch.sigmoid(x.mean((2, 3), keepdim=True)) if x.dim() == 4 else x
 
 
-def pixels(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
+def pixels(_c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     return F.pixel_shuffle(x, 2) if x.dim() == 4 and x.shape[1] % 4 == 0 else x
 
 

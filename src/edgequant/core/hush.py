@@ -24,6 +24,14 @@ class _Others:
         return getattr(self.stream, name)
 
 
+def _handlers(logger: str) -> list[logging.Handler]:
+    """All that may show a record of `logger` or of one below it."""
+    below = [log for name, log in logging.root.manager.loggerDict.items() if name.partition(".")[0] == logger]
+    loggers = [logging.root, *(log for log in below if isinstance(log, logging.Logger))]
+    found = [handler for log in loggers for handler in log.handlers]
+    return list(dict.fromkeys([*found, *([logging.lastResort] if logging.lastResort else [])]))
+
+
 @contextmanager
 def hushed(logger: str = "torch") -> Iterator[None]:
     """Meanwhile nothing that this thread prints to stderr, warns of, or logs under `logger` is shown."""
@@ -32,8 +40,7 @@ def hushed(logger: str = "torch") -> Iterator[None]:
     def foreign(record: logging.LogRecord) -> bool:
         return record.thread != me or record.name.partition(".")[0] != logger
 
-    handlers = [*logging.getLogger(logger).handlers, *logging.getLogger().handlers, logging.lastResort]
-    shown = [handler for handler in handlers if handler is not None]
+    shown = _handlers(logger)
     for handler in shown:
         handler.addFilter(foreign)
     others: Any = _Others(before, me)

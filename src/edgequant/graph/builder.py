@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,11 +14,13 @@ from ..core.records import InputSpec
 from .aliases import check_written, storage
 from .channel_order import ORDERS, Order, unchanged
 from .layers import Layers, fold, with_weights
-from .nodes import Unreadable, in_place, name_of, odd, path, refuse, shape, value
+from .nodes import Unreadable, in_place, name_of, odd, path, place, refuse, shape, value
 from .ops import OPS
 from .program import Activation, Program, Step
 from .refusals import Refusals
 from .views import Shape, View, whole
+
+KNOWN = f"known are {', '.join(sorted(OPS))}"
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,7 @@ class Builder:
 
         name = name_of(node)
         if name not in PARSERS:
-            known = sorted(OPS)
-            near = difflib.get_close_matches(name, known, 3, 0.5) or known[:4]
-            refuse(node, f"The operation {node.target}", f"{len(known)} others are, as {', '.join(near)}")
+            raise Unreadable(f"The operation {node.target}", place(node), KNOWN, unknown=True)
         PARSERS[name](self, node)
         _check_result(node)
 

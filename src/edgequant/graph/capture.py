@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ..core.errors import BadModel
+from ..core.hush import hushed
 from ..core.interfaces import Judge
 from ..core.records import InputSpec
 from .builder import Builder
@@ -41,7 +42,7 @@ def capture(
     float32 numbers, code that torch.export cannot follow, operations without a row, or another network than the
     source's.
     """
-    with ONE_AT_A_TIME, _evaluating(module), giving_one(module), torch.random.fork_rng(devices=[]):
+    with ONE_AT_A_TIME, hushed(), _evaluating(module), giving_one(module), torch.random.fork_rng(devices=[]):
         return _captured(module, inputs, classes, images, judge)
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import fx, nn
 
 from ..core.errors import BadModel
-from ..core.hush import hushed
 from .nodes import line_of, name_of
 
 ONE_AT_A_TIME = threading.RLock()  # torch.export patches torch while it traces
 MOST = 65536  # images in a batch
+SIZED = ("view", "reshape", "expand", "zeros", "ones", "full", "empty")  # whose first size may be the batch
 FIXED = "specialized it to be a constant", "Not all values of batch"  # what torch.export says of a batch in the code
 
 
@@ -23,10 +23,9 @@ def exported(module: nn.Module, example: torch.Tensor) -> fx.GraphModule:
     if isinstance(ready, fx.GraphModule):  # torch.export's already, with the names of the module it was made of
         return ready
     try:
-        with hushed():
-            batch = torch.export.Dim("batch", min=1, max=MOST)
-            program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
-            return program.module(check_guards=False)
+        batch = torch.export.Dim("batch", min=1, max=MOST)
+        program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
+        return program.module(check_guards=False)
     except BadModel:
         raise
     except Exception as error:  # torch.export raises whatever the user's code does
@@ -59,13 +58,13 @@ def fixed_batch(module: nn.Module, example: torch.Tensor) -> str:
 def _fixing_line(module: nn.Module, example: torch.Tensor) -> str:
     """Where a reshape or a constant names the batch as a number, or loses it."""
     try:
-        with hushed():
-            graph = torch.export.export(module, (example,)).module(check_guards=False).graph
+        graph = torch.export.export(module, (example,)).module(check_guards=False).graph
     except Exception:  # the line is a courtesy
         return ""
     for node in graph.nodes:
-        sizes = node.args[1] if len(node.args) > 1 else None
-        shaped = node.op == "call_function" and name_of(node) in ("view", "reshape", "expand", "unflatten")
-        if shaped and isinstance(sizes, list | tuple) and sizes and sizes[0] != -1:
+        place = 1 if name_of(node) in ("view", "reshape", "expand") else 0
+        sizes = node.args[place] if len(node.args) > place else None
+        shaped = node.op == "call_function" and name_of(node) in SIZED
+        if shaped and isinstance(sizes, list | tuple) and len(sizes) > 1 and sizes[0] not in (-1, 1 - place):
             return line_of(node)
     return ""

@@ -71,6 +71,8 @@ class Layers:
         if node.op != "call_function" or not callable(node.target):
             refuse(node, "A constant computed from the image, or from how many images there are,",
                    "weights and constants that the network stores are")  # fmt: skip
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            refuse(node, f"Chance ({node.target}) in evaluation", "a network that answers the same each time is")
         given: Any = retyped(fx.node.map_arg((node.args, node.kwargs), self.stored), self.dtype)
         with torch.no_grad():
             return node.target(*given[0], **given[1])

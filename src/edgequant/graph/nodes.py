@@ -19,11 +19,13 @@ FRAME = re.compile(r'File "([^"]+)", line (\d+), in')
 
 
 class Unreadable(BadModel):
-    """One operation that no row of the op table says. `place` is where it was written."""
+    """One operation that no row of the op table says. `place` is where it was written; `unknown`: no parser reads any
+    of its kind.
+    """
 
-    def __init__(self, what: str, place: str, instead: str) -> None:
+    def __init__(self, what: str, place: str, instead: str, unknown: bool = False) -> None:
         super().__init__(f"{what} ({place}) is not in the op table; {instead}.")
-        self.what, self.place, self.instead = what, place, instead
+        self.what, self.place, self.instead, self.unknown = what, place, instead, unknown
 
 
 def refuse(node: fx.Node, what: str, instead: str) -> NoReturn:

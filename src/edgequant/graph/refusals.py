@@ -20,8 +20,7 @@ class Refusals:
     def add(self, node: fx.Node, error: Unreadable, odd: bool) -> None:
         """`odd`: the result is no image and no vector, so what refuses it behind this is no cause of its own."""
         follows = self._follows(node)
-        unknown = error.what.startswith("The operation ")
-        if not follows or unknown:
+        if not follows or error.unknown:
             self.found.append(error)
         if odd or follows:
             self._odd.add(node)
@@ -45,13 +44,14 @@ class Refusals:
             return
         if len({(error.what, error.instead) for error in self.found}) == 1 == len(self.found):
             raise self.found[0]
-        kinds: dict[tuple[str, str], list[str]] = {}
+        kinds: dict[str, list[str]] = {}
         for error in self.found:
-            kinds.setdefault((error.what, error.instead), []).append(error.place)
-        causes = [f"{what} ({shortened(places, 2, '; ')}; {instead})" for (what, instead), places in kinds.items()]
+            what = error.what.removeprefix("The operation ")
+            kinds.setdefault(what if error.unknown else f"{what}; {error.instead}", []).append(error.place)
+        causes = [f"{kind} ({shortened(places, 2, '; ')})" for kind, places in kinds.items()]
         raise BadModel(
-            f"{len(self.found)} operations of the network are not in the op table: {shortened(causes, SHOWN, '. ')}."
-            " Write them with operations that are, or give a network without them."
+            f"{len(self.found)} operations of the network are not in the op table: {shortened(causes, SHOWN, ' | ')}."
+            " Write them with others, or give a network without them."
         )
 
 

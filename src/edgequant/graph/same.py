@@ -125,11 +125,11 @@ def _within(wanted: torch.Tensor, got: torch.Tensor, allowed: float) -> bool:
 
 
 def _apart(wanted: torch.Tensor, got: torch.Tensor) -> float:
-    return float((wanted.double() - got.double()).abs().max())
+    return float((wanted.detach().double() - got.detach().double()).abs().max())
 
 
 def _largest(values: torch.Tensor) -> float:
-    return max(float(values.abs().max()), 1e-6)
+    return max(float(values.detach().abs().max()), 1e-6)
 
 
 # The first tensor that differs
@@ -148,7 +148,8 @@ def _first_of_module(captive: Captive, images: torch.Tensor) -> str:
     builder, shown = captive.builder, {}
     assert builder is not None and captive.graph is not None
     run_exact(captive.graph, images, lambda node, made: shown.update({node.name: made.clone()}))
-    got = captive.exact.tensors(images.cpu().double())
+    with torch.no_grad():
+        got = captive.exact.tensors(images.cpu().double())
     last = {value.tensor: (node, value.view) for node, value in builder.values.items()}
     for step in captive.exact.program.steps:
         node, view = last.get(step.name, (None, None))

@@ -59,8 +59,9 @@ def tried(module: nn.Module, inputs: InputSpec) -> torch.Tensor:
     except Exception as error:  # whatever the user's code raises
         raise BadModel(_explained(module, inputs, error)) from error
     if made.dim() == 0 or len(made) != BATCH:
-        first = "a single number" if made.dim() == 0 else f"{len(made)} results"
-        raise BadModel(f"{_name(module)} gives {first} for {BATCH} images. {fixed_batch(module, images)}")
+        if not made.dim():
+            raise BadModel(f"{_name(module)} gives a single number; class scores (N, classes) were expected.")
+        raise BadModel(f"{_name(module)} gives {len(made)} results for {BATCH} images. {fixed_batch(module, images)}")
     return made
 
 
@@ -99,9 +100,10 @@ def _explained(module: nn.Module, inputs: InputSpec, error: Exception) -> str:
     for channels in (c, 1, 3):
         side = next((side for side in SIDES if _runs(module, BATCH, channels, side, side)), None)
         if side is not None:
-            other = "" if channels == c else f"{_channels(module, c, channels)} "
+            if channels != c:
+                return f"{_channels(module, c, channels)} It takes {side}x{side} pixels, not {h}x{w}: size={side}."
             return (
-                f"{other}{_name(module)} takes images of {side}x{side} pixels and was given {h}x{w} ({said}). Give"
+                f"{_name(module)} takes images of {side}x{side} pixels and was given {h}x{w} ({said}). Give"
                 f" size={side}, as in path/to/file.py:factory,size={side}."
             )
     return (

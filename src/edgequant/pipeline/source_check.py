@@ -13,7 +13,7 @@ from ..graph.capture import capture, check_floats
 from ..graph.one_result import give_one
 from ..graph.program import Captured
 
-IMAGES = 16
+FEWEST, MOST, PIXELS = 4, 16, 400_000  # images, and what they have together where they are large
 
 
 def built(model: AbstractModel, inputs: InputSpec, classes: int, splits: Splits | None = None) -> nn.Module:
@@ -35,7 +35,8 @@ def held(module: nn.Module, inputs: InputSpec, splits: Splits) -> Captured:
 
 def seen(splits: Splits, inputs: InputSpec) -> torch.Tensor | None:
     """Some training images from all over the set, (N, C, H, W) float32 as the network sees them; None for none."""
-    count = min(IMAGES, len(splits.train))
+    wanted = min(max(FEWEST, PIXELS // (inputs.height * inputs.width)), MOST)
+    count = min(wanted, len(splits.train))
     if not count:
         return None
     positions = np.linspace(0, len(splits.train) - 1, count).astype(np.int64)
