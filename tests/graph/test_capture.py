@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -330,9 +331,14 @@ class TwoOutputs(Net):
         return super().forward(x), x
 
 
-class Constant(Net):
+class Weights(Net):
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         return self.head.weight
+
+
+class Constant(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        return self.head.weight[:2]
 
 
 class DataDependent(Net):
@@ -347,7 +353,7 @@ def test_a_second_input_is_refused() -> None:
         def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return x + y
 
-    with pytest.raises(BadModel, match="could not capture the model"):
+    with pytest.raises(BadModel, match=r"Two takes several inputs \(x, y\)"):
         capture(Two(), SPEC, ())
 
 
@@ -368,13 +374,15 @@ def test_an_optional_second_input_is_no_obstacle() -> None:
 
 
 def test_two_outputs_are_refused() -> None:
-    with pytest.raises(BadModel, match="returns 2 results"):
+    with pytest.raises(BadModel, match=r"TwoOutputs gives 2 results: output0 \(N, 3\), output1 \(N, 4, 8, 8\)"):
         capture(TwoOutputs(), SPEC, ())
 
 
 def test_a_constant_output_is_refused() -> None:
     with pytest.raises(BadModel, match="constant"):
         capture(Constant(), SPEC, ())
+    with pytest.raises(BadModel, match="gives 3 results for 2 images"):
+        capture(Weights(), SPEC, ())
 
 
 def test_control_flow_that_depends_on_values_is_refused_and_its_line_named() -> None:
@@ -414,7 +422,8 @@ REFUSED: dict[str, tuple[Body, str]] = {
     "circular padding": (lambda _, x: F.pad(x, (1, 1, 1, 1), mode="circular"), "."),
     "transposed pixels": (lambda m, x: m.conv(x.transpose(2, 3)), r"permuted .*permutes that cancel"),
     "a transposed batch": (lambda _, x: x.transpose(0, 1).transpose(0, 1), "of the batch"),
-    "a slice of the batch": (lambda _, x: x[:1], "slice of the batch"),
+    "a slice of the batch": (lambda _, x: x[:1] + x, "slice of the batch"),
+    "one image of the batch": (lambda _, x: x[:1], "gives 1 results for 2 images"),
     "layer norm of the image": (lambda m, x: F.layer_norm(x, (4, 8, 8)), r"layer_norm over \[4, 8, 8\]"),
     "group norm": (lambda m, x: F.group_norm(x, 2), r"aten\.group_norm"),
     "elu of another alpha": (lambda _, x: F.elu(x, 0.5), r"ELU of alpha 0\.5"),
@@ -467,7 +476,7 @@ def test_the_refused_layer_is_named() -> None:
         capture(module, SPEC, ())
 
 
-def test_scores_that_the_captured_network_does_not_reproduce_are_refused() -> None:
+def test_memory_written_in_place_and_read_under_another_name_is_refused() -> None:
     """A view shares its tensor's memory, which the op table does not model."""
 
     def body(m: Any, x: torch.Tensor) -> torch.Tensor:
@@ -476,5 +485,122 @@ def test_scores_that_the_captured_network_does_not_reproduce_are_refused() -> No
         flat.relu_()
         return y
 
-    with pytest.raises(BadModel, match="scores differ from the model's by up to"):
+    with pytest.raises(BadModel, match=r"relu_\.default, in place on memory that conv2d is a view of"):
         capture(Net(body), SPEC, ())
+
+
+def test_a_copy_made_before_an_operation_in_place_keeps_its_values() -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x)
+        z = y.clone()
+        y.relu_()
+        return y + z
+
+    caught(Net(body))
+
+
+def test_a_tensor_and_its_shuffle_keep_names_of_their_own() -> None:
+    """The shuffle waits behind the constant, and is written down under the name of a tensor that is there already."""
+
+    def body(_: Any, x: torch.Tensor) -> torch.Tensor:
+        y = 0.5 - x.view(-1, 2, 2, 8, 8).transpose(1, 2).reshape(-1, 4, 8, 8)[:, :, ::2]
+        return F.adaptive_avg_pool2d(y, 1)
+
+    caught(Net(body))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_channels_shuffled_by_views_stay_so_behind_a_mean(kept: bool) -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.conv(x).view(-1, 2, 2, 8, 8).transpose(1, 2).reshape(-1, 4, 8, 8)
+        return y.mean((2, 3), keepdim=kept).flatten(1)
+
+    caught(Net(body))
+
+
+class Strange(Net):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.sin(self.conv(x))
+        y = F.group_norm(y, 2)
+        y = y * y.max(1, keepdim=True)[0]
+        y = torch.sin(y).cumsum(2).unsqueeze(-1).squeeze(-1)
+        return self.head(y.mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_all_causes_are_told_at_once_with_the_users_lines() -> None:
+    line = Strange.forward.__code__.co_firstlineno
+    with pytest.raises(BadModel, match="5 operations of the network are not in the op table") as error:
+        capture(Strange(), SPEC, ())
+    text = str(error.value)
+    assert f"aten.sin.default (test_capture.py, line {line + 1}; test_capture.py, line {line + 4})" in text
+    assert all(f"line {line + n}" in text for n in (2, 3)) and "cumsum" in text
+
+
+def test_a_long_list_of_causes_is_shortened() -> None:
+    def body(m: Any, x: torch.Tensor) -> torch.Tensor:
+        for f in (torch.sin, torch.cos, torch.exp, torch.abs, torch.log1p, torch.erf, torch.atan, torch.sinh):
+            x = f(m.conv(x))
+        return x
+
+    with pytest.raises(BadModel, match=r"8 operations .* \| and 2 more\. Write"):
+        capture(Net(body), SPEC, ())
+
+
+class Keeping(Net):
+    def train(self, mode: bool = True) -> Any:  # noqa: ARG002
+        return super().train(True)
+
+
+CHANCE: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "dropout": (lambda: Net(lambda m, x: F.dropout(m.conv(x), 0.5, True)), "Dropout that stays on in evaluation"),
+    "train only": (lambda: Keeping(lambda m, x: m.bn(m.conv(x))), r"BatchNorm that stays in training mode"),
+    "noise": (lambda: Net(lambda m, x: m.conv(x) + torch.rand(1)), r"Chance \(aten\.rand\.default\)"),
+}
+
+
+@pytest.mark.parametrize("name", CHANCE)
+def test_what_does_not_end_with_training_is_refused_at_its_line(name: str) -> None:
+    make, message = CHANCE[name]
+    with pytest.raises(BadModel, match=rf"{message} .*test_capture\.py, line \d+"):
+        capture(make(), SPEC, ())
+
+
+def test_dropout_of_nothing_and_of_other_kinds_is_gone() -> None:
+    caught(Net(lambda m, x: F.alpha_dropout(F.dropout(m.conv(x), 0.0, True), 0.5, m.training)))
+
+
+def test_one_class_more_is_called_the_background() -> None:
+    with pytest.raises(BadModel, match=r"scores 3 classes and the data set has 2\. One class more is often class 0"):
+        capture(Net(), SPEC, ("a", "b"))
+
+
+def test_three_threads_capture_at_once() -> None:
+    modules, found = [Net(), Net(), Net()], []
+    threads = [threading.Thread(target=lambda m=m: found.append(capture(m, SPEC, ()))) for m in modules]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+
+
+def test_the_callers_defaults_do_not_matter() -> None:
+    module = Net(lambda m, x: m.part(F.hardsigmoid(m.bn(x)) * 2), part=nn.PReLU(4))
+    wanted = kinds(capture(module, SPEC, ()))
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        found = capture(module, SPEC, ())
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert kinds(found) == wanted
+    assert {p.dtype for p in found.network.parameters()} == {torch.float32}
+    assert {p.device.type for p in found.network.parameters()} == {"cpu"}
+
+
+def test_nothing_of_torchs_own_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BadModel, match="could not capture"):
+        capture(DataDependent(), SPEC, ())
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")

@@ -78,6 +78,23 @@ class AbstractDataset(ABC):
         """The splits, decoded to `inputs.shape`. Raises BadData."""
 
 
+class Judge(Protocol):
+    """A network's own runtime: what it answers is what the network is."""
+
+    @property
+    def runtime(self) -> str:
+        """`ONNX Runtime`, `LiteRT`, `Keras`: for messages."""
+
+    def takes(self, images: Array) -> Array:
+        """(N, C, H, W) float32 normalised images, each value the nearest that the source's input can hold."""
+
+    def scores(self, images: Array) -> Array:
+        """(N, ...) float32 answers to such images, in the layout of the module that `build` makes of the source."""
+
+    def tensors(self, images: Array) -> Mapping[str, Array]:
+        """Tensors on the way, in order, by names that the module's own `tensors(images)` has too, where it has one."""
+
+
 class AbstractModel(ABC):
     """An architecture, and where its weights come from."""
 
@@ -88,6 +105,10 @@ class AbstractModel(ABC):
     @abstractmethod
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
         """The network with fresh weights; float32 `(N, C, H, W)` in, `(N, classes)` scores out."""
+
+    def judge(self, module: nn.Module, inputs: InputSpec) -> Judge | None:  # noqa: ARG002
+        """The source's own runtime, for `module` as `build` gave it; None where that is PyTorch."""
+        return getattr(module, "judge", None)
 
 
 class AbstractObserver(ABC):

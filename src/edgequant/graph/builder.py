@@ -11,12 +11,16 @@ from torch import fx, nn
 
 from ..core.errors import BadModel
 from ..core.records import InputSpec
+from .aliases import check_written, storage
 from .channel_order import ORDERS, Order, unchanged
 from .layers import Layers, fold, with_weights
-from .nodes import in_place, name_of, path, refuse, shape
+from .nodes import Unreadable, in_place, name_of, odd, path, place, refuse, shape, value
 from .ops import OPS
 from .program import Activation, Program, Step
+from .refusals import Refusals
 from .views import Shape, View, whole
+
+KNOWN = f"known are {', '.join(sorted(OPS))}"
 
 
 @dataclass(frozen=True)
@@ -31,24 +35,31 @@ class Value:
 class Parts:
     """A split tensor: the bounds of each part along `dim`, which counts dimensions without the batch."""
 
-    value: Value
+    value: Value | None  # None: of what cannot be read
     dim: int
     bounds: tuple[tuple[int, int], ...]
 
 
 class Builder:
-    """Holds what the walk has made so far; the parsers add to it."""
+    """Holds what the walk has made so far; the parsers add to it.
 
-    def __init__(self, exported: fx.GraphModule) -> None:
-        self.layers = Layers(exported)
+    What no parser reads is noted, and its result stands as a tensor from nowhere, so that one walk finds all that is
+    unreadable. Raises BadModel at the end of it. `dtype` is float64 where the source check wants an exact network.
+    """
+
+    def __init__(self, exported: fx.GraphModule, dtype: torch.dtype = torch.float32) -> None:
+        self.layers = Layers(exported, dtype)
         self.steps: list[Step] = []
         self.shapes: dict[str, Shape] = {}
         self.values: dict[fx.Node, Value] = {}
         self.parts: dict[fx.Node, Parts] = {}
+        self.stale: set[str] = set()  # tensors whose values no node shows: something behind them went into their layer
+        self.refusals = Refusals()
         self.input = ""
         self.output = ""
         for node in exported.graph.nodes:
             self._visit(node)
+        self.refusals.raise_all()
 
     def program(self, inputs: InputSpec) -> Program:
         return Program(self.input, inputs.shape, self.output, tuple(self.steps))
@@ -59,13 +70,34 @@ class Builder:
         elif node.op == "output":
             self._output(node)
         elif node.op == "call_function" and self._from_image(node):
-            self._call(node)
+            try:
+                self._call(node)
+            except Unreadable as error:
+                self._opaque(node, error)
 
     def _from_image(self, node: fx.Node) -> bool:
-        """Not arithmetic on sizes, and not on constants: those matter only where a layer reads them."""
+        """Not arithmetic on sizes, and not on constants: those matter only where a layer reads them.
+
+        Nor what nobody reads, as the second result of a pooling.
+        """
+        if not node.users and not in_place(node):
+            return False
         made = node.meta.get("val")
         tensor = isinstance(made, torch.Tensor) or (isinstance(made, list | tuple) and len(made) > 0)
         return tensor and any(self.knows(source) for source in node.all_input_nodes)
+
+    def _opaque(self, node: fx.Node, error: Unreadable) -> None:
+        """The result of what cannot be read, as a tensor from nowhere; one of an odd shape blames nobody behind it."""
+        self.refusals.add(node, error, odd=odd(node))
+        if isinstance(value(node), torch.Tensor):
+            self.nowhere(node)
+        else:
+            self.parts[node] = Parts(None, 0, ())
+
+    def nowhere(self, node: fx.Node) -> None:
+        """A tensor that no step makes: the program is refused at the end, and the walk goes on."""
+        self.shapes[node.name] = shape(node)
+        self.values[node] = Value(node.name, whole(shape(node)))
 
     def _placeholder(self, node: fx.Node) -> None:
         if self.input:
@@ -87,8 +119,9 @@ class Builder:
 
         name = name_of(node)
         if name not in PARSERS:
-            refuse(node, f"The operation {node.target}", f"known are {', '.join(sorted(OPS))}")
+            raise Unreadable(f"The operation {node.target}", place(node), KNOWN, unknown=True)
         PARSERS[name](self, node)
+        _check_result(node)
 
     # Operands
 
@@ -131,8 +164,14 @@ class Builder:
         layer: str | None = None,
         suffix: str = "",
     ) -> str:
-        """Append a step; the name of its tensor back: the node's, and a suffix for what only leads to it."""
-        name = node.name + suffix
+        """Append a step; the name of its tensor back: the node's, and a suffix for what only leads to it.
+
+        A view written down has the name of a node whose own tensor may have it already: then a number tells them apart.
+        """
+        name, count = node.name + suffix, 1
+        while name in self.shapes:
+            count += 1
+            name = f"{node.name}{suffix}.{count}"
         where = path(node) if layer is None else layer
         self.steps.append(Step(name, kind, tuple(inputs), size, attrs or {}, where))
         self.shapes[name] = size
@@ -147,8 +186,9 @@ class Builder:
         before = self.values.get(written) if in_place(node) else None
         self.values[node] = Value(tensor, whole(self.shapes[tensor]) if view is None else view)
         if before is not None:
-            changed = {n: Value(tensor, v.view) for n, v in self.values.items() if v.tensor == before.tensor}
-            self.values.update(changed)
+            same = {n: v for n, v in self.values.items() if v.tensor == before.tensor and storage(n) == storage(node)}
+            self.values.update({n: Value(tensor, v.view) for n, v in same.items()})
+            check_written(self, node)
 
     def activate(self, node: fx.Node, kind: Activation, attrs: Mapping[str, Any] | None = None) -> None:
         """Behind an op that fuses, and whose result nobody else reads, it is part of that op's step.
@@ -158,18 +198,23 @@ class Builder:
         before = self.value(node, node.args[0])
         last = self.last(before.tensor)
         read = any(before.tensor in step.inputs for step in self.steps)
-        unread = self.alone(before.tensor) or (in_place(node) and not read)
+        unread = self.alone(before.tensor) or (in_place(node) and not read and self._shared(node, before.tensor))
         if not kind or last is None or last.activation or not OPS[last.kind].fuses or not unread:
             tensor = self._apart(node, before, kind, attrs)
         else:
             tensor = self.fused(node, last, kind)
         self.becomes(node, tensor, before.view)
 
+    def _shared(self, node: fx.Node, tensor: str) -> bool:
+        """Whether all names of the tensor are names of the memory that the node writes: none is a copy."""
+        return all(storage(n) == storage(node) for n, v in self.values.items() if v.tensor == tensor)
+
     def _apart(self, node: fx.Node, before: Value, kind: Activation, attrs: Mapping[str, Any] | None) -> str:
         origin = self._origin(before.tensor)
         if kind and origin is not None:
             step, _ = origin
             self.steps[self.steps.index(step)] = replace(step, activation=kind)
+            self.stale |= {step.name} - {before.tensor}
             return before.tensor
         return self.step(node, "clamp" if attrs else str(kind), [before.tensor], self.shapes[before.tensor], attrs)
 
@@ -193,6 +238,7 @@ class Builder:
         if origin is not None:
             step, order = origin
             fold(self.layers.modules[step.layer], order(gain), order(shift))
+            self.stale |= {step.name} - {value.tensor}
             return value
         return Value(self._depthwise(node, value.tensor, gain, shift, suffix), value.view)
 
@@ -226,3 +272,14 @@ class Builder:
         seen = self.step(node, "reshape", [tensor], image, {"shape": image}, suffix=f"{suffix}.image")
         made = self.step(node, "conv2d", [seen], image, attrs, layer, f"{suffix}.affine")
         return self.step(node, "reshape", [made], size, {"shape": size}, suffix=suffix)
+
+
+def _check_result(node: fx.Node) -> None:
+    """Raises Unreadable for a result that is not one float32 tensor (or list of them) an image."""
+    made = value(node)
+    for part in made if isinstance(made, list | tuple) else [made]:
+        if isinstance(part, torch.Tensor) and not isinstance(part.shape[0] if part.dim() else 1, torch.SymInt):
+            refuse(node, f"{node.target} across images", "one that leaves the batch dimension alone is")
+    first = made[0] if isinstance(made, list | tuple) else made
+    if first.dtype != torch.float32:
+        refuse(node, f"A conversion to {first.dtype}", "networks compute in float32")

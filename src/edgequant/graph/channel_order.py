@@ -22,7 +22,7 @@ def _blocks(step: Step, later: Order) -> Order:
 def _unshuffled(step: Step, later: Order) -> Order:
     def order(numbers: torch.Tensor) -> torch.Tensor:
         made = later(numbers)
-        source = torch.arange(len(made)).view(step.attrs["groups"], -1).t().flatten()
+        source = torch.arange(len(made), device="cpu").view(step.attrs["groups"], -1).t().flatten()
         return torch.empty_like(made).index_copy_(0, source, made)
 
     return order

@@ -53,7 +53,7 @@ def hard_sigmoid(b: Builder, node: fx.Node) -> None:
     """`clamp(x / 6 + 1/2, 0, 1)`: the line folds into the layer before it, the clamp into its result."""
     found = b.value(node, node.args[0])
     count = found.view.base[0]
-    gain, shift = torch.full((count,), 1 / 6), torch.full((count,), 0.5)
+    gain, shift = b.layers.full(count, 1 / 6), b.layers.full(count, 0.5)
     line = b.affine(node, found, gain, shift, ".line")
     last = b.last(line.tensor)
     assert last is not None
@@ -70,10 +70,12 @@ def prelu(b: Builder, node: fx.Node) -> None:
     if bool((slope == slope[0]).all()):
         unary("leaky_relu", slope=float(slope[0]))(b, node)
         return
+    if b.value(node, node.args[0]).view.axis(0) != 0:  # a slope is for a channel as the node sees them
+        b.plain(node, node.args[0])
     found = b.value(node, node.args[0])
-    size, none = found.view.base, torch.zeros(len(slope))
+    size, none = found.view.base, torch.zeros_like(slope)
     up = b.step(node, "relu", [found.tensor], size, suffix=".up")
-    turned = b.affine(node, found, -torch.ones(len(slope)), none, ".turned", free=False)
+    turned = b.affine(node, found, -torch.ones_like(slope), none, ".turned", free=False)
     down = b.step(node, "relu", [turned.tensor], size, suffix=".down")
     scaled = b.affine(node, Value(down, found.view), -slope, none, ".scaled", free=False)
     b.becomes(node, b.step(node, "add", [up, scaled.tensor], size), found.view)
@@ -128,7 +130,7 @@ def rsub(b: Builder, node: fx.Node) -> None:
 
 def neg(b: Builder, node: fx.Node) -> None:
     found = b.value(node, node.args[0])
-    gain = -torch.ones(found.view.base[0])
+    gain = b.layers.full(found.view.base[0], -1)
     made = b.affine(node, found, gain, torch.zeros_like(gain))
     b.becomes(node, made.tensor, made.view)
 
@@ -179,7 +181,7 @@ def _constant(b: Builder, node: fx.Node, kind: str, alpha: float, turned: bool, 
     if kind == "div" and turned:
         refuse(node, f"{node.target} of a constant by a tensor", "a tensor by a constant is")
     found = b.value(node, y if turned else x)
-    c = _per_channel(node, found.view, b.layers.stored(x if turned else y).float())
+    c = _per_channel(node, found.view, b.layers.stored(x if turned else y).to(b.layers.dtype))
     gain, shift = _line(kind, c, alpha, turned)
     made = b.affine(node, found, gain, shift)
     b.becomes(node, made.tensor, made.view)
@@ -198,6 +200,8 @@ def _per_channel(node: fx.Node, view: View, number: torch.Tensor) -> torch.Tenso
     """(C,) of a constant in the view's order. Raises BadModel where it differs from pixel to pixel."""
     dims = number.shape[max(number.dim() - len(view.dims), 0) :]
     first = len(view.dims) - len(dims)
+    if number.dim() > len(view.dims) + 1 or math.prod(number.shape) != math.prod(dims):
+        refuse(node, f"{node.target} with a constant of shape {tuple(number.shape)}", "one value a channel is")
     for i, size in enumerate(dims):
         if size > 1 and view.axis(first + i) != 0:
             refuse(node, f"{node.target} with a constant of shape {tuple(number.shape)}", "one value a channel is")

@@ -6,17 +6,22 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.utils._pytree import tree_map
 
-from ..core.errors import BadModel
+from .nodes import refuse
 
 
 class Layers:
-    """The weights that the exported module reads, gathered as modules under the user's own paths."""
+    """The weights that the exported module reads, gathered as modules under the user's own paths.
 
-    def __init__(self, exported: fx.GraphModule) -> None:
+    All that is stored or made here is of one `dtype`, on the CPU, whatever defaults the caller has set.
+    """
+
+    def __init__(self, exported: fx.GraphModule, dtype: torch.dtype = torch.float32) -> None:
         self.exported = exported
+        self.dtype = dtype
         self.modules: dict[str, nn.Module] = {}
-        self._known: dict[fx.Node, torch.Tensor] = {}
+        self._known: dict[fx.Node, Any] = {}  # tensors, and the numbers and lists that lead to them
 
     def add(self, path: str, module: nn.Module) -> str:
         """Register weights under their module path; a module that is called twice gets a second copy."""
@@ -31,15 +36,28 @@ class Layers:
         """The parameter, buffer or constant of an argument, detached; None for no argument.
 
         Arithmetic on constants (a BatchNorm written out, standardized weights) is done here, once.
-        Raises BadModel where the value depends on the image.
+        Raises Unreadable where the value depends on the image.
         """
         if argument is None:
             return None
         if not isinstance(argument, fx.Node):
-            return torch.as_tensor(argument)
+            return self.number(argument)
         if argument not in self._known:
-            self._known[argument] = self._made(argument).detach()
-        return self._known[argument]
+            self._known[argument] = tree_map(self._own, self._made(argument))
+        return self._known[argument]  # type: ignore[no-any-return]
+
+    def _own(self, made: Any) -> Any:
+        if not isinstance(made, torch.Tensor):
+            return made
+        return made.detach().to("cpu", self.dtype if made.is_floating_point() else made.dtype)
+
+    def number(self, value: Any) -> torch.Tensor:
+        """A number, or a list of numbers, as a tensor."""
+        return torch.tensor(value, dtype=self.dtype, device="cpu")
+
+    def full(self, count: int, value: float) -> torch.Tensor:
+        """(count,) of one number."""
+        return torch.full((count,), value, dtype=self.dtype, device="cpu")
 
     def stored(self, argument: Any) -> torch.Tensor:
         """The same, of an argument that must be there."""
@@ -47,22 +65,34 @@ class Layers:
         assert found is not None
         return found
 
-    def _made(self, node: fx.Node) -> torch.Tensor:
+    def _made(self, node: fx.Node) -> Any:
         if node.op == "get_attr":
             return self._attribute(str(node.target))
         if node.op != "call_function" or not callable(node.target):
-            raise BadModel(
-                f"A layer's weights are computed from the image ({node}), not stored. Store them as parameters."
-            )
-        given = fx.node.map_arg((node.args, node.kwargs), self.stored)
+            refuse(node, "A constant computed from the image, or from how many images there are,",
+                   "weights and constants that the network stores are")  # fmt: skip
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            refuse(node, f"Chance ({node.target}) in evaluation", "a network that answers the same each time is")
+        given: Any = retyped(fx.node.map_arg((node.args, node.kwargs), self.stored), self.dtype)
         with torch.no_grad():
-            return node.target(*given[0], **given[1])  # type: ignore[no-any-return]
+            return node.target(*given[0], **given[1])
 
     def _attribute(self, target: str) -> torch.Tensor:
         value: Any = self.exported
         for part in target.split("."):
             value = getattr(value, part)
         return value  # type: ignore[no-any-return]
+
+
+def retyped(given: Any, dtype: torch.dtype) -> Any:
+    """Arguments that say float32 say `dtype` instead, and the CPU instead of another device."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, torch.device):
+            return torch.device("cpu")
+        return dtype if value is torch.float32 else value
+
+    return tree_map(one, given)
 
 
 def with_weights(layer: nn.Module, weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Module:

@@ -35,9 +35,11 @@ def transparent(b: Builder, node: fx.Node) -> None:
     b.becomes(node, found.tensor, found.view)
 
 
-def to(b: Builder, node: fx.Node) -> None:
-    if value(node).dtype != torch.float32:
-        refuse(node, f"A conversion to {value(node).dtype}", "networks compute in float32")
+def dropout(b: Builder, node: fx.Node) -> None:
+    """Gone in evaluation; one that stays on answers by chance."""
+    given = bound(node)
+    if given["train"] and given["p"]:
+        refuse(node, "Dropout that stays on in evaluation", "F.dropout(x, p, self.training), off in eval(), is")
     transparent(b, node)
 
 
@@ -129,14 +131,15 @@ def split(b: Builder, node: fx.Node) -> None:
 
 def getitem(b: Builder, node: fx.Node) -> None:
     source, index = node.args[:2]
-    if not node.users:
-        return
     if source not in b.parts:  # of a pooling that also returns where the largest were
         if index != 0 or source not in b.values:
             refuse(node, f"Result {index} of {source}", "its first one is")
         transparent(b, node)
         return
     parts = b.parts[source]  # type: ignore[index]
+    if parts.value is None:
+        b.nowhere(node)
+        return
     _sliced(b, node, parts.value, parts.dim, (*parts.bounds[int(index)], 1))  # type: ignore[arg-type]
 
 
@@ -146,7 +149,7 @@ def cat(b: Builder, node: fx.Node) -> None:
     operands, dim = list(given["tensors"]), int(given["dim"]) % (len(shape(node)) + 1)
     found = [b.value(node, operand) for operand in operands]
     view = found[0].view
-    if dim == 0 or any(v.view.axis(dim - 1) != 0 for v in found) or any(_order(v) != _order(found[0]) for v in found):
+    if dim == 0 or not all(_joins(v.view, view, dim - 1) for v in found):
         found = [Value(b.plain(node, operand), whole(shape(operand))) for operand in operands]
         view = found[0].view
         if dim != 1:
@@ -155,8 +158,10 @@ def cat(b: Builder, node: fx.Node) -> None:
     b.becomes(node, b.step(node, "cat", [v.tensor for v in found], base), view.over(base))
 
 
-def _order(found: Value) -> tuple[int, ...] | None:
-    return found.view.permutation()
+def _joins(view: View, first: View, dim: int) -> bool:
+    """Whether dimension `dim` is the channels, and all else is seen as the first operand sees it."""
+    others = [(v.base[1:], v.dims[:dim], v.dims[dim + 1 :]) for v in (view, first)]
+    return len(view.dims) == len(first.dims) and others[0] == others[1] and view.axis(dim) == 0
 
 
 def pad(b: Builder, node: fx.Node) -> None:
@@ -205,7 +210,8 @@ def _reordered(b: Builder, node: fx.Node, source: str, channels: int, block: int
     last = b.last(source)
     layer = b.layers.modules[last.layer] if last is not None and last.weighted else None
     if isinstance(layer, torch.nn.Conv2d) and layer.groups == 1 and b.alone(source):
-        order = torch.arange(layer.out_channels).view(channels, block * block).t().flatten()
+        order = torch.arange(layer.out_channels, device="cpu").view(channels, block * block).t().flatten()
+        b.stale.add(source)
         with_weights(layer, layer.weight.data[order], None if layer.bias is None else layer.bias.data[order])
         return source
     return b.step(node, "shuffle", [source], b.shapes[source], {"groups": channels}, suffix=".order")

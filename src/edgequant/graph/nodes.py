@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -9,10 +12,42 @@ from torch import fx
 
 from ..core.errors import BadModel
 
+PACKAGES = (Path(torch.__file__).parent, Path(__file__).resolve().parents[1])
+LIBRARIES = tuple(f"{folder}{os.sep}" for folder in PACKAGES)  # whose lines are not the user's
+FRAME = re.compile(r'File "([^"]+)", line (\d+), in')
+
+
+class Unreadable(BadModel):
+    """One operation that no row of the op table says. `place` is where it was written; `unknown`: no parser reads any
+    of its kind.
+    """
+
+    def __init__(self, what: str, place: str, instead: str, unknown: bool = False) -> None:
+        super().__init__(f"{what} ({place}) is not in the op table; {instead}.")
+        self.what, self.place, self.instead, self.unknown = what, place, instead, unknown
+
 
 def refuse(node: fx.Node, what: str, instead: str) -> NoReturn:
-    """Raises BadModel: what was found, in which layer, and what to write."""
-    raise BadModel(f"{what} (layer {path(node) or 'top level'!r}) is not in the op table; {instead}.")
+    """Raises Unreadable: what was found, where, and what to write."""
+    raise Unreadable(what, place(node), instead)
+
+
+def place(node: fx.Node) -> str:
+    """Where a node was written: the layer, and the line of the user's file if the trace holds one."""
+    parts = [f"layer {path(node)!r}"] if path(node) else []
+    line = line_of(node)
+    return ", ".join([*parts, line] if line else parts or ["top level"])
+
+
+def line_of(node: fx.Node) -> str:
+    """`net.py, line 12` of the innermost frame that is not torch's nor ours; empty for none."""
+    frames = FRAME.findall(str(node.meta.get("stack_trace") or ""))
+    own = [(file, number) for file, number in frames if not _library(file)]
+    return f"{Path(own[-1][0]).name}, line {own[-1][1]}" if own else ""
+
+
+def _library(file: str) -> bool:
+    return file.startswith(LIBRARIES) or file.startswith("<")
 
 
 def arguments(node: fx.Node, defaults: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -59,3 +94,10 @@ def name_of(node: fx.Node) -> str:
 
 def in_place(node: fx.Node) -> bool:
     return name_of(node).endswith("_")
+
+
+def odd(node: fx.Node) -> bool:
+    """Whether a result is neither an image nor a vector for each image of the batch."""
+    made = node.meta["val"]
+    parts = made if isinstance(made, list | tuple) else [made]
+    return any(p.dim() not in (2, 4) or not isinstance(p.shape[0], torch.SymInt) for p in parts)

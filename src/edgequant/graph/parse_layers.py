@@ -123,8 +123,10 @@ def _pixels(b: Builder, node: fx.Node, made: str, s: int, low: Shape, padding: l
 
 
 def batch_norm(b: Builder, node: fx.Node) -> None:
-    if node.args[5] or node.args[3] is None:
+    if node.args[3] is None:
         refuse(node, "A BatchNorm without running statistics", "track_running_stats=True is")
+    if node.args[5]:
+        refuse(node, "A BatchNorm that stays in training mode", "one that eval() switches to its statistics is")
     weight, bias = (b.layers.tensor(argument) for argument in node.args[1:3])
     mean, variance = (b.layers.stored(argument) for argument in node.args[3:5])
     epsilon: Any = node.args[7]
@@ -148,8 +150,8 @@ def layer_norm(b: Builder, node: fx.Node) -> None:
     size = view.base
     made = _normalized(b, node, value.tensor, size, float(epsilon))
     if weight is not None or bias is not None:
-        gain = torch.ones(size[0]) if weight is None else b.layers.stored(weight)
-        shift = torch.zeros(size[0]) if bias is None else b.layers.stored(bias)
+        gain = b.layers.full(size[0], 1) if weight is None else b.layers.stored(weight)
+        shift = b.layers.full(size[0], 0) if bias is None else b.layers.stored(bias)
         made = b.affine(node, Value(made, View(size, view.dims)), gain, shift, free=False).tensor
     b.becomes(node, made, view)
 
@@ -161,6 +163,6 @@ def _normalized(b: Builder, node: fx.Node, x: str, size: Shape, epsilon: float) 
     square = b.step(node, "mul", [apart, apart], size, suffix=".square")
     variance = b.step(node, "channel_mean", [square], one, suffix=".variance")
     view = Value(variance, View(one, ((),)))
-    above = b.affine(node, view, torch.ones(1), torch.tensor([epsilon]), ".epsilon", free=False).tensor
+    above = b.affine(node, view, b.layers.full(1, 1), b.layers.full(1, epsilon), ".epsilon", free=False).tensor
     inverse = b.step(node, "rsqrt", [above], one, suffix=".inverse")
     return b.step(node, "mul", [apart, inverse], size, suffix=".normal")

@@ -14,10 +14,8 @@ from .builder import Builder
 
 Parser = Callable[[Builder, fx.Node], None]
 
-TRANSPARENT = (
-    *("alias", "clone", "contiguous", "detach", "detach_", "lift_fresh_copy"),
-    *("dropout", "dropout_", "feature_dropout", "feature_dropout_"),
-)
+TRANSPARENT = (*("alias", "clone", "contiguous", "detach", "detach_", "lift_fresh_copy"),)
+DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 RESHAPES = ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", "_unsafe_view")
 CLAMPS = ("relu", "relu6", "hardtanh", "clamp", "clamp_min")
 PARSERS: dict[str, Parser] = {
@@ -59,11 +57,12 @@ PARSERS: dict[str, Parser] = {
     "square": elementwise.power,
     "split_with_sizes": moves.split,
     "tanh": elementwise.unary("tanh"),
-    "to": moves.to,
+    "to": moves.transparent,
     "transpose": moves.permute,
     "upsample_bilinear2d": moves.upsample,
     "upsample_nearest2d": moves.upsample,
     **dict.fromkeys(TRANSPARENT, moves.transparent),
+    **{name + end: moves.dropout for name in DROPOUTS for end in ("", "_")},
     **dict.fromkeys(RESHAPES, moves.reshape),
     **{name + end: elementwise.clamp for name in CLAMPS for end in ("", "_")},
     **{kind + end: elementwise.binary(kind) for kind in ("add", "div", "mul", "sub") for end in ("", "_")},

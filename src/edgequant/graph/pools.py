@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import fx
 
 from .builder import Builder
 from .nodes import bound, pair, refuse, shape
+from .views import Shape, View
 
 
 def mean(b: Builder, node: fx.Node) -> None:
-    """Over height and width, in whatever order the image is seen; or over the channels, kept as one."""
+    """Over height and width, in whatever order the image is seen; or over the channels, which become one.
+
+    What is left keeps the order in which it was seen: shuffled channels stay a view of the means.
+    """
     given = bound(node).get("dim")
-    found, rank = b.value(node, node.args[0]), len(shape(node.args[0])) + 1
-    base, dims = found.view.base, sorted(int(d) % rank for d in given or [0])
+    view, rank = b.value(node, node.args[0]).view, len(shape(node.args[0])) + 1
+    dims = {int(d) % rank for d in given or [0]}
+    gone = [atom for d in dims if d for atom in view.dims[d - 1]]
     kept = len(shape(node)) == rank - 1
-    reduced = sorted(axis for d in dims if d for axis, _, _ in found.view.dims[d - 1])
-    pixels = [axis for axis in (1, 2) if len(base) == 3 and base[axis] > 1]
-    if len(base) == 3 and 0 not in dims and reduced == pixels and (kept or shape(node) == base[:1]):
-        size = (base[0], 1, 1) if kept else base[:1]
-        tensor = b.step(node, "mean", [found.tensor], size, {"keepdim": kept})
-        b.becomes(node, tensor, found.view.over(size) if kept else None)
-    elif len(base) == 3 and len(dims) == 1 and dims[0] and kept and found.view.axis(dims[0] - 1) == 0:
-        size = (1, *base[1:])
-        b.becomes(node, b.step(node, "channel_mean", [found.tensor], size), found.view.over(size))
+    left = [() if d in dims else atoms for d, atoms in enumerate(view.dims, 1) if kept or d not in dims]
+    if len(view.base) != 3 or 0 in dims:
+        refuse(node, f"A mean over dimensions {given}", "one over height and width is")
+    c, h, w = view.base
+    count, tensor = math.prod(size for _, size, _ in gone), b.value(node, node.args[0]).tensor
+    if count == h * w and all(axis for axis, _, _ in gone):
+        size: Shape = (c, 1, 1) if kept else (c,)
+        made = b.step(node, "mean", [tensor], size, {"keepdim": kept})
+    elif count == c and not any(axis for axis, _, _ in gone):
+        size = (1, h, w)
+        made = b.step(node, "channel_mean", [tensor], size)
     else:
         refuse(node, f"A mean over dimensions {given}", "one over height and width is")
+    b.becomes(node, made, View(size, tuple(left)))
 
 
 def adaptive_avg_pool2d(b: Builder, node: fx.Node) -> None:
-    if pair(node.args[1]) == [1, 1]:
+    if _asked(b, node) == [1, 1]:
         _whole_mean(b, node)
     else:
         kernel = _adaptive(b, node)
@@ -43,11 +52,17 @@ def adaptive_max_pool2d(b: Builder, node: fx.Node) -> None:
 
 
 def _adaptive(b: Builder, node: fx.Node) -> list[int]:
-    size = pair(node.args[1])
-    h, w = b.shapes[b.plain(node, node.args[0])][-2:]
+    size, (h, w) = _asked(b, node), b.shapes[b.plain(node, node.args[0])][-2:]
     if h % size[0] or w % size[1]:
         refuse(node, f"Adaptive pooling from {h}x{w} to {size[0]}x{size[1]}, with unequal windows,", "equal ones are")
     return [h // size[0], w // size[1]]
+
+
+def _asked(b: Builder, node: fx.Node) -> list[int]:
+    """The size that an adaptive pooling makes; None keeps that of the image."""
+    given: Any = node.args[1]
+    both = [given, given] if given is None or isinstance(given, int) else [*given] * (2 // len(given))
+    return [old if new is None else int(new) for new, old in zip(both, b.shapes[b.plain(node, node.args[0])][-2:])]
 
 
 def _whole_mean(b: Builder, node: fx.Node) -> None:

@@ -84,6 +84,10 @@ class Network(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.run_all(x)[self.program.output]
 
+    def tensors(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Every tensor by name."""
+        return self.run_all(x, keep=True)
+
     def run_all(self, x: torch.Tensor, keep: bool = False, visit: Visit | None = None) -> dict[str, torch.Tensor]:
         """Every tensor by name if `keep`; else each is dropped after its last use, all but the output.
 

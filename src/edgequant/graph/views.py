@@ -71,9 +71,9 @@ class View:
     def indices(self) -> torch.Tensor:
         """int64 in the view's shape: the flat position in the tensor below of each value."""
         strides = [math.prod(self.base[axis + 1 :]) for axis in range(len(self.base))]
-        place = torch.zeros((), dtype=torch.int64)
+        place = torch.zeros((), dtype=torch.int64, device="cpu")
         for axis, size, stride in (atom for atoms in self.dims for atom in atoms):
-            place = place[..., None] + torch.arange(size) * (stride * strides[axis])
+            place = place[..., None] + torch.arange(size, device="cpu") * (stride * strides[axis])
         return place.reshape(self.shape)
 
 

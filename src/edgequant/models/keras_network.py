@@ -1,7 +1,7 @@
 """A Keras model as a PyTorch network of the same layers, under the names that its author gave them.
 
-The graph that Keras keeps of a Sequential or Functional model is walked once. What comes out is checked against
-the model itself on noise: a wrong translation is refused, never used.
+The graph that Keras keeps of a Sequential or Functional model is walked once. What comes out carries its judge, the
+model itself: a wrong translation is refused by the source check, never used.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ import torch
 from torch import nn
 
 from ..core.errors import BadModel
-from ..core.preprocess import normalise_tensor
 from ..core.records import InputSpec
+from .keras_judge import KerasJudge, Pixels
 from .keras_layers import LAYERS, affine_of
 from .keras_modules import Chw, KerasOrder
 from .keras_operations import operation
+from .keras_package import import_keras
 from .keras_site import Parts, Site
-
-Pixels = tuple[tuple[float, ...], tuple[float, ...]]  # mean and std of pixels / 255
-TOLERANCE = 1e-3  # of the largest score; float32 sums in another order differ by about 1e-6 of it
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,19 @@ class KerasNetwork(nn.Module):
             _place(self, name, module)
         self.calls, self.output = _with_frees(calls, output), output
         self.input_spec: InputSpec | None = None  # of a whole model in memory
+        self.judge: KerasJudge | None = None  # Keras' own call, as long as the weights are those of the model
 
     @property
     def spec(self) -> InputSpec:
         assert self.input_spec is not None
         return self.input_spec
+
+    def tensors(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What each Keras layer makes, by the layer's name."""
+        values = {0: x}
+        for call in self.calls:
+            values[call.output] = self.get_submodule(call.module)(*(values[i] for i in call.inputs))
+        return {call.module.partition(".")[0]: values[call.output] for call in self.calls}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         values = {0: x}
@@ -117,24 +123,9 @@ def input_shape(model: Any) -> tuple[int, int, int]:
     return (third, first, second) if _channels_last(graph) else (first, second, third)
 
 
-def check_same(model: Any, network: nn.Module, inputs: InputSpec, skip: bool = True) -> None:
-    """Raises BadModel where the network's scores for noise are not the model's own. `skip` as in `translate`."""
-    pixels = 255 * torch.rand(2, *inputs.shape, generator=torch.Generator().manual_seed(0))
-    own = preprocessing(model) if skip else None
-    seen = pixels if own is None else normalise_tensor(pixels, replace(inputs, mean=own[0], std=own[1], order="rgb"))
-    images = pixels.permute(0, 2, 3, 1) if _channels_last(graph_of(model)) else pixels
-    mode = network.training
-    with torch.no_grad():
-        wanted = model(images, training=False).float().cpu()
-        got = network.eval()(seen)
-    network.train(mode)
-    largest, difference = float(wanted.abs().max()), float((wanted - got).abs().max())
-    if not difference <= TOLERANCE * max(largest, 1e-6):
-        raise BadModel(
-            f"The scores of {model.name} as read differ from Keras' own by up to {difference:.3g} (largest score"
-            f" {largest:.3g}). Expected the same; a layer computes otherwise than its kind does. Give the network as a"
-            " PyTorch module: path/to/file.py:factory."
-        )
+def judge_of(model: Any, skip: bool = True) -> KerasJudge:
+    """Keras' own call of the model, for the network that `translate` makes of it; `skip` as there."""
+    return KerasJudge(model, _channels_last(graph_of(model)), preprocessing(model) if skip else None)
 
 
 def without_softmax(network: KerasNetwork) -> KerasNetwork:
@@ -143,7 +134,16 @@ def without_softmax(network: KerasNetwork) -> KerasNetwork:
     if not isinstance(network.get_submodule(last.module), nn.Softmax) or last.output != network.output:
         raise BadModel("softmax=false was asked of a Keras model that does not end in a softmax. Leave it out.")
     network.calls, network.output = network.calls[:-1], last.inputs[0]
+    if network.judge is not None:
+        network.judge = replace(network.judge, model=_before_last(network.judge.model))
     return network
+
+
+def _before_last(model: Any) -> Any:
+    """The Keras model that ends where the input of its last layer is made."""
+    graph = graph_of(model)
+    (node,) = [n for n in graph._nodes_by_depth[0] if any(t is graph._outputs[0] for t in n.outputs)]
+    return import_keras().Model(graph._inputs, node.arguments.keras_tensors[0])
 
 
 @dataclass

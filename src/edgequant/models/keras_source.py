@@ -21,7 +21,7 @@ from ..core.pixels import Stated, merged
 from ..core.records import InputSpec
 from . import keras_applications as applications
 from .keras_files import FILES, load_into, load_model
-from .keras_network import check_same, input_shape, preprocessing, translate, without_softmax
+from .keras_network import input_shape, judge_of, preprocessing, translate, without_softmax
 from .keras_package import import_keras
 
 CROP = 0.875  # of the shorter side that ImageNet models are shown: 224 of 256
@@ -70,9 +70,10 @@ class Keras(AbstractModel):
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
         model = self._model(self.classes or (1000 if self.has_weights else classes))
         network, _ = translate(model)
-        check_same(model, network, inputs)
+        network.judge = judge_of(model)
         if not self._is_file and applications.swaps_colours(self.path):
             applications.swap_colours(network)
+            network.judge = replace(network.judge, swapped=True)
         return without_softmax(network) if self._is_file and self.softmax is False else network
 
     def _pixels(self, model: Any, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

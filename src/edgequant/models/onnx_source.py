@@ -13,6 +13,7 @@ from torch import nn
 from ..core.errors import BadModel
 from ..core.float_file import AbstractFloatFile
 from ..core.foreign import foreign
+from ..core.interfaces import Judge
 from ..core.records import InputSpec
 
 
@@ -35,6 +36,11 @@ class Onnx(AbstractFloatFile):
 
         with foreign(self.path, "a float ONNX model", BadModel):
             return OnnxNetwork(self._load(), self.path)
+
+    def judge(self, module: nn.Module, inputs: InputSpec) -> Judge:
+        from .onnx_judge import judge_of
+
+        return judge_of(self.path, module, inputs)
 
     def _load(self) -> Any:
         import onnx

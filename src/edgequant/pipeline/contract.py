@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
-from ..core.errors import BadModel, BadOption
+from ..core.errors import BadOption
 from ..core.interfaces import AbstractDataset, AbstractModel
 from ..core.pixels import Stated, merged, settled
 from ..core.records import InputSpec, Splits
@@ -62,22 +62,3 @@ def load(dataset: AbstractDataset, inputs: InputSpec, stated: Stated) -> Splits:
 def _says(stored: tuple[int, int, int], inputs: InputSpec, stated: Stated) -> bool:
     sized = stored[1:] == inputs.shape[1:] or bool(stated.fit)
     return sized and (stored[0] == inputs.channels or bool(stated.channels))
-
-
-def grey_hint(error: BadModel, inputs: InputSpec, module: Any) -> BadModel:
-    """`error`, or, where the network's first convolution reads another number of channels, a line that says so."""
-    wants = first_channels(module)
-    if wants in (None, inputs.channels):
-        return error
-    words = {1: "grey", 3: "rgb"}.get(wants or 0, str(wants))
-    return BadModel(
-        f"The network's first convolution reads {wants} channel{'s' * (wants != 1)}, and images of {inputs.channels}"
-        f" were to be given to it. Say --channels {words}. ({error})"
-    )
-
-
-def first_channels(module: Any) -> int | None:
-    from torch import nn
-
-    convolutions = (m for m in module.modules() if isinstance(m, nn.Conv2d))
-    return next((m.in_channels for m in convolutions), None)

@@ -30,6 +30,7 @@ from ..train.training import Teacher, Training
 from . import keys
 from .code import training_code
 from .network import Prepared
+from .source_check import built
 from .sources import build_model, reads, told
 
 FILE = "learned.safetensors"
@@ -134,7 +135,7 @@ def _named(spec: str, weights: str, network: Prepared) -> Teacher:
 def _built(spec: str, weights: str, network: Prepared) -> tuple[nn.Module, InputSpec]:
     model = told(build_model(spec), weights)
     inputs = settled(model.inputs(network.captured.inputs.shape), f"the teacher {spec}")
-    module = model.build(inputs, len(network.splits.classes))
+    module = built(model, inputs, len(network.splits.classes))
     if weights and not reads(model, weights):
         load_weights(module, weights)
     elif not weights and not getattr(model, "has_weights", False):

@@ -21,7 +21,7 @@ from ..core.progress import AbstractProgress
 from ..core.records import Deployment, InputSpec, Splits
 from ..core.registry import first_option
 from ..core.rundir import RunFolder, step_key
-from ..graph.capture import capture, check_finite
+from ..graph.capture import check_floats
 from ..graph.deploy import deployed
 from ..graph.program import Captured
 from ..models.weights import load_weights, save_weights
@@ -31,9 +31,10 @@ from ..train.loop import fit
 from ..train.settings import TrainSettings
 from . import keys, preprocessing
 from .code import training_code
-from .contract import contract, grey_hint, load, stating
+from .contract import contract, load, stating
 from .fresh import fresh_weights
 from .named_data import named_dataset
+from .source_check import built, held
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
@@ -109,23 +110,15 @@ def _trained(
 ) -> tuple[nn.Module, Captured, Origin]:
     """The network with its weights, as the framework runs it and as it is captured; and where they came from."""
     if spec.transfer is None:
-        module = model.build(inputs, len(splits.classes))
+        module = built(model, inputs, len(splits.classes), splits)
         origin = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
-        check_finite(module)
-        return module, _captured(module.eval(), inputs, splits), origin
+        return module, held(module, inputs, splits), origin
     network, provenance = transferred(model, spec, inputs, splits, run, progress)
     if spec.train is not None:
         tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)
         provenance = f"{provenance}; fine-tuned: {tuned}"
-    check_finite(network)
+    check_floats(network)
     return network, Captured(network.eval(), inputs, splits.classes), (provenance, False)
-
-
-def _captured(module: nn.Module, inputs: InputSpec, splits: Splits) -> Captured:
-    try:
-        return capture(module, inputs, splits.classes)
-    except BadModel as error:
-        raise grey_hint(error, inputs, module) from error
 
 
 def load_data(

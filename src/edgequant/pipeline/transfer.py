@@ -32,6 +32,7 @@ from ..train.head import DroppingLinear, fit_head
 from ..train.transfer import Transfer
 from . import keys
 from .code import training_code
+from .source_check import built, seen
 from .sources import reads
 
 BATCH = 50
@@ -53,7 +54,7 @@ def transferred(
     if splits.train.labels is None:
         raise BadData(f"Transfer learning needs labels, and {spec.data} has none. Name a labelled set.")
     settings = spec.transfer
-    source, origin = _pretrained(model, spec, settings, inputs)
+    source, origin = _pretrained(model, spec, settings, inputs, splits)
     torch.manual_seed(settings.seed)
     head = DroppingLinear(width(source), len(splits.classes), settings.dropout)
     key = {"source": keys.program(source), "data": splits.fingerprint, **keys.computed(training_code())}
@@ -71,12 +72,14 @@ def transferred(
     return with_head(source, head, splits.classes).network, text
 
 
-def _pretrained(model: AbstractModel, spec: NetworkSpec, settings: Transfer, inputs: InputSpec) -> tuple[Captured, str]:
+def _pretrained(
+    model: AbstractModel, spec: NetworkSpec, settings: Transfer, inputs: InputSpec, splits: Splits
+) -> tuple[Captured, str]:
     """The network as it was pretrained, captured with its own head. Raises BadModel where it has no weights."""
     torch.manual_seed(settings.seed)
-    module = model.build(inputs, settings.classes)
+    module = built(model, inputs, settings.classes, splits)
     origin = _origin(module, model, spec)
-    return capture(module.eval(), inputs, ()), origin
+    return capture(module.eval(), inputs, (), seen(splits, inputs)), origin
 
 
 def _origin(module: nn.Module, model: AbstractModel, spec: NetworkSpec) -> str:

@@ -15,6 +15,7 @@ from torch import nn
 
 from ...core.errors import BadModel
 from ...core.float_file import AbstractFloatFile
+from ...core.interfaces import Judge
 from ...core.records import InputSpec
 
 FLOATS = ("float32", "float16")
@@ -44,6 +45,11 @@ class TFLiteModel(AbstractFloatFile):
                 " Give the float .tflite it was made of; evaluate, parity, benchmark and inspect take this file."
             )
         return reference.captured.network
+
+    def judge(self, module: nn.Module, inputs: InputSpec) -> Judge:  # noqa: ARG002
+        from .judge import LiteRTJudge
+
+        return LiteRTJudge(self._file(), inputs)
 
     def _file(self) -> Path:
         if not self.path:

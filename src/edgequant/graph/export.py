@@ -1,0 +1,70 @@
+"""torch.export of a user's module, one at a time, and what it says of a network that it cannot follow."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+
+import torch
+from torch import fx, nn
+
+from ..core.errors import BadModel
+from .nodes import line_of, name_of
+
+ONE_AT_A_TIME = threading.RLock()  # torch.export patches torch while it traces
+MOST = 65536  # images in a batch
+SIZED = ("view", "reshape", "expand", "zeros", "ones", "full", "empty")  # whose first size may be the batch
+FIXED = "specialized it to be a constant", "Not all values of batch"  # what torch.export says of a batch in the code
+
+
+def exported(module: nn.Module, example: torch.Tensor) -> fx.GraphModule:
+    """The ATen graph of `module` on batches of any size; `example` is a batch of two. Raises BadModel."""
+    ready = getattr(module, "exported", None)
+    if isinstance(ready, fx.GraphModule):  # torch.export's already, with the names of the module it was made of
+        return ready
+    try:
+        batch = torch.export.Dim("batch", min=1, max=MOST)
+        program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
+        return program.module(check_guards=False)
+    except BadModel:
+        raise
+    except Exception as error:  # torch.export raises whatever the user's code does
+        fixed = any(sign in str(error) for sign in FIXED)
+        raise BadModel(fixed_batch(module, example) if fixed else _why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    """One line: where in the user's code torch.export stopped, and what it said."""
+    text = str(error)
+    stops = [line.strip() for line in text.splitlines() if line.strip().startswith("File ") and "/torch/" not in line]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/torch/" not in f.filename]
+    where = stops[-1] if stops else f"File {frames[-1].filename}, line {frames[-1].lineno}"
+    said = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    return (
+        f"torch.export could not capture the model: {type(error).__name__}: {said.strip()[:200]} (at {where})."
+        " A model must take one image batch and have no control flow that depends on values."
+    )
+
+
+def fixed_batch(module: nn.Module, example: torch.Tensor) -> str:
+    """What to say of a network whose code holds the size of the batch, with the line if it is found."""
+    line = _fixing_line(module, example)
+    return (
+        f"{type(module).__name__} takes batches of one size only{f' ({line})' if line else ''}; any number of images"
+        " was expected. Write x.flatten(1), or x.view(x.size(0), ...), where a number stands for the batch."
+    )
+
+
+def _fixing_line(module: nn.Module, example: torch.Tensor) -> str:
+    """Where a reshape or a constant names the batch as a number, or loses it."""
+    try:
+        graph = torch.export.export(module, (example,)).module(check_guards=False).graph
+    except Exception:  # the line is a courtesy
+        return ""
+    for node in graph.nodes:
+        place = 1 if name_of(node) in ("view", "reshape", "expand") else 0
+        sizes = node.args[place] if len(node.args) > place else None
+        shaped = node.op == "call_function" and name_of(node) in SIZED
+        if shaped and isinstance(sizes, list | tuple) and len(sizes) > 1 and sizes[0] not in (-1, 1 - place):
+            return line_of(node)
+    return ""
