@@ -14,8 +14,10 @@ import torch
 from torch import fx, nn
 
 from ..core.errors import BadModel
+from ..core.preprocess import input_range
 from ..core.records import InputSpec
 from .builder import Builder
+from .grids import on_own_grids
 from .program import Captured, Network, Program
 
 
@@ -29,13 +31,13 @@ def capture(module: nn.Module, inputs: InputSpec, classes: tuple[str, ...]) -> C
     check_finite(module)
     if isinstance(module, Network):  # a program already: read from a file
         _check_output(module.program, classes)
-        return Captured(module.eval(), inputs, classes)
+        return Captured(on_own_grids(module.eval(), input_range(inputs)), inputs, classes)
     with _evaluating(module):
         builder = Builder(_export(module, inputs))
         network = Network(builder.program(inputs), builder.layers.modules).eval()
         _check_output(network.program, classes)
         _check_scores(module, network, inputs)
-    return Captured(network, inputs, classes)
+    return Captured(on_own_grids(network, input_range(inputs)), inputs, classes)
 
 
 def check_finite(module: nn.Module) -> None:
