@@ -27,12 +27,15 @@ class Paths:
     readers: dict[str, torch.Tensor]
 
 
-def paths(program: Program, branches: tuple[str, ...]) -> Paths:
-    """A gain on one of `branches` must not be seen by anything but layers that can divide it out."""
-    walk = _Walk(program, branches)
+def paths(program: Program, branches: tuple[str, ...], several: frozenset[str]) -> Paths:
+    """A gain on one of `branches` must not be seen by anything but layers that can divide it out.
+
+    `several`: layers that are calls of one module, whose weights stay the same for all of them.
+    """
+    walk = _Walk(program, branches, several)
     makers: dict[str, tuple[str, ...]] = {}
     for branch in branches:
-        found = _makers(program, branch)
+        found = _makers(program, branch, several)
         if isinstance(found, str):
             walk.blocked.setdefault(branch, found)
         elif branch not in walk.blocked:
@@ -43,8 +46,8 @@ def paths(program: Program, branches: tuple[str, ...]) -> Paths:
 class _Walk:
     """Forward, step by step: which branch each channel of a tensor comes from."""
 
-    def __init__(self, program: Program, branches: tuple[str, ...]) -> None:
-        self.program, self.branches = program, branches
+    def __init__(self, program: Program, branches: tuple[str, ...], several: frozenset[str]) -> None:
+        self.program, self.branches, self.several = program, branches, several
         self.blocked: dict[str, str] = {}
         self.readers: dict[str, torch.Tensor] = {}
         self.ids = {b: torch.full((program.shape(b)[0],), i) for i, b in enumerate(branches)}
@@ -67,12 +70,9 @@ class _Walk:
                 self._block(self.ids[tensor], f"{step.kind} reads it ({step.layer or step.name})")
 
     def _read(self, step: Step) -> None:
-        """A layer that is called twice has one set of weights."""
-        ids, calls = self.ids[step.inputs[0]], [s for s in self.program.layers if s.layer == step.layer]
-        if len(calls) > 1 or step.attrs.get("normalises"):
-            self._block(ids, f"{step.layer} reads it, and is called {len(calls)} times")
-        else:
-            self.readers[step.name] = ids
+        if step.layer in self.several:
+            self._block(self.ids[step.inputs[0]], f"{step.layer} reads it, and is called more than once")
+        self.readers[step.name] = self.ids[step.inputs[0]]
 
     def _passed(self, step: Step) -> torch.Tensor | None:
         """The channels of what the step makes; None where a gain would not come out as it went in."""
@@ -95,23 +95,25 @@ class _Walk:
             self.blocked.setdefault(self.branches[i], why)
 
 
-def _makers(program: Program, tensor: str) -> tuple[str, ...] | str:
+def _makers(program: Program, tensor: str, several: frozenset[str]) -> tuple[str, ...] | str:
     """The layers whose outputs, all of them, make the tensor `g` times as large; or what stands in the way."""
     step = next((s for s in program.steps if s.name == tensor), None)
     if step is None:
         return "it is the network's input"
     if step.kind == "requantize":
-        return _makers(program, step.inputs[0])  # of a grid that is prescribed: it ends in a reason
+        return _makers(program, step.inputs[0], several)  # of a grid that is prescribed: it ends in a reason
     if step.activation not in STRAIGHT or step.attrs.get("value"):
         return f"{step.activation or step.kind} ends it at a number ({step.layer or step.name})"
     if step.weighted:
-        alone = sum(s.layer == step.layer for s in program.layers) == 1
-        return (step.layer,) if alone else f"its layer {step.layer} is called more than once"
+        fixed = step.layer in several or step.attrs.get("normalises")
+        return f"{step.layer}, which makes it, is called more than once" if fixed else (step.layer,)
     if step.kind not in BACKWARD:
         return f"{step.kind} makes it ({step.layer or step.name})"
     found: tuple[str, ...] = ()
     for source in dict.fromkeys(step.inputs):
-        more = _makers(program, source) if len(program.users(source)) == 1 else f"{source} is read elsewhere too"
+        more = (
+            _makers(program, source, several) if len(program.users(source)) == 1 else f"{source} is read elsewhere too"
+        )
         if isinstance(more, str):
             return more
         found += more

@@ -17,6 +17,7 @@ import torch
 
 from ..core.affine import choose_qparams
 from ..core.preprocess import input_range
+from ..graph.copies import copied
 from ..graph.ops import OPS
 from ..graph.program import Captured, Network, Program, Step
 from ..quantization.build import Ranges
@@ -68,7 +69,7 @@ def balanced(captured: Captured, plan: Plan, observers: Ranges) -> tuple[Capture
         short = [b for b in branches if _short(b, branches)]
         if not short:
             continue
-        found = paths(captured.program, tuple(b.tensor for b in branches))
+        found = paths(captured.program, tuple(b.tensor for b in branches), copied(captured.network))
         gains = _best(network, plan, branches, found)
         if any(gain != 1 for gain in gains):
             network = _with_gains(network, branches, found, gains)

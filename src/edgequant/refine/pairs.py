@@ -25,6 +25,10 @@ class Pair:
     between: tuple[Step, ...]
 
     @property
+    def layers(self) -> frozenset[str]:
+        return frozenset((self.producer.layer, self.consumer.layer))
+
+    @property
     def saturates(self) -> tuple[str, ...]:
         """The steps at which a ReLU6 (ReLU1) cuts at 6 (1), whatever the scale: there, no factor can pass."""
         return tuple(s.name for s in (self.producer, *self.between) if TOPS.keys() & {s.activation, s.kind})
