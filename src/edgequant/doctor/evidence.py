@@ -69,6 +69,7 @@ class OutputFacts:
     low: float = -np.inf
     high: float = np.inf
     softmax: bool = False
+    squashed: str = ""  # "softmax" or "sigmoid": what makes probabilities of the scores, in the file
 
 
 @dataclass(frozen=True)
