@@ -22,6 +22,7 @@ class Ways:
     target: str = "litert"
     recipe: str = RECIPE
     samples: int = 500  # calibration images that the data can give, at most the default
+    network: int = 0  # of a study: which of its networks
     checked: bool = False  # whether the calibration set was given, and nothing was found wrong with it
 
     def again(self, method: str = "", recipe: str = "", output: str = "") -> str:
@@ -45,7 +46,7 @@ class Ways:
     def _set(self, method: str, recipe: str, output: str = "") -> list[str]:
         changes = [f"calibration.0.method={method}"] if method else []
         changes += [f'recipes=["float32", "{recipe}"]'] if recipe else []
-        changes += [f'network.0.output="{output}"'] if output else []
+        changes += [f'network.{self.network}.output="{output}"'] if output else []
         return [f"--set {shlex.quote(change)}" for change in changes]
 
     def _elsewhere(self, method: str, recipe: str, output: str = "") -> str:

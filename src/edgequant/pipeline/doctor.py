@@ -158,6 +158,7 @@ def _ways(case: Case, file: OpenFile, side: FloatSide, calibration: CalibrationF
         target=file.target,
         recipe=_recipe(file),
         samples=min(500, len(side.splits.train)),
+        network=case.network,
         checked=calibration is not None and calibration.fit.healthy,
     )
 
