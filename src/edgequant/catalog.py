@@ -161,6 +161,10 @@ FINDINGS: Registry[i.AbstractFinding] = Registry(
             "edgequant.doctor.findings.outputs_clipped:OutputsClipped",
             "the scores pass the output's range",
         ),
+        "grid_shared": (
+            "edgequant.doctor.findings.grid_shared:GridShared",
+            "a branch falls on a few steps of the grid that it shares",
+        ),
         "tensor_dead": (
             "edgequant.doctor.findings.tensor_dead:TensorDead",
             "a tensor's values fall on one or two integers",

@@ -21,7 +21,7 @@ from .train.transfer import Transfer
 T = TypeVar("T")
 DEPLOYED = {
     "input": ("uint8", "int8", "float32"),
-    "output": ("uint8", "int8", "float32"),
+    "output": ("uint8", "int8", "float32", "logits"),
     "layout": ("nhwc", "nchw"),
 }
 
@@ -51,7 +51,7 @@ class NetworkSpec:
     recipes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     input: str = ""  # of the file: uint8 or int8 (raw pixels), float32 (normalised ones); empty: as the recipe has it
-    output: str = ""  # of the file: uint8, int8, float32
+    output: str = ""  # of the file: uint8, int8, float32; logits: those before a last softmax or sigmoid
     layout: str = ""  # of the file's input: nhwc, nchw; empty: the target's own
     size: Words = ""  # what the network takes, where it does not say so itself: see core/pixels.py
     mean: Words = ""

@@ -81,6 +81,12 @@ NETS: dict[str, Callable[[], Net]] = {
     "gelu, tanh": value_wise(lambda x: F.gelu(x, approximate="tanh")),
     "hard_swish": value_wise(F.hardswish),
     "leaky_relu": value_wise(lambda x: F.leaky_relu(x, 0.1)),
+    "requantize": on_images(lambda m, x: torch.cat([torch.sigmoid(x), torch.tanh(m.d(x)), x], 1), 1152, d=point),
+    "requantize, softmax": on_images(lambda m, x: torch.cat([torch.softmax(x, 1), torch.tanh(x)], 1), 768),
+    "requantize, the image": lambda: Net(
+        lambda m, x: m.fc(flat(torch.cat([x, m.c(x)], 1))), c=conv(3, 5, 1), fc=nn.Linear(384, 5)
+    ),
+    "requantize, a padding": value_wise(lambda x: F.pad(torch.sigmoid(x), (0, 1, 0, 0), value=2.0)[..., 1:]),
     "rsqrt": value_wise(layer_norm),
     "shuffle": value_wise(shuffled),
     "slice": value_wise(lambda x: torch.cat([x[:, 4:], x[:, :4]], 1)),
@@ -138,8 +144,7 @@ LACKS: dict[tuple[str, str], str] = {
 WRITE_ONLY = {
     "average pool, ceil": "pads its two sides by different amounts",
     "max pool, ceil": "pads its two sides by different amounts",
-    "clamp": "MAXIMUM|turns int8 into int8",
-    "clamp, beyond its grid": "turns int8 into int8",
+    "clamp, beyond its grid": "MAXIMUM",
     "hard_sigmoid, beyond its grid": "MINIMUM",
     "pad, replicate": "along dimension",
     "transposed, depthwise": "RESHAPE",

@@ -53,6 +53,13 @@ class Sigmoid(nn.Module):
         return torch.sigmoid(x).flatten(1)
 
 
+class Gated(nn.Module):
+    """The image itself, of which a concatenation makes its own grid."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, torch.relu(x)], 1).flatten(1)
+
+
 def grids(seed: int, count: int = 40) -> Iterator[tuple[QParams, QParams]]:
     """The input's and the output's, with zero points far from 0."""
     rng = np.random.default_rng(seed)
@@ -151,4 +158,25 @@ def test_a_sigmoid_on_a_rounding_edge(tmp_path: Path) -> None:
         path = backend.lower(reference, tmp_path / "sigmoid.tflite").path
         executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
         x = x.reshape(1, 1, GRID, GRID)
+        np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())
+
+
+@pytest.mark.parametrize(
+    "backend", [LiteRT(), LiteRT(delegate=False), OnnxRuntime()], ids=["xnnpack", "builtin", "onnx"]
+)
+def test_a_requantization_on_a_rounding_edge(backend: LiteRT | OnnxRuntime, tmp_path: Path) -> None:
+    """Every integer of the input, onto a grid whose scale puts one of them on an edge, on either side of it."""
+    captured = capture(Gated(), InputSpec(256, 1, 1), tuple(map(str, range(512))))
+    rng = np.random.default_rng(11)
+    for _ in range(40):
+        source = QParams(float(np.float32(np.exp(rng.uniform(-4, 0)))), int(rng.integers(-128, 127)))
+        one = int(rng.integers(60, 120))
+        nearly = np.float32(one * source.scale / (rng.integers(1, 150) + 0.5))
+        out = QParams(float(np.nextafter(nearly, np.float32(rng.choice([0, nearly, 9])))), int(rng.integers(-128, 127)))
+        x = ((np.arange(-128, 128) - source.zero_point) * np.float64(source.scale)).astype(np.float32)
+        made = {captured.program.input: source} | {step.name: out for step in captured.program.steps}
+        reference = Reference(captured, "w8a8", "static", made)
+        path = backend.lower(reference, tmp_path / f"gate{backend.capability.suffix}").path
+        executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
+        x = x.reshape(1, 256, 1, 1)
         np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())

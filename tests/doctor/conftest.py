@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor_samples import Clinic, Mend, clinic
+from doctor_samples import BRANCHED, Clinic, Mend, clinic
 
 
 @pytest.fixture(scope="session")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
     return clinic(tmp_path_factory.mktemp("clinic"))
+
+
+@pytest.fixture(scope="session")
+def branched(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
+    return clinic(tmp_path_factory.mktemp("branches"), BRANCHED)
 
 
 @pytest.fixture(scope="session")

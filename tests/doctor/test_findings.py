@@ -126,6 +126,43 @@ def test_outputs_are_clipped_where_more_images_pass_than_few_images_explain() ->
     assert names(evidence(output=OutputFacts())) == [], "a float output has no range"
 
 
+def test_a_softmax_whose_classes_fall_on_a_step_is_told_to_ship_logits() -> None:
+    """300 classes: the best has a few thousandths."""
+    powers = np.exp(np.random.default_rng(0).normal(0, 0.3, (N, 300)).astype(np.float32))
+    shares = powers / powers.sum(1, keepdims=True)
+    probabilities = replace(scores(), floats=shares, file=np.round(shares * 256) / 256, labels=None)
+    for kind in ("softmax", "sigmoid"):
+        output = OutputFacts(1 / 256, 0, 255 / 256, kind == "softmax", kind)
+        found = only(evidence(scores=probabilities, output=output))
+        assert found.name == "outputs_near_zero" and f"ends in a {kind}: ship logits" in found.seen
+        assert found.fixes == (WAYS.again(output="logits"), WAYS.again(recipe="w8a16"))
+    assert "--output logits" in WAYS.again(output="logits")
+    assert """'network.1.output="logits"'""" in replace(WAYS, study=True, network=1).again(output="logits")
+    assert "without its last softmax or sigmoid" in replace(WAYS, remakes=False).again(output="logits")
+
+
+@pytest.mark.parametrize(("tied", "found"), [(19, False), (22, True)])
+def test_behind_a_softmax_a_twentieth_of_the_images_is_enough(tied: int, found: bool) -> None:
+    shares = np.tile(np.array([0.7, 0.2, 0.1], np.float32), (N, 1))
+    shares[:tied] = [0.4005, 0.4, 0.1995]
+    one = replace(scores(), floats=shares, file=shares, labels=None)
+    output = OutputFacts(1 / 256, 0, 255 / 256, True, "softmax")
+    assert ("outputs_near_zero" in names(evidence(scores=one, output=output, calibration=None))) is found
+
+
+def test_a_branch_on_a_few_steps_of_a_shared_grid() -> None:
+    small = tensor(name="gate", step=2.35, low=0.0, high=600.0, seen_low=0.0, seen_high=1.0, variance=0.1, codes=2)
+    assert names(evidence(tensors=(tensor(), small))) == ["tensor_dead"], "alone on its grid"
+    beside = replace(small, beside="relu")
+    found = diagnose(evidence(tensors=(tensor(), beside)), findings())[0]
+    assert found.name == "grid_shared" and "that it shares with relu" in found.seen
+    assert found.fixes == (WAYS.again(), WAYS.again(recipe="w8a16"))
+    bound = diagnose(evidence(tensors=(replace(beside, bound="sigmoid makes it"),)), findings())[0]
+    assert bound.fixes == (WAYS.again(recipe="w8a16"),) and bound.seen.endswith("rescaled: sigmoid makes it")
+    fine = replace(beside, step=0.05, high=12.75, variance=0.1)
+    assert names(evidence(tensors=(tensor(), fine))) == [], "20 steps, and 27 dB"
+
+
 def test_outputs_are_near_zero_where_a_step_is_more_than_the_lead() -> None:
     assert only(evidence(output=OutputFacts(5.0, -640, 635))).name == "outputs_near_zero"
     assert names(evidence(output=OutputFacts(0.5, -64, 63.5))) == []

@@ -229,7 +229,18 @@ def _with_pairs(model: onnx.ModelProto, pairs: int = 12) -> onnx.ModelProto:
     return model
 
 
+@pytest.mark.parametrize("target", ["litert", "onnxruntime"])
+def test_branches_on_one_grid_are_told_and_rescaled(target: str, branched: Clinic, mended: Mend) -> None:
+    """The clinic builds a reference as it is; the command that is given gives each branch its scale."""
+    record = branched.see(branched.file(branched.reference(target=target), target, "shared"))
+    assert names(record)[:1] == ["grid_shared"], record["findings"]
+    assert "shares with relu" in record["findings"][0]["seen"]
+    again = branched.see(mended(record["findings"][0]["fixes"][0]))
+    assert healthy(again), again["findings"]
+    assert again["outputs"]["sqnr_db"] > record["outputs"]["sqnr_db"] + 15
+
+
 def test_every_finding_is_planted_here() -> None:
     planted = {wanted for wanted, _ in (*CALIBRATIONS.values(), *FILES.values())}
-    planted |= {"input_codes", "input_preprocessing", "accuracy_drop"}
+    planted |= {"input_codes", "input_preprocessing", "accuracy_drop", "grid_shared"}
     assert planted | {"wrong_delegate", "float_fallback", "unfused_qdq"} == set(FINDINGS)

@@ -94,7 +94,7 @@ BODIES: dict[str, tuple[Body, list[tuple[str, str]]]] = {
     "zero padding by a module": (lambda _, x: nn.ZeroPad2d(1)(x), [("pad", "")]),
     "concatenation": (
         lambda m, x: m.part(torch.cat([x, m.conv(x)], -3)),
-        [("conv2d", ""), ("cat", ""), ("conv2d", "")],
+        [("conv2d", ""), ("requantize", ""), ("cat", ""), ("conv2d", "")],  # the image keeps the grid of its pixels
     ),
     "flatten": (
         lambda m, x: m.fc(F.relu(m.part(torch.flatten(x, 1)))),
@@ -145,7 +145,7 @@ BODIES: dict[str, tuple[Body, list[tuple[str, str]]]] = {
     "average, ceil_mode": (lambda _, x: F.avg_pool2d(x, 3, 2, ceil_mode=True), [("avg_pool2d", "")]),
     "average, counted padding": (lambda _, x: F.avg_pool2d(x, 3, 2, 1), [("pad", ""), ("avg_pool2d", "")]),
     "reflected padding": (lambda _, x: F.pad(x, (1, 1, 1, 1), mode="reflect"), [("pad", "")]),
-    "padding with ones": (lambda _, x: F.pad(x, (1, 1), value=1.0), [("pad", "")]),
+    "padding with ones": (lambda _, x: F.pad(x, (1, 1), value=1.0), [("requantize", ""), ("pad", "")]),  # 1 is no pixel
     "padding of one pixel": (
         lambda m, x: m.conv2(F.pad(F.max_pool2d(x, 8), (1, 1, 1, 1))),
         [("max_pool2d", ""), ("pad", ""), ("conv2d", "")],

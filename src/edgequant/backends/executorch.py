@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..quantization.integer.arithmetic import Pick
     from ..quantization.reference import Reference
 
-IN_FLOAT = {"avg_pool2d", "sigmoid", "softmax"}  # between a dequantize and a quantize
+IN_FLOAT = {"avg_pool2d", "requantize", "sigmoid", "softmax"}  # between a dequantize and a quantize
 OTHER = "this target writes float32 and static 8-bit files so far. Use w8a8 or float32, or target litert"
 
 

@@ -123,6 +123,7 @@ EMIT: dict[str, Emitter] = {
     "pad": _pad,
     "relu": _simple("Relu"),
     "relu6": _bounded(6.0),
+    "requantize": lambda site, step, inputs, output: inputs[0],  # the grids around it are the operation
     "reshape": _reshape,
     "rsqrt": _rsqrt,
     "shuffle": _move("shuffle"),

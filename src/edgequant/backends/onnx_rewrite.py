@@ -11,7 +11,27 @@ from ..graph.program import Program, Step
 
 def rewrite(program: Program, activations: Mapping[str, QParams]) -> tuple[Program, dict[str, QParams]]:
     """The steps to emit, and the parameters of the tensors they make."""
-    return split_means(merge_paddings(program, activations), activations)
+    plain = without_requantizations(program, activations)
+    return split_means(merge_paddings(plain, activations), activations)
+
+
+def without_requantizations(program: Program, activations: Mapping[str, QParams]) -> Program:
+    """ONNX concatenates tensors of any grids, and rounds them to that of the result.
+
+    That is what the requantization does. Written as two pairs of Quantize and Dequantize, ONNX Runtime would make one
+    of them, with a scale of its own (core/optimizer/double_qdq_pairs_remover.cc).
+    """
+    dropped = {
+        s.name: s.inputs[0] for s in program.steps if s.kind == "requantize" and _rounds(s, program, activations)
+    }
+    steps = [replace(s, inputs=tuple(dropped.get(t, t) for t in s.inputs)) for s in program.steps]
+    return replace(program, steps=tuple(s for s in steps if s.name not in dropped))
+
+
+def _rounds(step: Step, program: Program, activations: Mapping[str, QParams]) -> bool:
+    """Whether its one reader rounds to the same grid, or neither of them rounds."""
+    reader = program.users(step.name)[0]
+    return reader.kind == "cat" and activations.get(reader.name) == activations.get(step.name)
 
 
 def merge_paddings(program: Program, activations: Mapping[str, QParams]) -> Program:

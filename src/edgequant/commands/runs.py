@@ -74,7 +74,9 @@ def quantize(
     input_: Annotated[
         str, typer.Option("--input", help="Of the file: uint8 or int8 (raw pixels), float32 (normalised ones).")
     ] = "",
-    output: Annotated[str, typer.Option("--output", help="Of the file: uint8, int8 or float32 scores.")] = "",
+    output: Annotated[
+        str, typer.Option("--output", help="Of the file: uint8, int8 or float32 scores; logits: before the softmax.")
+    ] = "",
     layout: Annotated[str, typer.Option("--layout", help="Of the file's input: nhwc or nchw.")] = "",
     fresh: Fresh = False,
     quick: Quick = 0,

@@ -60,7 +60,8 @@ class Deployment:
 
     `input`: "uint8" takes the camera's bytes 0..255 as they are and "int8" those less 128, whatever mean and std the
     network was trained with; "float32" takes the normalised pixels. `output`: the type of the scores; those that a
-    recipe leaves in float stay float32. `layout` of the input: "nhwc" or "nchw".
+    recipe leaves in float stay float32. "logits": the scores before a last softmax or sigmoid, in the recipe's own
+    type. `layout` of the input: "nhwc" or "nchw".
     """
 
     input: str = ""

@@ -69,6 +69,7 @@ class OutputFacts:
     low: float = -np.inf
     high: float = np.inf
     softmax: bool = False
+    squashed: str = ""  # "softmax" or "sigmoid": what makes probabilities of the scores, in the file
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class TensorFacts:
     clip_energy: float  # mean squared error by clipping, beyond one step
     variance: float  # of the float values
     codes: int  # distinct integers that the values fall on
+    beside: str = ""  # the largest other tensor that is computed onto the same grid
+    bound: str = ""  # why the two cannot be given scales of their own by rescaling the layers around them
 
     @property
     def rounding_energy(self) -> float:

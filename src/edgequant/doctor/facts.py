@@ -11,8 +11,10 @@ import torch
 from ..core.interfaces import Array
 from ..core.records import QParams
 from ..data.two_sample import ALPHA
+from ..graph.copies import copied
 from ..graph.ops import OPS
 from ..graph.program import Network, Program, Step
+from .beside import shared_grids
 from .evidence import LayerFacts, TensorFacts
 
 BATCH = 32
@@ -101,7 +103,7 @@ def tensor_facts(twin: Twin, x: Array) -> tuple[TensorFacts, ...]:
 
     for at in range(0, len(x), BATCH):
         network.run_all(torch.from_numpy(x[at : at + BATCH]), visit=visit)
-    return tuple(seen[step.name].facts(step) for step in twin.inside)
+    return shared_grids(twin.program, [seen[step.name].facts(step) for step in twin.inside], copied(twin.stored))
 
 
 @torch.inference_mode()

@@ -15,9 +15,11 @@ from torch import nn
 from ..core.errors import BadModel
 from ..core.hush import hushed
 from ..core.interfaces import Judge
+from ..core.preprocess import input_range
 from ..core.records import InputSpec
 from .builder import Builder
 from .export import ONE_AT_A_TIME, exported
+from .grids import on_own_grids
 from .one_result import giving_one
 from .program import Captured, Network, Program
 from .same import Captive, Samples, check_judge, check_module
@@ -65,7 +67,7 @@ def _captured(
     check_module(captive, samples)
     if judge is not None:
         check_judge(captive, judge, samples)
-    return Captured(network, inputs, classes)
+    return Captured(on_own_grids(network, input_range(inputs)), inputs, classes)
 
 
 @contextmanager

@@ -16,8 +16,10 @@ import torch
 from torch import nn
 
 from ..core.records import Deployment, InputSpec
+from .ending import logits
 from .program import Captured, Network, Step
 
+LOGITS = "logits"
 RAW = ("uint8", "int8")  # inputs whose integers are pixels
 NORMALISE = "normalise"  # the layer and the step
 BYTE = 255
@@ -25,8 +27,13 @@ MIDDLE = 128 / BYTE  # with this mean and std, an int8 input of scale 1/128 and 
 
 
 def deployed(captured: Captured, how: Deployment) -> Captured:
-    """`captured` as it will meet its app: with raw pixels as input where `how` says so, and `how` on record."""
+    """`captured` as it will meet its app: with raw pixels as input, without its last softmax, where `how` says so.
+
+    Raises BadOption for logits of a network that ends in no softmax.
+    """
     taking = raw_pixels(captured) if how.input in RAW else captured
+    if how.output == LOGITS:  # what is computed, not the type of it: that is the recipe's own
+        return replace(logits(taking), deployed=replace(how, output=""))
     return replace(taking, deployed=how)
 
 

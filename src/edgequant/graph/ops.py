@@ -113,6 +113,7 @@ OPS: dict[str, Op] = {
     "pad": Op("same", _pad),
     "relu": Op("own", _unary(torch.relu)),
     "relu6": Op("own", lambda a, m, x: torch.clamp(x, 0, 6)),
+    "requantize": Op("own", lambda a, m, x: x),  # the same values on another grid
     "reshape": Op("same", _reshape),
     "rsqrt": Op("own", _unary(torch.rsqrt)),
     "shuffle": Op("same", shuffle),

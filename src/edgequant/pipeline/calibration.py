@@ -21,6 +21,8 @@ from ..core.rundir import RunFolder
 from ..data.selection import check_calibration, warnings
 from ..graph.ops import OPS
 from ..graph.program import Captured, Program
+from ..recipe.resolve import Plan
+from ..refine.branches import balanced
 from ..study import Calibration
 from . import keys
 from .network import Prepared
@@ -62,6 +64,19 @@ def statistics(
     }
     made = run.step("calibrate", inputs, work)
     return store.load(made.folder / FILE, calibrator), float(made.value["seconds"])
+
+
+def with_branches(
+    captured: Captured, plan: Plan, observers: Observers, calibration: Calibration, images: AbstractSplit
+) -> tuple[Captured, Observers, Mapping[str, str]]:
+    """The network whose branches keep scales of their own (refine/branches.py), its ranges, and a note for each layer.
+
+    Where nothing was short of resolution, what was given.
+    """
+    other, notes = balanced(captured, plan, observers)
+    if other is captured:
+        return captured, observers, notes
+    return other, _see(other, CALIBRATORS.build(calibration.method), images, lambda _, __: None)[0], notes
 
 
 def checked(

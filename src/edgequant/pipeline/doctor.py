@@ -32,10 +32,10 @@ from ..doctor.ways import RECIPE, Ways
 from ..recipe.recipe import parse_recipe
 from .doctor_calibration import calibration_facts
 from .doctor_feeds import feeds, input_facts
-from .doctor_float import FloatSide, float_side, is_file, is_study
+from .doctor_float import FloatSide, ending_alike, float_side, is_file, is_study
 from .doctor_running import running
 from .doctor_twin import twin_of
-from .file_ending import ends_in_softmax
+from .file_ending import squashed
 from .file_input import OpenFile, spec_for
 from .trial import runnable
 
@@ -71,6 +71,7 @@ def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> 
         side = float_side(
             case.source, case.data, case.weights, case.network, (case.float_pixels, case.pixels), run, progress
         )
+        side = ending_alike(side, squashed(case.file))
         evidence = _collect(case, file, side, progress)
         record = _record(case, file, side, evidence)
         write_json(out / "doctor.json", record)
@@ -134,11 +135,12 @@ def _scores(
 
 def _output(session: AbstractSession, path: Path) -> OutputFacts:
     """The reals that the output's integers stand for."""
-    softmax = ends_in_softmax(path)
+    kind = squashed(path)
+    softmax = kind == "softmax"
     if not session.output_scale:
-        return OutputFacts(softmax=softmax)
+        return OutputFacts(softmax=softmax, squashed=kind)
     low, high = _ends(session)
-    return OutputFacts(session.output_scale, low, high, softmax)
+    return OutputFacts(session.output_scale, low, high, softmax, kind)
 
 
 def _ends(session: Any) -> tuple[float, float]:
@@ -160,6 +162,7 @@ def _ways(case: Case, file: OpenFile, side: FloatSide, calibration: CalibrationF
         target=file.target,
         recipe=_recipe(file),
         samples=calibration_size(None, len(side.splits.train)),
+        network=case.network,
         checked=calibration is not None and calibration.fit.healthy,
     )
 

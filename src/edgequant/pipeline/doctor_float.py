@@ -18,6 +18,7 @@ from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
 from ..core.records import InputSpec, Splits
 from ..core.rundir import RunFolder
+from ..graph.ending import logits, squashes
 from ..graph.program import Captured
 from ..quantization.build import build
 from ..recipe.recipe import parse_recipe
@@ -87,6 +88,15 @@ def _spec(source: str, data: str, weights: str, number: int) -> tuple[NetworkSpe
 def _says_nothing(spec: NetworkSpec) -> bool:
     shape = named_dataset(spec.data).image_shape()
     return not (stated_of(spec) or build_model(spec.model).inputs(shape).mean)
+
+
+def ending_alike(side: FloatSide, kind: str) -> FloatSide:
+    """The float network up to its last softmax or sigmoid where the file has none (`kind` ""): `--output logits`."""
+    captured = side.captured
+    if kind or captured is None or not squashes(captured.program):
+        return side
+    shorter = logits(captured)
+    return dataclasses.replace(side, captured=shorter, scores=lambda x: _run(shorter, x))
 
 
 def _run(captured: Captured, images: Array) -> Array:

@@ -49,6 +49,7 @@ def _tflite(path: Path, by: dict[str, int]) -> dict[str, Any]:
     graph = load_graph(path)
     tensors = graph.tensors
     moves = [o for o in graph.operators if o.name in ("QUANTIZE", "DEQUANTIZE") and tensors[o.inputs[0]].data is None]
+    moves = [o for o in moves if not (tensors[o.inputs[0]].integer and tensors[o.outputs[0]].integer)]  # other grids
     inside = [o for o in moves if o.inputs[0] != graph.input and o.outputs[0] != graph.output]
     others = [o for o in graph.operators if o.name not in ("QUANTIZE", "DEQUANTIZE")]
     floats = [o.name for o in others if tensors[o.outputs[0]].type == "float32"]

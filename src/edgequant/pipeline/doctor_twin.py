@@ -17,6 +17,8 @@ from ..graph.program import Captured, Network
 from .doctor_float import FloatSide
 
 PROBES = 8
+FAR, NEAR = 0.3, 0.1  # of the weights' norm; 8-bit weights are a hundredth of it off, 4-bit ones an eighth
+RESCALED = "layers are not judged: the file's branches have scales of their own"
 CLOSE = 0.01  # of the largest score: float arithmetic in another order differs by 1e-5, other weights by far more
 
 
@@ -40,7 +42,23 @@ def _from_tflite(path: Path, inputs: InputSpec, side: FloatSide, probes: Array) 
     floats = _with_weights_of(stored, side.captured)
     if floats is None or not _alike(floats, inputs, side, probes[:PROBES]):
         return Twin(stored, reference.activations), "layers are not judged: the float network's do not fit the file's"
+    if _rescaled(stored, floats):
+        return Twin(stored, reference.activations), RESCALED
     return Twin(stored, reference.activations, floats), ""
+
+
+def _rescaled(stored: Network, floats: Network) -> bool:
+    """Whether the file holds some layer's weights with gains on its input channels: then tensors of the two networks
+    differ by them, and no layer of the one can stand in the other."""
+    return any(_gains(stored.layer(s.layer).weight, floats.layer(s.layer).weight) for s in stored.program.layers)
+
+
+def _gains(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    """Far from equal, and near to it once every input channel has the factor that fits it best."""
+    a, b = (w.detach().double().flatten(2) if w.dim() > 2 else w.detach().double()[..., None] for w in (ours, theirs))
+    best = (a * b).sum((0, 2)) / (b * b).sum((0, 2)).clamp(min=1e-300)
+    apart = float((a - b).norm()) > FAR * float(b.norm())
+    return apart and float((a - b * best[None, :, None]).norm()) < NEAR * float(a.norm())
 
 
 def _with_weights_of(stored: Network, captured: Captured | None) -> Network | None:
@@ -84,8 +102,16 @@ def _from_onnx(path: Path, captured: Captured | None) -> tuple[Twin | None, str]
         value = weights(graph, step.layer)
         if value is not None and value.shape == tuple(stored.layer(step.layer).weight.shape):
             stored.layer(step.layer).weight.data = torch.from_numpy(value)
+    if _rescaled(stored, captured.network):
+        return Twin(stored, activations), RESCALED
     return Twin(stored, activations, captured.network), ""
 
 
 def _known(found: dict[str, QParams], captured: Captured) -> dict[str, QParams]:
-    return {name: grid for name, grid in found.items() if name in captured.program.tensors}
+    """A requantization in front of a concatenation is none in ONNX: it is the concatenation that rounds."""
+    known = {name: grid for name, grid in found.items() if name in captured.program.tensors}
+    for step in captured.program.steps:
+        if step.kind == "requantize":
+            reader = captured.program.users(step.name)[0]
+            known |= {step.name: known[reader.name]} if step.name not in known and reader.name in known else {}
+    return known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from ..quantization.simulate import simulate
 from ..quantization.size import estimated_bytes
 from ..recipe.recipe import Recipe, parse_recipe
 from ..recipe.resolve import Plan, resolve
+from ..refine.notes import noted
 from ..study import Calibration, Study
 from ..train.settings import TrainSettings
 from . import keys
-from .calibration import Observers, checked, statistics
+from .calibration import Observers, checked, statistics, with_branches
 from .checks import check_ids, needs_images, recipes_of, targets_of, trains
 from .draws import settled
 from .learning import settings_of, teachers, trained
@@ -194,6 +196,7 @@ def reference_of(
     for refiner in refiners:
         captured = refiner.network(captured)
     observers: Observers = {}
+    notes: Mapping[str, str] = {}
     images, passed = None, 0.0
     if recipe.kind == "static" or refiners:
         subset = calibration_subset(
@@ -205,8 +208,9 @@ def reference_of(
         with progress.task(f"{variant.id}: calibrating") as tick:
             made = statistics(variant.network, captured, variant.calibration, images, run, tick)
             observers, passed = made
+            captured, observers, notes = with_branches(captured, plan, observers, variant.calibration, images)
     start = time.perf_counter()
-    reference = build(captured, plan, observers)
+    reference = noted(build(captured, plan, observers), notes)
     seconds["calibrate"] = passed + time.perf_counter() - start
     seconds["refine"] = 0.0
     for position, (name, refiner) in enumerate(zip(variant.refine, refiners)):

@@ -50,7 +50,9 @@ def resolve(program: Program, recipe: Recipe, target: str, can: Capability) -> P
 
 
 def names(program: Program, step: Step) -> frozenset[str]:
-    """What a rule may call this step."""
+    """What a rule may call this step. A requantization is a part of the one step that reads it."""
+    if step.kind == "requantize":
+        return names(program, program.users(step.name)[0])
     words = {step.layer or step.name, f"op:{step.kind}"}
     if step.weighted:
         real = [s for s in program.layers if not (s.attrs.get("normalises") or s.attrs.get("affine"))]

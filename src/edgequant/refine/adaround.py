@@ -12,10 +12,11 @@ from ..core.affine import quantize_bias
 from ..core.errors import BadData, BadOption, Unsupported
 from ..core.interfaces import AbstractRefiner, Array, Tick
 from ..core.records import WeightQ
+from ..graph.copies import copies
 from ..graph.program import Captured, Step
 from ..quantization.reference import Reference
 from ..quantization.simulate import dequantize_weight
-from .notes import noted
+from .notes import noted, same_integers
 from .rounding import Problem, Schedule, learn_rounding, output_error
 from .samples import Samples, draw
 from .walk import Walk
@@ -77,15 +78,31 @@ class AdaRound(AbstractRefiner):
             raise BadData(f"adaround learns from at least {FEWEST} images. Got {len(images)}: calibrate on more.")
         walk = Walk(reference, images[: self.images])
         generator = torch.Generator().manual_seed(self.seed)
-        done = 0
+        done, firsts = 0, copies(reference.captured.network)
         for step in reference.captured.program.steps:
             walk.run_float(step)
             if step.weighted and step.layer in wanted:
-                walk.update(self._round(walk, step, generator), step)
+                again = self._as_before(walk.reference, reference, step, firsts[step.layer])
+                walk.update(again or self._round(walk, step, generator), step)
                 done += 1
                 tick(done, len(wanted))
             walk.run_quantized(step)
         return noted(walk.reference, self._left(reference, wanted))
+
+    def _as_before(self, now: Reference, given: Reference, step: Step, first: str) -> Reference | None:
+        """The integers that the first call of the same module got: a file then stores them once. None for a layer of
+        its own, or where the bias would not fit."""
+        if first == step.layer or not same_integers(given.weights[step.layer], given.weights[first]):
+            return None
+        weight, layer = now.weights[first], now.captured.network.layer(step.layer)
+        source = now.activations.get(step.inputs[0])
+        if layer.bias is not None and source is not None:
+            try:
+                quantize_bias(layer.bias, source.scale, weight.scale, 64 if source.bits > 8 else 32)
+            except Unsupported:
+                return None
+        note = {step.layer: f"adaround: rounded as {first}, whose weights it shares"}
+        return noted(replace(now, weights={**now.weights, step.layer: weight}), note)
 
     def _left(self, reference: Reference, wanted: list[str]) -> dict[str, str]:
         """The note of each layer that has too many bits for it."""

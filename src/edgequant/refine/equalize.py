@@ -9,6 +9,7 @@ from typing import final
 import torch
 
 from ..core.interfaces import AbstractRefiner, Array, Tick
+from ..graph.copies import copied
 from ..graph.program import Captured, Network, Program, Step
 from ..quantization.reference import Reference
 from .notes import noted
@@ -28,6 +29,8 @@ class Equalize(AbstractRefiner):
     `s = (1/r2) sqrt(r1 r2)`); W1 and b1 are divided by s, W2 is multiplied by it. Pairs of layers between which
     nothing but ReLU, pooling, padding or reshaping happens are swept until they settle.
 
+    A module that is called several times is left out: each call would want factors, and so weights, of its own.
+
     The network computes the same in float: ReLU6, which cuts at 6 whatever the scale, bars a pair. With
     `relu6_as_relu` it becomes a ReLU there, as in the paper; outputs above 6 then change, and so does the network.
     """
@@ -37,7 +40,8 @@ class Equalize(AbstractRefiner):
     def network(self, captured: Captured) -> Captured:
         old = captured.network
         program = _without_relu6(old.program) if self.relu6_as_relu else old.program
-        pairs = [pair for pair in consecutive(program) if not pair.saturates]
+        several = copied(old)
+        pairs = [pair for pair in consecutive(program) if not (pair.saturates or several & pair.layers)]
         if not pairs:
             return captured
         layers = {step.layer: copy.deepcopy(old.layer(step.layer)) for step in program.layers}
@@ -47,10 +51,15 @@ class Equalize(AbstractRefiner):
 
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:  # noqa: ARG002
         """Its integers are left as they are; the layers' fates say which pairs were equalized and which were barred."""
-        pairs = consecutive(reference.captured.program)
-        return noted(reference, {pair.producer.layer: self._note(pair) for pair in pairs})
+        pairs, several = consecutive(reference.captured.program), copied(reference.captured.network)
+        return noted(reference, {pair.producer.layer: self._note(pair, several & pair.layers) for pair in pairs})
 
-    def _note(self, pair: Pair) -> str:
+    def _note(self, pair: Pair, several: frozenset[str]) -> str:
+        if several:
+            return (
+                f"not equalized with {pair.consumer.layer}: {', '.join(sorted(several))} is called more than once, and"
+                " factors of each call would store its weights again"
+            )
         if pair.saturates:
             return f"not equalized with {pair.consumer.layer}: ReLU6 between them is not scale equivariant"
         relaxed = " (a ReLU6 between them is taken for a ReLU)" if self.relu6_as_relu else ""

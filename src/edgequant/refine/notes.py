@@ -1,11 +1,13 @@
-"""What a refiner did to a layer, written where the report reads it: the reason of the layer's fate."""
+"""What a refiner did to a layer, written where the report reads it: the reason of the layer's fate. And its copies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..core.records import LayerFate
+import torch
+
+from ..core.records import LayerFate, WeightQ
 from ..quantization.reference import Reference
 
 
@@ -16,3 +18,9 @@ def noted(reference: Reference, notes: Mapping[str, str]) -> Reference:
 
 def _extend(fate: LayerFate, note: str) -> LayerFate:
     return replace(fate, reason="; ".join(filter(None, (fate.reason, note)))) if note else fate
+
+
+def same_integers(one: WeightQ, other: WeightQ) -> bool:
+    """Whether a file stores the two once: the calls of one module."""
+    equal = one.q.shape == other.q.shape and torch.equal(one.q, other.q)
+    return equal and one.bits == other.bits and torch.equal(one.scale, other.scale)

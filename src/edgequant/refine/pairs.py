@@ -25,6 +25,10 @@ class Pair:
     between: tuple[Step, ...]
 
     @property
+    def layers(self) -> frozenset[str]:
+        return frozenset((self.producer.layer, self.consumer.layer))
+
+    @property
     def saturates(self) -> tuple[str, ...]:
         """The steps at which a ReLU6 (ReLU1) cuts at 6 (1), whatever the scale: there, no factor can pass."""
         return tuple(s.name for s in (self.producer, *self.between) if TOPS.keys() & {s.activation, s.kind})
@@ -52,7 +56,7 @@ def output_ranges(layer: Layer) -> torch.Tensor:
 
 def input_ranges(layer: Layer, channels: int) -> torch.Tensor:
     """(C,) float64: the largest magnitude of the weights that read each of `channels` input channels."""
-    return _by_input(layer, channels).double().abs().amax((1, 3)).flatten()
+    return by_input(layer, channels).double().abs().amax((1, 3)).flatten()
 
 
 def scale_outputs(layer: Layer, factors: torch.Tensor) -> None:
@@ -64,12 +68,12 @@ def scale_outputs(layer: Layer, factors: torch.Tensor) -> None:
 
 def scale_inputs(layer: Layer, factors: torch.Tensor) -> None:
     """Multiply the weights that read each input channel by its factor, in place."""
-    grouped = _by_input(layer, len(factors))
+    grouped = by_input(layer, len(factors))
     scaled = grouped * factors.view(grouped.shape[0], 1, grouped.shape[2], 1)
     layer.weight.data = scaled.reshape(layer.weight.shape).float()
 
 
-def _by_input(layer: Layer, channels: int) -> torch.Tensor:
+def by_input(layer: Layer, channels: int) -> torch.Tensor:
     """The weight as (groups, outputs a group, input channels a group, the rest).
 
     A linear layer behind a flattened image has `in_features / channels` columns a channel: NCHW order.

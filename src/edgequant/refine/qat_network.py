@@ -16,11 +16,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.records import QParams
+from ..graph.copies import copies
 from ..graph.ops import OPS
 from ..graph.program import Program, Step, activate, last_uses, mangle
 from ..quantization.reference import Reference
 from ..recipe.resolve import sharing
 from .fake_quant import FakeQuantize, FakeQuantizeWeight, Grid, RoundBias, fake_quantize, per_channel
+from .notes import same_integers
 from .oscillation import Freezing, Oscillation, threshold
 from .qat_layout import (
     MOVES,
@@ -61,8 +63,12 @@ class FakeQuantized(nn.Module):
         self.trained = trained_weights(reference)
         for group in learned_groups(reference):
             self._add_group(group, scale_rate)
+        firsts = self._copies()
         for layer in self.trained:
-            self._add_weight(layer, scale_rate)
+            if firsts[layer] == layer:
+                self._add_weight(layer, scale_rate)
+            else:
+                self._share_weight(layer, firsts[layer])
         self._set_rates()
 
     def _add_group(self, group: str, rate: float) -> None:
@@ -79,6 +85,22 @@ class FakeQuantized(nn.Module):
         weight.data = started / per_channel(self.unit(layer), started)
         if given.bits <= FEW_BITS and self.freezing.frequency:
             self.oscillation[mangle(layer)] = Oscillation(given.q)
+
+    def _copies(self) -> dict[str, str]:
+        """Each trained layer -> the one whose weight, integers and scale it shares: the calls of one module."""
+        found = copies(self.reference.captured.network)
+        return {layer: found[layer] if self._alike(layer, found[layer]) else layer for layer in self.trained}
+
+    def _alike(self, layer: str, first: str) -> bool:
+        return first in self.trained and same_integers(self.reference.weights[layer], self.reference.weights[first])
+
+    def _share_weight(self, layer: str, first: str) -> None:
+        """One parameter for both: the file stores it once."""
+        self.register_buffer(f"weight_scale/{mangle(layer)}", self.reference.weights[layer].scale.clone())
+        self.weight_log_scale[mangle(layer)] = self.weight_log_scale[mangle(first)]
+        self.layer(layer).weight = self.layer(first).weight
+        if mangle(first) in self.oscillation:
+            self.oscillation[mangle(layer)] = self.oscillation[mangle(first)]
 
     def _set_rates(self) -> None:
         """In units of where each parameter starts. A layer that only normalises pixels is left as it is."""
@@ -120,9 +142,13 @@ class FakeQuantized(nn.Module):
         for parameter in (*self.log_scale.values(), *self.zero_shift.values(), *self.weight_log_scale.values()):
             parameter.requires_grad_(learn)
         limit = threshold(self.freezing.frequency, self.done)
-        for name in self.trained:
-            if mangle(name) in self.oscillation:
-                self._oscillation(mangle(name)).see(self.integers(name), limit)
+        seen = {
+            id(self.oscillation[key]): name
+            for name in reversed(self.trained)
+            if (key := mangle(name)) in self.oscillation
+        }
+        for name in seen.values():
+            self._oscillation(mangle(name)).see(self.integers(name), limit)
 
     def _oscillation(self, name: str) -> Oscillation:
         return self.oscillation[name]  # type: ignore[return-value]

@@ -44,7 +44,7 @@ class Emitter:
         program = self.reference.captured.program
         source = enter(self)
         for step in program.steps:
-            if not self.merge_pad(step):
+            if not self.merge_pad(step) and not self.pass_on(step):
                 self.step(step)
         return source, leave(self)
 
@@ -65,6 +65,15 @@ class Emitter:
             cap(self, step, target, output, integer)
         if not integer and step.name in self.reference.activations:
             self.convert(step.name, to_integer=True)
+
+    def pass_on(self, step: Step) -> bool:
+        """A requantization that floats pass through is no operator; a grid behind it is one all the same."""
+        if step.kind != "requantize" or self.reference.runs_in_integers(step):
+            return False
+        self.floats[step.name] = self.read(step.inputs[0], False)
+        if step.name in self.reference.activations:
+            self.convert(step.name, to_integer=True)
+        return True
 
     # Tensors
 

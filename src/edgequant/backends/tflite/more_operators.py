@@ -195,6 +195,7 @@ MORE: dict[str, Emit] = {
     "gelu": unary(Op.GELU, Options.GeluOptions, gelu_options),
     "hard_swish": unary(Op.HARD_SWISH),
     "leaky_relu": unary(Op.LEAKY_RELU, Options.LeakyReluOptions, leaky_options),
+    "requantize": unary(Op.QUANTIZE),
     "rsqrt": unary(Op.RSQRT),
     "shuffle": shuffle,
     "slice": slice_,

@@ -99,20 +99,43 @@ def _dequantize(b: Builder, op: FileOperator) -> None:
 
 
 def _quantize(b: Builder, op: FileOperator) -> None:
-    """Of floats: the same tensor, as integers. Of integers: only where no value changes (uint8 at the border).
+    """Of floats: the same tensor, as integers. Of integers: that too where no value changes (uint8 at the border).
 
     The bytes of the file's input may be made floats and rounded again: to 16 bits there is no other way.
     """
     name, source, output = b.source(op, 0), b.tensor(op, 0), b.output(op)
-    if not output.integer or len(output.scale) != 1 or (source.type != "float32" and not _equal(source, output)):
-        b.graph.refuse(op, f"turns {source.type} into {output.type} of another scale")
+    if not output.integer or len(output.scale) != 1:
+        b.graph.refuse(op, f"turns {source.type} into {output.type} of several scales or none")
     if source.type == "float32":
         if name in b.activations and b.activations[name] != qparams(output) and name != b.alias[b.graph.input]:
             b.graph.refuse(op, "rounds a tensor that has another scale elsewhere")
         b.rounded.add(name)
         b.makers[name] = output.index
+    elif not _equal(source, output):
+        _requantize(b, op, source, output)
+        return
     b.activations[name] = qparams(output)
     b.alias[output.index] = name
+
+
+def _requantize(b: Builder, op: FileOperator, source: FileTensor, output: FileTensor) -> None:
+    """Onto a grid that holds all of the other one: the same values. Else the file clamps there."""
+    if not source.integer or len(source.scale) != 1:
+        b.graph.refuse(op, f"turns {source.type} into {output.type} of another scale")
+    (low, high), (least, most) = _ends(source), _ends(output)
+    step = float(output.scale[0])
+    if least - step <= low and high <= most + step:
+        b.append(op, "requantize", (b.source(op, 0),))
+    elif output.type == "int16":
+        b.graph.refuse(op, "clamps 16-bit integers to a narrower grid")
+    else:
+        b.append(op, "clamp", (b.source(op, 0),), {"low": least, "high": most})
+
+
+def _ends(tensor: FileTensor) -> tuple[float, float]:
+    """The reals at the ends of its grid."""
+    p = qparams(tensor)
+    return (p.low - p.zero_point) * p.scale, (p.high - p.zero_point) * p.scale
 
 
 def _equal(source: FileTensor, output: FileTensor) -> bool:

@@ -1,4 +1,4 @@
-"""LiteRT's builtin kernels of one input: TANH, ELU, GELU, HARD_SWISH, LEAKY_RELU, RSQRT, and QUANTIZE as a clamp.
+"""LiteRT's builtin kernels of one input: TANH, ELU, GELU, HARD_SWISH, LEAKY_RELU, RSQRT, and QUANTIZE of integers.
 
 Each function names the kernel that it mirrors (tensorflow/lite/kernels, at the version that LiteRT carries).
 """
@@ -56,7 +56,7 @@ def leaky_relu(o: Operands) -> torch.Tensor:
     return _bounded(torch.where(x >= 0, up, down), o)
 
 
-def clamp(o: Operands) -> torch.Tensor:
+def requantize(o: Operands) -> torch.Tensor:
     """Requantize (optimized_ops.h, AVX2): the second rounding of int8 sends its ties upwards, 16 values at a time in
     the file's order, and those of the values that are left away from zero."""
     real = quantize_multiplier(np.asarray(float(f32(o.params[0].scale)) / float(f32(o.out.scale))))

@@ -49,4 +49,6 @@ MOVES: dict[str, Callable[[Operands], torch.Tensor]] = {
     "slice": moved,
 }
 # Without an integer kernel in families that compute in real numbers: the op table's float operation, rounded once.
-COMPUTED = ("channel_mean", "clamp", "elu", "gelu", "hard_swish", "leaky_relu", "rsqrt", "sub", "tanh")
+COMPUTED = (
+    "channel_mean", "clamp", "elu", "gelu", "hard_swish", "leaky_relu", "requantize", "rsqrt", "sub", "tanh",
+)  # fmt: skip

@@ -56,8 +56,8 @@ def leaky_relu(o: Operands) -> torch.Tensor:
     return _shifted(torch.where(x >= 0, x * up, x * down), o)
 
 
-def clamp(o: Operands) -> torch.Tensor:
-    """qs8-vcvt, on a grid that ends where the clamp does."""
+def requantize(o: Operands) -> torch.Tensor:
+    """qs8-vcvt; a clamp is one onto a grid that ends where the clamp does."""
     return _shifted(o.values[0] * _eighth_bits(f32(o.params[0].scale) / f32(o.out.scale)), o)
 
 
