@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .catalog import SECTIONS
 from .core.disk import read_json
 from .core.errors import BadOption, EdgequantError, Unsupported
+from .core.guest import guest
 from .core.interfaces import AbstractModel, Array
 from .core.progress import AbstractProgress, Silent
 from .core.records import Deployment, Run
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@guest
 def run(
     study: str | Study = "digits",
     out: Path | str | None = None,
@@ -50,6 +52,7 @@ def run(
     return _whole(resolved, out, fresh, progress or Silent())
 
 
+@guest
 def sweep(
     asked: Asked,
     out: Path | str | None = None,
@@ -75,6 +78,7 @@ def _whole(study: Study, out: Path | str | None, fresh: bool, progress: Abstract
     return execute(study, Path(out or Path("runs") / study.name), one, fresh, progress, swept=swept)
 
 
+@guest
 def sensitivity(
     asked: AskedSensitivity,
     out: Path | str | None = None,
@@ -91,6 +95,7 @@ def sensitivity(
     return ask_layers(asked, out, overrides, fresh, progress or Silent())
 
 
+@guest
 def search(
     asked: AskedSearch,
     out: Path | str | None = None,
@@ -119,6 +124,7 @@ class Result:
         return self.run.folder / "report.html"
 
 
+@guest
 def quantize(
     model: str | nn.Module | AbstractModel,
     data: Any,
@@ -191,6 +197,7 @@ def _of_one(
     )
 
 
+@guest
 def advise(
     source: str,
     out: Path | str | None = None,
@@ -219,11 +226,13 @@ def advise(
     return [found.line for found in advice.advise(finished)]
 
 
+@guest
 def report(folder: Path) -> list[Path]:
     """Render again from what is on disk. Raises BadFile."""
     return render(Run(read_json(folder / "results.json"), folder), [SECTIONS.build(name) for name in SECTIONS])
 
 
+@guest
 def train(
     study: str, out: Path | None = None, overrides: Sequence[str] = (), progress: AbstractProgress | None = None
 ) -> list[str]:

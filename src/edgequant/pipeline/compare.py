@@ -9,6 +9,7 @@ from typing import Any, final
 from ..core.disk import read_json
 from ..core.errors import BadFile, BadOption
 from ..core.foreign import foreign
+from ..core.guest import guest
 from ..core.interfaces import Array
 from ..measure.accuracy import unpack_hits
 from ..measure.statistics import mcnemar, paired_drop, wilson
@@ -32,6 +33,7 @@ class Change:
     interval: tuple[float, float] | None = None
 
 
+@guest
 def compare(first: Path, second: Path, seed: int = 0) -> list[Change]:
     """Every variant of either run, in the order of the first. Raises BadFile, and BadOption for runs of nothing alike.
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..catalog import BACKENDS, FINDINGS
 from ..core.disk import write_json
 from ..core.errors import BadData, BadOption
+from ..core.guest import guest
 from ..core.interfaces import AbstractSession, Array
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
@@ -60,6 +61,7 @@ class Case:
     float_pixels: tuple[Pixels, Pixels] = (None, None)
 
 
+@guest
 def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> dict[str, Any]:
     """{"schema", "float", "file", "target", "data", "split", "images", "healthy", "findings", "outputs",
     "confidence", "calibration", "tensors", "unseen"}, kept as `out`/doctor.json. Raises EdgequantError."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import BadData, BadFile
+from ..core.guest import guest
 from ..core.interfaces import AbstractSession, Array
 from ..core.preprocess import normalise
 from ..core.records import InputSpec
@@ -31,6 +32,7 @@ class Prediction:
     fault: str = ""
 
 
+@guest
 def predict_files(path: Path, images: Sequence[Path], mean: Pixels = None, std: Pixels = None) -> list[Prediction]:
     """The five likeliest classes of each image; a folder stands for all images in it and below, by name.
 

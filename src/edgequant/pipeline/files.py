@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import BadData, BadFile, BadOption
 from ..core.files import artifact
+from ..core.guest import guest
 from ..core.interfaces import AbstractDevice, AbstractSplit, Tick
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
@@ -24,6 +25,7 @@ from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference,
 from .trial import runnable
 
 
+@guest
 def evaluate_file(
     path: Path,
     data_spec: str,
@@ -81,6 +83,7 @@ def _identity(file: OpenFile) -> dict[str, Any]:
     return {"file": str(file.path), "target": file.target, "bytes": found.bytes, "sha256": found.sha256}
 
 
+@guest
 def benchmark_file(
     path: Path,
     threads: int = 1,
@@ -123,6 +126,7 @@ def _delegate(files: Sequence[OpenFile], library: str) -> dict[str, str]:
     return {"library": library} if library else {}
 
 
+@guest
 def inspect_file(path: Path, edgetpu: bool = False) -> dict[str, Any]:
     """What the target's `inspect` gives, {"file", "target", "sha256"}, and "unreadable": why a .tflite cannot be
     read into edgequant's own graph (parity, quantizing it again); empty where it can, None for other formats.

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.errors import RunFolderError
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
+from . import drawing
 from . import markup as md
 from .document import Document, build
 from .render_card import card
@@ -23,7 +24,8 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     The sections come in the order of the report. A file that is there is replaced only by a
     whole one. The same results give the same bytes. Raises RunFolderError.
     """
-    made = _contents(build(run, sections))
+    with drawing.at_hand():
+        made = _contents(build(run, sections))
     described = card(Run(md.clean(run.results), run.folder))
     if described:
         made["artifacts/README.md"] = described.encode()
