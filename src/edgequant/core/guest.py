@@ -4,7 +4,8 @@ A public entry is marked with `@guest`. Inside, one such call runs at a time, wh
 the default type and device, warnings and descriptors belong to the process, and what is timed is timed alone. Other
 threads wait. A call within a call is part of it. What a caller may have set that changes what torch computes is put
 aside meanwhile: a default type or device, autocast, no_grad and inference mode, deterministic algorithms, lower
-precision of matrix products. In a process that was forked, torch runs on one thread. Not put back: modules that were imported, and what those keep for themselves.
+precision of matrix products. In a process that was forked, torch runs on one thread. Not put back: modules that were
+imported, and what those keep for themselves.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from .forks import without_threads
@@ -76,13 +78,13 @@ def _process() -> Iterator[None]:
     """The working folder, the environment, sys.path and the locale."""
     folder, environment, path = None, dict(os.environ), list(sys.path)
     with suppress(OSError):  # it may have been deleted
-        folder = os.getcwd()
+        folder = Path.cwd()
     spoken = locale.setlocale(locale.LC_ALL)
     try:
         yield
     finally:
         with suppress(OSError):
-            if folder is not None and os.getcwd() != folder:
+            if folder is not None and Path.cwd() != folder:
                 os.chdir(folder)
         for name in set(os.environ) - set(environment):
             del os.environ[name]

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
-from . import drawing
+from . import drawing, headline
 from . import format as fmt
-from . import headline
 from . import lookup as look
 from . import markup as md
 

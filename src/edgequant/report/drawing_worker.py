@@ -52,7 +52,7 @@ FUNCTIONS = {one.__name__: one for one in (vegalite_to_svg, svg_to_png, svg_to_p
 def answer(name: str, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
     """(True, the result), or (False, what went wrong)."""
     try:
-        return True, FUNCTIONS[name](*arguments)  # type: ignore[operator]
+        return True, FUNCTIONS[name](*arguments)
     except Exception as error:
         return False, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
