@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from guest_snapshot import differences, snapshot
 from torch import nn
 
 import edgequant
@@ -20,6 +19,7 @@ from edgequant.core.errors import EdgequantError
 from edgequant.core.progress import AbstractProgress
 from edgequant.pipeline import files
 from edgequant.study import Calibration
+from guest_snapshot import differences, snapshot
 
 FEW = {"calibration": Calibration(n=100), "quick": 20}
 
@@ -82,7 +82,7 @@ def test_nor_does_one_that_is_refused(entry: str, usual: api.Result, tmp_path: P
 
 def test_nor_does_one_that_is_stopped(tmp_path: Path) -> None:
     class Stop(AbstractProgress):
-        def task(self, text: str) -> Any:
+        def task(self, text: str) -> Any:  # noqa: ARG002
             raise KeyboardInterrupt
 
         def say(self, text: str) -> None:

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from guest_snapshot import differences, snapshot
 
 from edgequant.core import forks
 from edgequant.core.guest import guest, visit
+from guest_snapshot import differences, snapshot
 
 
 def changed_by_all(folder: Path) -> None:
