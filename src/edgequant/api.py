@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .catalog import SECTIONS
-from .core.disk import read_json
+from .core.disk import read_results
 from .core.errors import BadOption, EdgequantError, Unsupported
 from .core.guest import guest
 from .core.interfaces import AbstractModel, Array
@@ -212,7 +212,7 @@ def advise(
     """
     results = Path(source) / "results.json"
     if results.is_file():
-        return [found.line for found in advice.advise(Run(read_json(results), Path(source)))]
+        return [found.line for found in advice.advise(Run(read_results(Path(source))[1], Path(source)))]
     if not source.endswith(".toml") and source not in shipped():
         raise BadOption(
             f"advise takes the folder of a finished run, or a study. There is no {results}."
@@ -228,8 +228,9 @@ def advise(
 
 @guest
 def report(folder: Path) -> list[Path]:
-    """Render again from what is on disk. Raises BadFile."""
-    return render(Run(read_json(folder / "results.json"), folder), [SECTIONS.build(name) for name in SECTIONS])
+    """Render again from what is on disk. `folder`: of a finished run, or its results.json. Raises BadFile."""
+    folder, record = read_results(Path(folder))
+    return render(Run(record, folder), [SECTIONS.build(name) for name in SECTIONS])
 
 
 @guest

@@ -77,7 +77,8 @@ class ImageFolder(AbstractDataset):
         return Splits(classes.names, train, validation, test, digest, f"{note} {files.note}".strip())
 
     def _classes(self, base: Path, first: str) -> Classes:
-        beside = base.with_name(f"{base.name}-synsets.txt")
+        there = base.resolve()  # "." has no name
+        beside = there.parent / f"{there.name}-synsets.txt"
         if self.synsets:
             return read_synsets(Path(self.synsets).expanduser())
         return read_synsets(beside) if beside.is_file() else from_folders(sub_folders(base / first), base / first)

@@ -61,6 +61,8 @@ def _all(images: Sequence[Path]) -> list[Path]:
 def _predict(
     file: OpenFile, session: AbstractSession, inputs: InputSpec, probabilities: bool, image: Path
 ) -> Prediction:
+    if not image.exists():
+        return Prediction(image, [], f"There is no image {image}. Expected image files, or folders of them.")
     try:
         pixels = decode(image, inputs)
     except BadData as error:

@@ -24,6 +24,8 @@ from .file_split import split_of
 from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
 from .trial import runnable
 
+MOST_THREADS = 256
+
 
 @guest
 def evaluate_file(
@@ -105,6 +107,8 @@ def benchmark_file(
     there = device_of(device)
     files = [runnable(p) for p in dict.fromkeys((path, *against))]
     shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
+    if threads > MOST_THREADS:
+        raise BadOption(f"--threads is at most {MOST_THREADS}. Got {threads}. Write --threads 1, or as many as cores.")
     if threads < 1 or len(set(shapes)) > 1:
         raise BadOption(
             f"Expected at least one thread and files that take images of one shape. Got {threads} and {shapes}."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..catalog import SECTIONS
-from ..core.disk import write_bytes, write_json
+from ..core.disk import SCHEMA, write_bytes, write_json
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
@@ -15,7 +16,7 @@ from ..report.render import render
 from ..study import Study, to_dict, to_toml
 from .checks import check_names, check_networks, nothing_left
 from .network import Prepared, prepare
-from .results import SCHEMA, command, environment
+from .results import command, environment
 
 Answer = Callable[[Prepared, RunFolder], dict[str, Any]]
 
@@ -30,7 +31,7 @@ def inquire(
     check_names(study)
     check_networks(study)
     path = Path(out or Path("runs") / study.name)
-    new = not path.exists()
+    new = not os.path.exists(path)  # noqa: PTH110 - False, not an error, for a name too long
     with RunFolder(path, fresh) as folder, nothing_left(folder, new):
         write_bytes(path / "study.toml", to_toml(study).encode())
         networks = [prepare(spec, study.seed, folder, progress, fresh) for spec in study.network]

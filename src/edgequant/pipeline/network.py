@@ -140,6 +140,14 @@ def _give_weights(
         if not reads(model, spec.weights):
             load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
+    if own and spec.train is not None:
+        fresh_ones = (
+            f"{spec.model},pretrained=false" if hasattr(model, "pretrained") else "a network with fresh weights"
+        )
+        raise BadModel(
+            f"{spec.model} has weights of its own, and [network.train] trains fresh ones. Write {fresh_ones} to train"
+            " it, [network.transfer] for a new head on its weights, or leave [network.train] out."
+        )
     if own:
         return f"its own, from {spec.model}"
     if spec.train is None:

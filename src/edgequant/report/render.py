@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from ..core.disk import writing
 from ..core.errors import RunFolderError
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
@@ -24,7 +26,7 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     The sections come in the order of the report. A file that is there is replaced only by a
     whole one. The same results give the same bytes. Raises RunFolderError.
     """
-    with drawing.at_hand():
+    with writing(run.folder), drawing.at_hand():  # the drawing, too, needs a place for its files
         made = _contents(build(run, sections))
     described = card(Run(md.clean(run.results), run.folder))
     if described:
@@ -56,5 +58,5 @@ def _replace(path: Path, content: bytes) -> None:
             " Check the folder's permissions and free space, or name another with --out."
         ) from error
     finally:
-        if scratch.parent.is_dir():
+        with suppress(OSError):  # where nothing may be written, nothing is left
             scratch.unlink(missing_ok=True)
