@@ -53,6 +53,15 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_drawer() -> Iterator[None]:
+    """One process that draws the charts of all tests: each would start its own, and load its fonts again."""
+    from edgequant.report import drawing
+
+    with drawing.at_hand():
+        yield
+
+
 @pytest.fixture
 def edgequant(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     """The command line, called in this process from an empty folder."""

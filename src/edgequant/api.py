@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .catalog import SECTIONS
-from .core.disk import read_json
+from .core.disk import read_results
 from .core.errors import BadOption, EdgequantError, Unsupported
+from .core.guest import guest
 from .core.interfaces import AbstractModel, Array
 from .core.pixels import Stated, Words, stated_of
 from .core.progress import AbstractProgress, Silent
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@guest
 def run(
     study: str | Study = "digits",
     out: Path | str | None = None,
@@ -51,6 +53,7 @@ def run(
     return _whole(resolved, out, fresh, progress or Silent())
 
 
+@guest
 def sweep(
     asked: Asked,
     out: Path | str | None = None,
@@ -76,6 +79,7 @@ def _whole(study: Study, out: Path | str | None, fresh: bool, progress: Abstract
     return execute(study, Path(out or Path("runs") / study.name), one, fresh, progress, swept=swept)
 
 
+@guest
 def sensitivity(
     asked: AskedSensitivity,
     out: Path | str | None = None,
@@ -92,6 +96,7 @@ def sensitivity(
     return ask_layers(asked, out, overrides, fresh, progress or Silent())
 
 
+@guest
 def search(
     asked: AskedSearch,
     out: Path | str | None = None,
@@ -120,6 +125,7 @@ class Result:
         return self.run.folder / "report.html"
 
 
+@guest
 def quantize(
     model: str | nn.Module | AbstractModel,
     data: Any,
@@ -202,6 +208,7 @@ def _of_one(
     )
 
 
+@guest
 def advise(
     source: str,
     out: Path | str | None = None,
@@ -216,7 +223,7 @@ def advise(
     """
     results = Path(source) / "results.json"
     if results.is_file():
-        return [found.line for found in advice.advise(Run(read_json(results), Path(source)))]
+        return [found.line for found in advice.advise(Run(read_results(Path(source))[1], Path(source)))]
     if not source.endswith(".toml") and source not in shipped():
         raise BadOption(
             f"advise takes the folder of a finished run, or a study. There is no {results}."
@@ -230,11 +237,14 @@ def advise(
     return [found.line for found in advice.advise(finished)]
 
 
+@guest
 def report(folder: Path) -> list[Path]:
-    """Render again from what is on disk. Raises BadFile."""
-    return render(Run(read_json(folder / "results.json"), folder), [SECTIONS.build(name) for name in SECTIONS])
+    """Render again from what is on disk. `folder`: of a finished run, or its results.json. Raises BadFile."""
+    folder, record = read_results(Path(folder))
+    return render(Run(record, folder), [SECTIONS.build(name) for name in SECTIONS])
 
 
+@guest
 def train(
     study: str, out: Path | None = None, overrides: Sequence[str] = (), progress: AbstractProgress | None = None
 ) -> list[str]:

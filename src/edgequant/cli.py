@@ -61,6 +61,13 @@ def _top(
         typer.echo(context.get_help())
 
 
+def _help(error: Any) -> str:
+    """What shows the options of the command that was mistyped."""
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "info_name", None)
+    return f"edgequant {command} --help" if command in COMMANDS else "edgequant --help"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and status 2."""
     try:
@@ -68,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     except EdgequantError as error:
         return refused(str(error))
     except USAGE as error:
-        return refused(f"{error.format_message()} Try: edgequant --help")
+        return refused(f"{error.format_message().rstrip('.')}. Try: {_help(error)}")
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:

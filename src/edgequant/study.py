@@ -19,6 +19,7 @@ from .train.settings import TrainSettings
 from .train.transfer import Transfer
 
 T = TypeVar("T")
+SEEDS = 1 << 32  # numpy's generator takes no larger seed
 DEPLOYED = {
     "input": ("uint8", "int8", "float32"),
     "output": ("uint8", "int8", "float32", "logits"),
@@ -117,6 +118,8 @@ def load_study(name: str, overrides: tuple[str, ...] = ()) -> Study:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadOption(f"The study {name} is not valid TOML: {error}.") from error
+    if {"rules", "base"} & set(table) and "network" not in table:
+        raise BadOption(f"{name} is a recipe, not a study. Write --recipe {name}, or recipes = [{name!r}] in a study.")
     for override in overrides:
         _override(table, override)
     study = from_table(Study, table, f"the study {name}")
@@ -124,7 +127,8 @@ def load_study(name: str, overrides: tuple[str, ...] = ()) -> Study:
 
 
 def check(study: Study) -> Study:
-    """Raises BadOption where a study cannot be run at all."""
+    """The study, with types and layouts in small letters. Raises BadOption where it cannot be run at all."""
+    study = dataclasses.replace(study, network=tuple(_small(spec) for spec in study.network))
     if not study.network:
         raise BadOption(f"The study {study.name} names no network. Write [[network]] with model and data.")
     for network in study.network:
@@ -148,17 +152,25 @@ def check(study: Study) -> Study:
             )
     if "local" not in study.devices or study.device_images < 1:
         raise BadOption(
-            'devices holds "local", and others besides; device_images is at least 1.'
+            'devices holds "local", and others besides, as ["local", "ssh:USER@HOST"]; device_images is at least 1.'
             f" Got {list(study.devices)} and {study.device_images}."
         )
     if study.workers < 1:
         raise BadOption(f"workers must be at least 1. Got {study.workers}.")
-    if study.quick < 0 or study.seed < 0:
-        raise BadOption(f"quick and seed must be at least 0. Got {study.quick} and {study.seed}.")
+    if study.quick < 0 or not 0 <= study.seed < SEEDS:
+        raise BadOption(
+            f"quick and seed must be at least 0, and seed below {SEEDS}. Got {study.quick} and {study.seed}."
+        )
     for criterion in study.criteria:
         if criterion.at_most is None and criterion.at_least is None:
             raise BadOption(f"The criterion {criterion.name!r} asks for nothing. Write at_most or at_least.")
     return study
+
+
+def _small(spec: NetworkSpec) -> NetworkSpec:
+    """NHWC and nhwc are one layout."""
+    given = {name: getattr(spec, name) for name in DEPLOYED}
+    return dataclasses.replace(spec, **{name: value.lower() for name, value in given.items()})
 
 
 def from_table(cls: type[T], table: Any, where: str) -> T:

@@ -19,11 +19,12 @@ def report(
     for path in api.report(folder):
         typer.echo(path)
     if mlflow:
-        from ..core.disk import read_json
+        from ..core.disk import read_results
         from ..core.records import Run
         from ..report import tracking
 
-        typer.echo(f"MLflow run {tracking.log(Run(read_json(folder / 'results.json'), folder), mlflow)}")
+        run, record = read_results(folder)
+        typer.echo(f"MLflow run {tracking.log(Run(record, run), mlflow)}")
 
 
 def compare(

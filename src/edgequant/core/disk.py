@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import math
@@ -71,6 +72,28 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+SCHEMA = "edgequant/1"  # of results.json
+
+
+def read_results(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The folder of a finished run, given it or its results.json, and the record in it. Raises BadFile."""
+    folder = folder.parent if folder.name == "results.json" else folder
+    path = folder / "results.json"
+    if not os.path.isfile(path):  # noqa: PTH113 - False, not an error, for a name too long
+        raise BadFile(f"There is no {path}. Expected the folder of a finished run, as runs/digits.")
+    record = read_json(path)
+    if record.get("schema") != SCHEMA:
+        raise BadFile(
+            f"{path} has the schema {record.get('schema')!r}; this edgequant reads {SCHEMA!r}. Give the folder of a run"
+            " of this edgequant, or run its study again."
+        )
+    variants = record.get("variants")
+    whole = isinstance(variants, list) and all(isinstance(one, dict) and "id" in one for one in variants)
+    if not whole or not isinstance(record.get("study"), dict):
+        raise BadFile(f"{path} is no record of a run: its variants or its study are not there. Run the study again.")
+    return folder, record
+
+
 def sha256(path: Path) -> str:
     """Of a file's content, in hexadecimal."""
     with path.open("rb") as file:
@@ -106,7 +129,16 @@ def writing(folder: Path) -> Iterator[None]:
 def refused(folder: Path, error: OSError) -> RunFolderError:
     """The line for a folder that cannot be written."""
     what = f"{error.strerror or error} ({error.filename})" if error.filename else str(error.strerror or error)
-    return RunFolderError(
-        f"The run folder {folder} cannot be written: {what}."
-        " Expected a folder with free space. Free some, or pass another with --out DIR."
-    )
+    return RunFolderError(f"The run folder {folder} cannot be written: {what}. {_WAY.get(error.errno or 0, _FREE)}")
+
+
+_FREE = "Expected a folder with free space. Free some, or pass another with --out DIR."
+_FILE = "Expected a folder, and a file stands there. Pass another with --out DIR."
+_WAY = {
+    errno.EEXIST: _FILE,
+    errno.ENOTDIR: _FILE,
+    errno.ENAMETOOLONG: "Expected a name of at most 255 characters. Pass a shorter one with --out DIR.",
+    errno.EROFS: "Expected a folder that may be written. Pass another with --out DIR.",
+    errno.EACCES: "Expected a folder that may be written. Pass another with --out DIR.",
+    errno.EPERM: "Expected a folder that may be written. Pass another with --out DIR.",
+}

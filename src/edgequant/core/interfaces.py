@@ -8,7 +8,7 @@ are its options.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -144,6 +144,10 @@ class AbstractRefiner(ABC):
     @abstractmethod
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
         """After calibration: better integers, found on unlabelled `(n, H, W, C)` pixels; or `reference` itself."""
+
+    def idle(self, weight_bits: Collection[int]) -> str:  # noqa: ARG002
+        """Why it has nothing to do in a recipe that gives layers these widths, and what to write; "" where it has."""
+        return ""
 
     def shrink(self, module: nn.Module, inputs: InputSpec, training: Training, tick: Tick) -> list[Any]:  # noqa: ARG002
         """Where `shrinks`: take channels out of `module`, in place, and train it; which went, for `pruning.rebuild`."""

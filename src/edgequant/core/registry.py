@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import importlib
 import types
 import typing
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from .errors import BadOption, UnknownName
+from .words import meant, path_hint
 
 T = TypeVar("T")
 
@@ -60,14 +60,19 @@ class Registry(Generic[T]):
         """The class behind a name, or behind a dotted path to a class of the user's own."""
         if name in self._entries:
             module, _, attribute = self._entries[name][0].partition(":")
-        elif "." in name.strip(".") and "/" not in name:
+        elif "." in name and all(part.isidentifier() for part in name.split(".")):
             module, _, attribute = name.rpartition(".")
         else:
             raise UnknownName(unknown(self.noun, name, self._entries))
         try:
             found = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError, ValueError) as error:
-            raise UnknownName(f"The {self.noun} {name!r} could not be imported: {error}.") from error
+            if path_hint(self.noun, name):
+                raise UnknownName(unknown(self.noun, name, self._entries)) from error
+            raise UnknownName(
+                f"The {self.noun} {name!r} could not be imported: {error}. Expected package.module.Class, or one of:"
+                f" {', '.join(self._entries)}."
+            ) from error
         if not (isinstance(found, type) and issubclass(found, self.kind) and dataclasses.is_dataclass(found)):
             raise UnknownName(
                 f"{name!r} is no {self.noun}: a dataclass that implements {self._interface} was expected."
@@ -137,8 +142,8 @@ def _pairs(text: str, fields: list[str]) -> Iterator[tuple[str, str]]:
 def unknown(noun: str, name: str, known: typing.Iterable[str]) -> str:
     """The line a user reads who typed a name nobody knows."""
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    path, close = path_hint(noun, name), meant(noun, name, names)
+    hint = f" Write {path}." if path else f" Did you mean {close!r}?" if close else ""
     return f"No {noun} is named {name!r}.{hint} Known: {', '.join(names)}."
 
 

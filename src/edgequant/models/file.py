@@ -78,7 +78,8 @@ class File(AbstractModel):
         path, factory = (head, tail) if not self.factory and head and tail.isidentifier() else (self.path, self.factory)
         if not path or not factory:
             raise BadModel(
-                f"A model from a file needs the file and a factory in it. Got {self.path!r}. Write {EXAMPLE}."
+                f"A model from a file needs the file and a factory in it. Got {self.path!r}."
+                f" Write {self.path.rstrip(':') or 'path/to/file.py'}:FACTORY, a function that makes the network."
             )
         return Path(path).expanduser(), factory
 

@@ -40,8 +40,10 @@ def read_state(path: Path | str) -> dict[str, torch.Tensor]:
     Raises BadModel.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadModel(f"There are no weights at {path}. Expected a file: {', '.join(('.safetensors', *PICKLED))}.")
+    if not os.path.isfile(path):  # noqa: PTH113 - False, not an error, for a name too long
+        what = f"{path} is a folder" if os.path.isdir(path) else f"There are no weights at {path}"  # noqa: PTH112
+        told = " For fresh weights write random." if str(path).lower() in ("random", "none", "fresh") else ""
+        raise BadModel(f"{what}. Expected a file: {', '.join(('.safetensors', *PICKLED))}.{told}")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in PICKLED:
@@ -101,16 +103,31 @@ def _read_pickled(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile or cut file can raise anything at all
+        start = path.read_bytes()[:24]
+        if start[:2] != b"PK" and start[:1] != b"\x80":  # neither a zip nor a pickle
+            raise BadModel(
+                f"{path} is no PyTorch checkpoint: it {_begins(start)}. Fetch or copy the file itself, or write it with"
+                " torch.save(network.state_dict(), 'weights.pt')."
+            ) from error
         wanted = re.search(r"Unsupported (?:global: GLOBAL|class|operand) (\S+)", str(error))
         if wanted:
             raise BadModel(
-                f"{path} holds more than weights: it asks for {wanted[1]}, which could run code on this machine."
-                " Where it was made, write only the weights: torch.save(network.state_dict(), 'weights.pt')."
+                f"{path} holds more than weights: the network itself, or another object, was pickled, and it asks for"
+                f" {wanted[1]}, which could run code on this machine. Where it was made, write only the weights:"
+                " torch.save(network.state_dict(), 'weights.pt')."
             ) from error
         raise BadModel(
             f"{path} is damaged, cut off or no PyTorch checkpoint: {_first_sentence(error)}."
             " Copy it again, or write it with torch.save(network.state_dict(), 'weights.pt')."
         ) from error
+
+
+def _begins(start: bytes) -> str:
+    """What a file that is none begins with: text is shown, as that of a Git LFS pointer or of a web page."""
+    if not start:
+        return "is empty"
+    text = start.decode(errors="replace").split("\n")[0]
+    return f"begins with {text!r}" if text.isprintable() else "begins with other bytes"
 
 
 def _first_sentence(error: Exception) -> str:

@@ -15,7 +15,7 @@ from ..data.selection import calibration_subset
 from ..recipe.recipe import parse_recipe
 from ..recipe.resolve import resolve
 from ..study import NetworkSpec, Study
-from .learning import check_refiners
+from .learning import check_labels, check_refiners
 from .named_data import named_dataset
 from .network import Prepared
 from .results import MEASURED
@@ -48,8 +48,11 @@ def check_networks(study: Study) -> None:
 
 
 def check_calibration_images(study: Study, networks: Iterable[tuple[NetworkSpec, Prepared]]) -> None:
-    """Raises BadData where a network has fewer images than a calibration asks for, or one asks for too few."""
+    """Raises BadData where a network has fewer images than a calibration asks for, one asks for too few, or a training
+    learns from labels that are not there."""
     for spec, network in networks:
+        for recipe in recipes_of(study, spec):
+            check_labels(recipe.split("+")[1:], network)
         if any(needs_images(recipe) for recipe in recipes_of(study, spec)):
             for calibration in study.calibration:
                 calibration_subset(network.splits.train, calibration.n, calibration.seed, study.allow_few)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from ..core.disk import read_json
+from ..core.disk import read_results
 from ..core.errors import BadFile, BadOption
 from ..core.foreign import foreign
+from ..core.guest import guest
 from ..core.interfaces import Array
 from ..measure.accuracy import unpack_hits
 from ..measure.statistics import mcnemar, paired_drop, wilson
@@ -32,6 +33,7 @@ class Change:
     interval: tuple[float, float] | None = None
 
 
+@guest
 def compare(first: Path, second: Path, seed: int = 0) -> list[Change]:
     """Every variant of either run, in the order of the first. Raises BadFile, and BadOption for runs of nothing alike.
 
@@ -63,11 +65,9 @@ def _gone(name: str) -> Change:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    path = folder / "results.json" if folder.is_dir() else folder
-    record = read_json(path)
-    if not isinstance(record, dict) or not isinstance(record.get("variants"), list):
-        raise BadFile(f"{path} is no record of a run. Expected a run folder, or its results.json.")
-    return record
+    if folder.is_file() and folder.suffix != ".json":
+        raise BadFile(f"{folder} is no record of a run. Expected a run folder, or its results.json.")
+    return read_results(folder)[1]
 
 
 def _variants(folder: Path) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ import numpy as np
 from ..catalog import BACKENDS, FINDINGS
 from ..core.disk import write_json
 from ..core.errors import BadData, BadOption
+from ..core.guest import guest
 from ..core.interfaces import AbstractSession, Array
 from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
@@ -62,6 +63,7 @@ class Case:
     float_pixels: Stated = NOTHING  # how the float network is fed, where that is to be otherwise
 
 
+@guest
 def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> dict[str, Any]:
     """{"schema", "float", "file", "target", "data", "split", "images", "healthy", "findings", "outputs",
     "confidence", "calibration", "tensors", "unseen"}, kept as `out`/doctor.json. Raises EdgequantError."""

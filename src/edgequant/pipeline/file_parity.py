@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..core.errors import BadOption, Unsupported
+from ..core.guest import guest
 from ..core.interfaces import Array
 from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
@@ -41,6 +42,7 @@ CHUNK = 25
 TRACED = 50_000_000  # values that tracing keeps at a time, on each side
 
 
+@guest
 def parity_file(
     path: Path,
     data_spec: str | None = None,

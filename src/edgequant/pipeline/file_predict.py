@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import BadData, BadFile
+from ..core.guest import guest
 from ..core.interfaces import AbstractSession, Array
 from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
@@ -32,6 +33,7 @@ class Prediction:
     fault: str = ""
 
 
+@guest
 def predict_files(path: Path, images: Sequence[Path], stated: Stated = NOTHING) -> list[Prediction]:
     """The five likeliest classes of each image; a folder stands for all images in it and below, by name.
 
@@ -60,6 +62,8 @@ def _all(images: Sequence[Path]) -> list[Path]:
 def _predict(
     file: OpenFile, session: AbstractSession, inputs: InputSpec, probabilities: bool, image: Path
 ) -> Prediction:
+    if not image.exists():
+        return Prediction(image, [], f"There is no image {image}. Expected image files, or folders of them.")
     try:
         pixels = decode(image, inputs)
     except BadData as error:

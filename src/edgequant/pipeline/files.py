@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import BadData, BadFile, BadOption
 from ..core.files import artifact
+from ..core.guest import guest
 from ..core.interfaces import AbstractDevice, AbstractSplit, Tick
 from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
@@ -24,7 +25,10 @@ from .file_split import split_of
 from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
 from .trial import runnable
 
+MOST_THREADS = 256
 
+
+@guest
 def evaluate_file(
     path: Path,
     data_spec: str,
@@ -82,6 +86,7 @@ def _identity(file: OpenFile) -> dict[str, Any]:
     return {"file": str(file.path), "target": file.target, "bytes": found.bytes, "sha256": found.sha256}
 
 
+@guest
 def benchmark_file(
     path: Path,
     threads: int = 1,
@@ -103,6 +108,8 @@ def benchmark_file(
     there = device_of(device)
     files = [runnable(p) for p in dict.fromkeys((path, *against))]
     shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
+    if threads > MOST_THREADS:
+        raise BadOption(f"--threads is at most {MOST_THREADS}. Got {threads}. Write --threads 1, or as many as cores.")
     if threads < 1 or len(set(shapes)) > 1:
         raise BadOption(
             f"Expected at least one thread and files that take images of one shape. Got {threads} and {shapes}."
@@ -124,6 +131,7 @@ def _delegate(files: Sequence[OpenFile], library: str) -> dict[str, str]:
     return {"library": library} if library else {}
 
 
+@guest
 def inspect_file(path: Path, edgetpu: bool = False) -> dict[str, Any]:
     """What the target's `inspect` gives, {"file", "target", "sha256"}, and "unreadable": why a .tflite cannot be
     read into edgequant's own graph (parity, quantizing it again); empty where it can, None for other formats.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..catalog import SECTIONS
 from ..core.belongings import belongings, claim
-from ..core.disk import write_bytes, write_json
+from ..core.disk import SCHEMA, write_bytes, write_json
 from ..core.progress import AbstractProgress
 from ..core.records import Run
 from ..core.rundir import RunFolder
@@ -18,7 +19,7 @@ from . import preprocessing
 from .checks import check_names, check_networks, nothing_left
 from .draws import draw_notes
 from .network import Prepared, prepare
-from .results import SCHEMA, command, environment
+from .results import command, environment
 
 Records = list[dict[str, Any]]
 Files = Callable[[Records], dict[str, Any]]
@@ -41,7 +42,7 @@ def inquire(
     check_names(study)
     check_networks(study)
     path = Path(out or Path("runs") / study.name)
-    new = not path.exists()
+    new = not os.path.exists(path)  # noqa: PTH110 - False, not an error, for a name too long
     with RunFolder(path, fresh) as folder, belongings(path), nothing_left(folder, new):
         claim(path / "study.toml")
         write_bytes(path / "study.toml", to_toml(study).encode())

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..catalog import REFINERS
-from ..core.errors import BadModel, BadOption
+from ..core.errors import BadData, BadModel, BadOption
 from ..core.interfaces import AbstractRefiner
 from ..core.pixels import settled
 from ..core.progress import AbstractProgress
@@ -41,14 +41,32 @@ def check_refiners(base: str, refiners: Sequence[str]) -> None:
 
     Raises BadOption for a loss without a training and for a correction of what is not quantized, and UnknownName.
     """
-    trained = False
+    trained, recipe = False, parse_recipe(base)
+    widths = {rule.scheme.weight_bits for rule in recipe.rules if rule.scheme and rule.scheme.weight_bits}
+    twice = next((one for at, one in enumerate(refiners) if one in refiners[:at]), None)
+    if twice is not None:
+        raise BadOption(f"{twice} stands twice behind {base}. Expected each refiner once.")
     for refiner in refiners:
         name, built = refiner.partition(":")[0], REFINERS.build(refiner)
         trained = trained or built.trains
         if built.teaches and not trained:
             raise BadOption(f"{name} changes a training, and {base} has none before it. Write {base}+qat+{name}.")
-        if not (built.teaches or built.shrinks) and parse_recipe(base).kind in ("float32", "float16"):
+        if not (built.teaches or built.shrinks) and recipe.kind in ("float32", "float16"):
             raise BadOption(f"{base} rounds nothing to integers, so {name} has nothing to mend. Write w4a8+{name}.")
+        if idle := built.idle(widths):
+            raise BadOption(idle)
+
+
+def check_labels(refiners: Sequence[str], network: Prepared) -> None:
+    """Raises BadData for a training that learns from labels where the images have none."""
+    built = [REFINERS.build(refiner) for refiner in refiners]
+    if network.splits.train.labels is not None:
+        return
+    for position, refiner in enumerate(built):
+        if refiner.shrinks or (refiner.trains and not teaching(built, position)):
+            name = refiners[position].partition(":")[0]
+            way = "Leave it out" if refiner.shrinks else f"Write +{name}+distill to learn from the float network"
+            raise BadData(f"{name} learns from labels, and {network.data} has none. {way}.")
 
 
 def teaching(refiners: Sequence[AbstractRefiner], position: int) -> list[AbstractRefiner]:

@@ -154,7 +154,10 @@ def _give_weights(
             load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})", True
     drawn = fresh_weights(model, inputs, len(splits.classes))
-    if owns(model) and not drawn:
+    own = owns(model) and not drawn
+    if own and spec.train is not None:
+        raise BadModel(_trains_own(model, spec))
+    if own:
         return "in memory" if isinstance(model, Wrapped) else f"its own, from {spec.model}", True
     if spec.train is not None:
         return _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh), False
@@ -168,6 +171,14 @@ def _give_weights(
     path, study = kept
     load_weights(module, path)
     return f"kept by the project ({path.name}), trained by the study {study}", False
+
+
+def _trains_own(model: AbstractModel, spec: NetworkSpec) -> str:
+    fresh = f"{spec.model},pretrained=false" if hasattr(model, "pretrained") else "a network with fresh weights"
+    return (
+        f"{spec.model} has weights of its own, and [network.train] trains fresh ones. Write {fresh} to train it,"
+        " [network.transfer] for a new head on its weights, or leave [network.train] out."
+    )
 
 
 def kept_by_a_study(spec: NetworkSpec, splits: Splits) -> tuple[Path, str] | None:

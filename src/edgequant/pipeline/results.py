@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..core.disk import SCHEMA
 from ..study import Study, to_dict
 from .criteria import judge_criterion
 from .recommendation import recommend
 
-SCHEMA = "edgequant/1"
 MEASURED = (
     "file", "sha256", "bytes", "bytes_compressed", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95",
     "hits", "drop", "drop_ci95", "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "arena_bytes",

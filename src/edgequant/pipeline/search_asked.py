@@ -46,6 +46,12 @@ def study_of(asked: Asked, overrides: Sequence[str] = ()) -> Study:
     parse_schemes(asked)
     if not asked.name.replace("-", "").replace("_", "").isalnum():
         raise BadOption(f"--name is a part of a file's name: letters, digits, - and _. Got {asked.name!r}.")
+    for text, option in ((asked.max_bytes, "--max-bytes"), (asked.max_ms, "--max-ms")):
+        budget(text, option, 1.0)
+    if asked.max_drop < 0 or asked.images < 2:
+        raise BadOption(
+            f"--max-drop is at least 0 points, and --images at least 2. Got {asked.max_drop:g} and {asked.images}."
+        )
     study = study_from(asked, overrides, "search")
     title = f"Mixed precision: {study.title}"
     return check(dataclasses.replace(study, title=title, recipes=("float32",), targets=(asked.target,)))

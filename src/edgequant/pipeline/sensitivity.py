@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def check_asked(asked: Asked) -> tuple[int, ...]:
         raise BadOption(unknown("mode", asked.mode, MODES))
     if asked.activation_bits not in ACTIVATION_BITS:
         raise BadOption(f"--activation-bits takes 2 to 16. Got {asked.activation_bits}. Write --activation-bits 8.")
-    if asked.images < 2 or asked.threshold < 0:
+    if asked.images < 2 or not 0 <= asked.threshold < math.inf:
         raise BadOption(
             f"--images must be at least 2 and --threshold at least 0. Got {asked.images} and {asked.threshold:g}."
         )

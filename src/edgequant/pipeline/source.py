@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
-from ..core.errors import BadOption
+from ..catalog import MODELS
+from ..core.errors import BadOption, UnknownName
 from ..core.pixels import NOTHING, Stated
+from ..core.registry import unknown
+from ..core.words import path_hint
 from ..study import Calibration, NetworkSpec, Study, load_study, shipped
 
 
@@ -46,6 +50,9 @@ def _named(asked: AbstractAsked, overrides: Sequence[str], command: str) -> Stud
     if asked.source in shipped() or asked.source.endswith(".toml"):
         study = load_study(asked.source, tuple(overrides))
         return dataclasses.replace(study, name=f"{study.name}-{command}", title=study.title or study.name)
+    name = asked.source.partition(":")[0]
+    if name not in MODELS and re.fullmatch(r"[\w-]*", name) and not path_hint("model", name):
+        raise UnknownName(unknown("model or study", asked.source, [*MODELS, *shipped()]))
     if not asked.data:
         raise BadOption(
             f"A {command} of the model {asked.source} needs images. Give --data cifar10 (edgequant list data),"

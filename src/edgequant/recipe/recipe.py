@@ -73,11 +73,23 @@ def parse_recipe(text: str) -> Recipe:
         return Recipe(text, "dynamic", (Rule("*", Scheme(8, None)),))
     match = re.fullmatch(r"w(\d+)(?:a(\d+))?(-all)?", text)
     if not match:
-        known = (*NAMES, *presets())
-        raise BadOption(unknown("recipe", text, known) + " Any wXaY works (X 2..8, Y 2..16), or give a .toml file.")
+        raise BadOption(_unknown(text))
     weight, activation = int(match[1]), int(match[2]) if match[2] else None
     _check_bits(text, weight, activation)
     return Recipe(text, "static" if activation else "weight-only", _rules(weight, activation, bool(match[3])))
+
+
+def _unknown(text: str) -> str:
+    """The line for a name that is no recipe's."""
+    several = re.split(r"[,;\s]+", text.strip())
+    if len(several) > 1 and all(re.fullmatch(r"w\d+(a\d+)?|float(16|32)", one) for one in several):
+        return f"Expected one recipe. Got {text!r}: write --recipe {several[0]}, or recipes = [...] in a study."
+    refined = re.fullmatch(r"(w\d+(?:a\d+)?)[-_:,](qat|adaround|equalize|bias_correct|distill|prune)(.*)", text)
+    if refined:
+        return (
+            f"No recipe is named {text!r}. A refiner stands behind a plus: write {refined[1]}+{refined[2]}{refined[3]}."
+        )
+    return unknown("recipe", text, (*NAMES, *presets())) + " Any wXaY works (X 2..8, Y 2..16), or give a .toml file."
 
 
 def _rules(weight: int, activation: int | None, spare_nothing: bool) -> tuple[Rule, ...]:
@@ -102,8 +114,15 @@ def load_recipe(path: Path) -> Recipe:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadOption(f"The recipe file {path} cannot be read: {cause(error)}.") from error
+        raise BadOption(
+            f'The recipe file {path} cannot be read: {cause(error)}. Expected TOML: base = "w8a8", and [[rules]] with'
+            " where and weight_bits, activation_bits or float = true."
+        ) from error
     extra = set(table) - {"base", "rules", "name"}
+    if extra & {"network", "recipes", "targets"}:
+        raise BadOption(
+            f"{path} is a study, not a recipe. Run it: edgequant run {path}. A recipe has base and [[rules]]."
+        )
     if extra:
         raise BadOption(f"The recipe file {path} has no use for {sorted(extra)}. It takes name, base and [[rules]].")
     base = parse_recipe(str(table.get("base", "w8a8")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -66,14 +67,20 @@ class AdaRound(AbstractRefiner):
     def network(self, captured: Captured) -> Captured:
         return captured
 
+    def idle(self, weight_bits: Collection[int]) -> str:
+        return "" if any(bits < self.bits_below for bits in weight_bits) else self._nothing()
+
+    def _nothing(self) -> str:
+        return (
+            f"adaround rounds layers of fewer than {self.bits_below} bits anew, and here is none. Leave it out, or"
+            " write adaround:bits_below=9 for those of 8 bits."
+        )
+
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
         """Raises BadData below 8 images, Unsupported where no layer has fewer than `bits_below` bits."""
         wanted = [s.layer for s in reference.captured.program.layers if self._concerns(reference, s)]
         if not wanted:
-            raise Unsupported(
-                f"adaround rounds layers of fewer than {self.bits_below} bits anew, and here is none. Leave it out, or"
-                " write adaround:bits_below=9 for those of 8 bits."
-            )
+            raise Unsupported(self._nothing())
         if len(images) < FEWEST:
             raise BadData(f"adaround learns from at least {FEWEST} images. Got {len(images)}: calibrate on more.")
         walk = Walk(reference, images[: self.images])

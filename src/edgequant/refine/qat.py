@@ -61,7 +61,10 @@ class QAT(AbstractRefiner):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.settings(None)
+        try:
+            self.settings(None)
+        except BadOption as error:
+            raise BadOption(str(error).replace("train.", "qat:")) from error
         if self.images < 0:
             raise BadOption(f"qat: images is at least 0. Got {self.images}.")
         for name in ("freeze_scales", "freeze_weights"):

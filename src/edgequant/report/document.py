@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
+from . import drawing, headline
 from . import format as fmt
-from . import headline
 from . import lookup as look
 from . import markup as md
 from .contract import contract
@@ -114,12 +114,19 @@ def _read(folder: Path, file: str, words: str) -> list[Picture]:
 
 
 def _drawn(stem: str, chart: altair.TopLevelMixin) -> Chart:
-    import vl_convert
-
-    spec: dict[str, Any] = json.loads(chart.to_json())
-    svg = vl_convert.vegalite_to_svg(_still(spec), vl_version=vega_lite())
-    png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
+    spec: dict[str, Any] = json.loads(_plain(chart))
+    svg: str = drawing.ask("vegalite_to_svg", _still(spec), vega_lite())
+    png: bytes = drawing.ask("svg_to_png", svg, PNG_SCALE)
     return Chart(stem, spec, svg, png, str(spec.get("description", stem)))
+
+
+def _plain(chart: altair.TopLevelMixin) -> str:
+    """Its definition with the data inside, whatever theme and way with data the caller's program has chosen."""
+    import altair
+
+    with altair.theme.enable("default"), altair.data_transformers.enable("default"):
+        definition: str = chart.to_json()
+        return definition
 
 
 def _still(spec: dict[str, Any]) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.belongings import claim
+from ..core.disk import writing
 from ..core.errors import RunFolderError
 from ..core.interfaces import AbstractSection
 from ..core.records import Run
+from . import drawing
 from . import markup as md
 from .document import Document, build
 from .render_card import card
@@ -24,7 +27,8 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     The sections come in the order of the report. A file that is there is replaced only by a
     whole one. The same results give the same bytes. Raises RunFolderError.
     """
-    made = _contents(build(run, sections))
+    with writing(run.folder), drawing.at_hand():  # the drawing, too, needs a place for its files
+        made = _contents(build(run, sections))
     described = card(Run(md.clean(run.results), run.folder))
     if described:
         made["artifacts/README.md"] = described.encode()
@@ -56,5 +60,5 @@ def _replace(path: Path, content: bytes) -> None:
             " Check the folder's permissions and free space, or name another with --out."
         ) from error
     finally:
-        if scratch.parent.is_dir():
+        with suppress(OSError):  # where nothing may be written, nothing is left
             scratch.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from . import drawing
 from . import format as fmt
 from .document import Chart, Document, Picture, vega_lite
 from .prose import parser
@@ -83,7 +84,5 @@ _EXPORTS = "window.vegaEmbed = vegaEmbed;"
 @lru_cache(maxsize=1)
 def _vega() -> str:
     """vega, vega-lite and vega-embed as one script, of the version altair writes for; nothing is downloaded."""
-    import vl_convert
-
-    bundle: str = vl_convert.javascript_bundle(_EXPORTS, vl_version=vega_lite())
+    bundle: str = drawing.ask("javascript_bundle", _EXPORTS, vega_lite())
     return bundle.replace("</script", "<\\/script")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from . import drawing
 from . import format as fmt
 from .document import Chart, Document, Part, Picture
 from .headline import Figure
@@ -19,8 +20,6 @@ MAX_ROWS = 120  # of one table; longer ones (a layer table of a large network) a
 
 def pdf(document: Document) -> bytes:
     """The whole report. The same document gives the same bytes: no date and no random id goes in."""
-    import typst as compiler
-
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for chart in document.charts:
@@ -30,7 +29,8 @@ def pdf(document: Document) -> bytes:
             (folder / picture.file).write_bytes(picture.png)
         main = folder / "main.typ"
         main.write_text(_preamble() + "\n".join(_blocks(document)), "utf-8")
-        return compiler.compile(main, root=folder, timestamp=0)
+        content: bytes = drawing.ask("typeset", str(main), str(folder))
+        return content
 
 
 def _preamble() -> str:
@@ -39,9 +39,7 @@ def _preamble() -> str:
 
 def _vector(chart: Chart) -> bytes:
     """With its fonts inside, so that it looks the same on every machine."""
-    import vl_convert
-
-    content: bytes = vl_convert.svg_to_pdf(chart.svg)
+    content: bytes = drawing.ask("svg_to_pdf", chart.svg)
     return content
 
 
