@@ -113,7 +113,7 @@ CASES: dict[str, Any] = {
         h=np.float32(6),
         t=np.float32(2),
     ),
-    "clip-of-old": lambda: graph([node("Clip", "x", min=-1.0, max=1.0)], opset=6),
+    "clip-of-old": lambda: graph([node("Clip", "x", min=-1.0, max=1.0)], opset=7),
     "numbers": lambda: graph(
         [
             node("Mul", "x", "two", out="a"),
