@@ -18,6 +18,7 @@ class Images:
     split: AbstractSplit
     name: str  # "test", or "validation" where there is no test split
     classes: tuple[str, ...]
+    note: str  # how the data set was read and cut
 
 
 def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
@@ -29,4 +30,6 @@ def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
         raise BadData(
             f"Expected at least one image. Got {len(whole)} in the {name} split of {data_spec}, and a count of {count}."
         )
-    return Images(Subset(whole, np.arange(min(count, len(whole)))) if count else whole, name, splits.classes)
+    return Images(
+        Subset(whole, np.arange(min(count, len(whole)))) if count else whole, name, splits.classes, splits.note
+    )
