@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import Cli
-
+Cli = Callable[..., Any]
 NETWORK = """
 import torch
 from torch import nn

@@ -105,6 +105,12 @@ def test_a_class_may_be_called_train(made: Made) -> None:
     assert load(made("bus/2", "car/2", "train/2")).classes == ("bus", "car", "train")
 
 
+def test_two_classes_may_both_be_called_trains(made: Made, tmp_path: Path) -> None:
+    assert load(made("bullet_train/2", "steam_train/2")).classes == ("bullet_train", "steam_train")
+    (tmp_path / "set" / "b-synsets.txt").write_text("test\ntrain\n")
+    assert load(made("b/train/2", "b/test/2") / "b").classes == ("test", "train")
+
+
 def test_a_train_that_may_be_a_class_as_well_as_a_split_is_refused_until_told(made: Made, tmp_path: Path) -> None:
     base = made("bus/2", "car/2", "train/{steam,electric}/2")
     with pytest.raises(
@@ -193,7 +199,22 @@ REFUSED = {
     "one class": (["cat/2", "a.png"], r"single class folder, 'cat'.* type images:.*/cat for images without labels"),
     "no folder": (["a.png", "b.png"], r"no sub-folder with an image. .*labels.csv.* type images:"),
     "nothing": (["cat/a.heic", "dog/b.txt"], r"no sub-folder with an image.* 2 files without .* \(.heic, .txt\)"),
-    "flat splits": (["train/3", "test/3"], r"has test/ and train/ with images and no class folder.* images:"),
+    "flat splits, numbered": (
+        ["train/3", "test1/3"],
+        r"test1/ and train/, which are no classes.* images:.*/train;",
+    ),
+    "images and masks": (
+        ["images/3", "Masks/3"],
+        r"Masks/ and images/, which are no classes.* images:.*/images;",
+    ),
+    "a folder around the classes beside another": (
+        ["images/{cat,dog}/2", "meta/x.txt"],
+        r"single class folder, 'images'.* type imagefolder:.*/images where its sub-folders are the classes",
+    ),
+    "flat splits": (
+        ["train/3", "test/3"],
+        r"test/ and train/, which are no classes.* images:.*/train",
+    ),
 }
 
 

@@ -57,6 +57,7 @@ def test_recipes_that_look_at_no_image_need_none(tmp_path: Path) -> None:
     network, asked = network_of(60, tmp_path), study(calibration=(UNSAID,), recipes=("float32", "w8"))
     check_calibration_images(asked, [(asked.network[0], network)])
     assert draw_notes(asked, [(asked.network[0], network)]) == []
+    assert draw_notes(asked, [(asked.network[0], network)], always=True)[0].startswith("60 calibration images: all")
 
 
 def test_a_study_that_leaves_the_number_out_stays_so() -> None:

@@ -202,6 +202,7 @@ def test_evaluation_is_of_the_test_split_in_the_runtime(target: str, make: Make,
     assert found["top1_ci95"][0] < 1 and found["top1_ci95"][1] == 1
     quick = evaluate_file(make("w8a8", target), data, quick=3)
     assert (quick["n"], quick["quick"]) == (3, 3)
+    assert isinstance(quick["note"], str)
 
 
 def test_unlabelled_images_are_scored_without_an_accuracy(make: Make, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_a_folder_is_read_as_what_it_holds_and_that_is_said(made: Made, kind: st
     splits = found.load(SPEC)
     assert splits.classes == classes and f"Read as {read.partition(':')[0]}:" in splits.note
     assert found.image_shape() == ((3, 8, 8) if "size" in spelt else None)
+    assert not classes or "in sub-folders: 2 classes (cat, dog). " in splits.note
     assert splits.fingerprint == named_dataset(read).load(SPEC).fingerprint
 
 

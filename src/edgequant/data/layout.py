@@ -24,6 +24,7 @@ ROLES = {
     "test": "test",
     "testing": "test",
 }
+NO_CLASSES = ("images", "imgs", "jpegimages", "annotations", "labels", "masks", "meta")  # what other data sets hold
 ORDER = ("train", "validation", "test")
 
 
@@ -68,7 +69,7 @@ def read_layout(tree: Tree, classes: Collection[str] = ()) -> Layout:
     named = {name: role(name) for name in inside if role(name) and name not in classes}
     splits = [name for name in named if _children(tree, _join(top, name))]
     if not splits:
-        _check_flat_splits(tree, top, inside, named)
+        _check_flat_splits(tree, top, [name for name in inside if name not in classes], named)
         part = Part(top, next(filter(None, map(role, top.split("/"))), ""))
         return Layout((part,), _elsewhere(tree, [part]), _passed(top))
     others = [name for name in inside if name not in named]
@@ -162,10 +163,17 @@ def _check_once(tree: Tree, top: str, named: dict[str, str]) -> None:
 
 
 def _check_flat_splits(tree: Tree, top: str, inside: list[str], named: dict[str, str]) -> None:
-    """Folders of splits without class folders are no classes `train` and `test`."""
-    if inside and all(name in named and _called(name.lower()) for name in inside):
+    """Folders of splits, or of images and masks, are no classes `train` and `test`.
+
+    Two names that mean one split may well be classes: `steam_train` and `bullet_train`.
+    """
+    splits = len(named) == len(inside) and (len(set(named.values())) > 1 or all(map(_called, map(str.lower, named))))
+    others = len(inside) > 1 and all(name.lower() in NO_CLASSES for name in inside)
+    if inside and (splits or others):
         where, names = tree.base / top, " and ".join(f"{shown(name)}/" for name in inside)
+        first = next((name for name in inside if role(name) == "train" or name.lower().startswith("im")), inside[0])
         raise BadData(
-            f"{where} has {names} with images and no class folder in them, so nothing says what the images show."
-            f" Expected one folder a class, or a file labels.csv; for images without labels type images:{where}."
+            f"{where} has {names}, which are no classes by their names, so nothing says what the images show. Expected"
+            f" one folder a class, or a file labels.csv: for images without labels type images:{where / first}; where"
+            " these are classes, list them in a text file, one a line, and add synsets=FILE."
         )

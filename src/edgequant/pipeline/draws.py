@@ -18,14 +18,16 @@ def settled(calibration: Calibration, network: Prepared) -> Calibration:
     return dataclasses.replace(calibration, n=calibration_size(calibration.n, len(network.splits.train)))
 
 
-def draw_notes(study: Study, networks: Networks) -> list[str]:
-    """A line where the default number was not to be had, and one where there are fewer than can be trusted."""
-    return list(dict.fromkeys(line for spec, network in networks for line in _notes(study, spec, network)))
+def draw_notes(study: Study, networks: Networks, always: bool = False) -> list[str]:
+    """A line where the default number was not to be had, and one where there are fewer than can be trusted.
+
+    Of networks with a recipe that looks at images; `always`: of all, as where layers are asked about.
+    """
+    about = [n for spec, n in networks if always or any(needs_images(recipe) for recipe in recipes_of(study, spec))]
+    return list(dict.fromkeys(line for network in about for line in _notes(study, network)))
 
 
-def _notes(study: Study, spec: NetworkSpec, network: Prepared) -> list[str]:
-    if not any(needs_images(recipe) for recipe in recipes_of(study, spec)):
-        return []
+def _notes(study: Study, network: Prepared) -> list[str]:
     pool, usual = len(network.splits.train), calibration_size(None, 10**9)
     asked = [settled(one, network).n or 0 for one in study.calibration]
     lines = []

@@ -16,6 +16,7 @@ class Images:
     split: AbstractSplit
     name: str  # "test", or "validation" where there is no test split
     classes: tuple[str, ...]
+    note: str  # how the data set was read and cut
 
 
 def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
@@ -27,4 +28,4 @@ def split_of(data_spec: str, inputs: InputSpec, count: int = 0) -> Images:
         raise BadData(
             f"Expected at least one image. Got {len(whole)} in the {name} split of {data_spec}, and a count of {count}."
         )
-    return Images(drawn(whole, count), name, splits.classes)
+    return Images(drawn(whole, count), name, splits.classes, splits.note)

@@ -39,9 +39,9 @@ def evaluate_file(
 ) -> dict[str, Any]:
     """The file on the test split (validation where the set is unlabelled), in its runtime, on all cores.
 
-    {"file", "target", "device", "bytes", "sha256", "data", "split", "quick", "n", "top1", "top5", "top1_ci95",
-    "kernels", "seconds", "against_local"}; accuracies are fractions; `quick`: a class-balanced draw
-    of so many images. On another
+    {"file", "target", "device", "bytes", "sha256", "data", "note", "split", "quick", "n", "top1", "top5", "top1_ci95",
+    "kernels", "seconds", "against_local"}; accuracies are fractions; `quick`: a class-balanced draw of so many images.
+    On another
     `device` the images are also run here, and `against_local` says how the scores differ; it is None for this one.
     Raises BadFile, BadData, BadOption, DeviceError.
     """
@@ -65,7 +65,8 @@ def evaluate_file(
         with (progress or Silent()).task(f"{path.name}: evaluating on {device}") as tick:
             answers, found = _there(there, sent, images.split, inputs, answers, tick)
     figures = summary(answers, None, 0)
-    about = {**_identity(file), "device": device, "data": data_spec, "split": images.name, "quick": quick}
+    about = {**_identity(file), "device": device, "data": data_spec}
+    about |= {"note": images.note, "split": images.name, "quick": quick}
     measured = {key: figures[key] for key in ("n", "top1", "top5", "top1_ci95")}
     return {**about, **measured, **found}
 

@@ -58,7 +58,7 @@ def inquire(
 
 def _results(study: Study, key: str, records: list[dict[str, Any]], networks: list[Prepared]) -> dict[str, Any]:
     notes = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for n in networks]
-    notes += draw_notes(study, zip(study.network, networks))
+    notes += draw_notes(study, zip(study.network, networks), always=True)
     return {
         "schema": SCHEMA,
         "study": to_dict(study),

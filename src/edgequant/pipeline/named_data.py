@@ -18,11 +18,13 @@ from ..core.records import InputSpec, Splits
 from ..data.folder import find_folder
 from ..data.path_kind import kind, lies_at
 
+NAMED = 5  # of the classes, so many are named
+
 
 @final
 @dataclass(frozen=True)
 class Told(AbstractDataset):
-    """A data set that was named by a path alone: `said` stands in its note."""
+    """A data set that was named by a path alone: `said` stands in its note, with the classes that were found."""
 
     dataset: AbstractDataset
     said: str
@@ -32,7 +34,9 @@ class Told(AbstractDataset):
 
     def load(self, inputs: InputSpec) -> Splits:
         splits = self.dataset.load(inputs)
-        return dataclasses.replace(splits, note=f"{self.said} {splits.note}".strip())
+        names = ", ".join(splits.classes[:NAMED]) + " …" * (len(splits.classes) > NAMED)
+        found = f": {len(splits.classes):,} classes ({names})" if splits.classes else ""
+        return dataclasses.replace(splits, note=f"{self.said}{found}. {splits.note}".strip())
 
 
 def named_dataset(spec: str | AbstractDataset) -> AbstractDataset:
@@ -47,7 +51,7 @@ def named_dataset(spec: str | AbstractDataset) -> AbstractDataset:
     if place is None:
         return _component(spec)
     noun, why = kind(place, path)
-    return Told(DATASETS.build(f"{noun}:{spec}"), f"Read as {noun}:{path}, as it {why}.")
+    return Told(DATASETS.build(f"{noun}:{spec}"), f"Read as {noun}:{path}, as it {why}")
 
 
 def _component(spec: str) -> AbstractDataset:

@@ -146,8 +146,8 @@ def calibrated(
     network: Prepared, calibration: Calibration, allow_few: bool, run: RunFolder, progress: AbstractProgress
 ) -> Observers:
     """What every tensor of the network was on its calibration images."""
-    calibration = settled(calibration, network)
     subset = calibration_subset(network.splits.train, calibration.n, calibration.seed, allow_few)
+    calibration = settled(calibration, network)
     with progress.task(f"{network.name}: calibrating") as tick:
         return statistics(network, network.captured, calibration, subset, run, tick)[0]
 
