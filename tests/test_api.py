@@ -176,6 +176,11 @@ def test_unlabelled_images_give_a_file_and_no_accuracy(tmp_path: Path) -> None:
     assert {m[key] for key in ("top1", "top5", "drop", "p_value", "validation_top1")} == {None}
     assert m["reason"] == "unlabelled" and m["n"] == 200
     assert m["parity"]["gate"] == "passed", "that the file computes what was promised needs no labels"
+    assert m["agreement"].keys() == {"value", "ci95", "n"} and m["agreement"]["n"] == 200 and m["validation"] is None
+    assert m["fidelity"].keys() == {"output0"} and m["fidelity"]["output0"].keys() == {"sqnr_db", "cosine", "max_abs"}
+    assert m["fidelity"]["output0"]["max_abs"] > 0 and "same images" in m["caution"]
+    why = found.run.results["recommendation_reason"]
+    assert "There are no labels" in why or "shows nothing" in why, "agreement is what it goes by"
 
 
 def test_names_and_a_recipe_alone(tmp_path: Path) -> None:

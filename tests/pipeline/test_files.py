@@ -244,7 +244,7 @@ def test_parity_follows_the_file_in_its_kind(recipe: str, mode: str, make: Make)
 def test_parity_on_a_data_set_says_which_images(make: Make, data: str) -> None:
     found = parity_file(make("w8a8"), data, n=5)
     assert (found["n"], found["gate"]) == (5, "passed")
-    assert found["data"].endswith("the first 5 of test")
+    assert found["data"].endswith("a class-balanced draw of 5 images of test")
     with pytest.raises(BadOption, match="at least one image"):
         parity_file(make("w8a8"), data, n=0)
 

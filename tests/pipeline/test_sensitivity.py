@@ -86,6 +86,28 @@ def test_one_image_lost_marks_no_layer(exact: Run) -> None:
     assert all((row["mark"] != "") == (row["drop"] >= least) for row in judged)
 
 
+@pytest.mark.parametrize(
+    ("drop", "low", "mark"),
+    [(1.0, -1.5, rows.UNSURE), (1.0, 0.5, rows.SENSITIVE), (1.0, 0.49, rows.UNSURE), (0.9, 0.6, ""), (-1.0, -2.0, "")],
+)
+def test_a_layer_is_sensitive_where_its_interval_says_so(drop: float, low: float, mark: str) -> None:
+    """Two of 200 images, with an interval of -1.5 to 4, are no finding."""
+    assert rows._mark({"drop": drop, "drop_ci95": [low, 4.0]}, 0.5, rows.limit(0.5, 200)) == mark
+
+
+@pytest.mark.parametrize(
+    ("unsure", "said"),
+    [
+        ([], ""),
+        (["b"], " 1 of them are shown to be sensitive by the 95% interval on 200 images; b may be: try more --images."),
+        (["a", "b"], " None of them is shown to be sensitive by the 95% interval on 200 images; a, b may be"),
+    ],
+)
+def test_what_only_may_be_sensitive_is_named(unsure: list[str], said: str) -> None:
+    assert rows._sureness(["a", "b"], unsure, 200).startswith(said)
+    assert not unsure or rows._sureness(["b"], ["b"], 200).startswith(" It is not shown")
+
+
 def test_a_threshold_marks_layers_that_lose_that_much() -> None:
     kept = [{"weight_bits": 4, "kind": "alone", "layer": n, "drop": d, "kl": 0.1, "mark": m} for n, d, m in (
         ("a", 0.4, ""), ("b", 0.6, rows.SENSITIVE), ("c", 2.0, rows.SENSITIVE))]  # fmt: skip

@@ -13,9 +13,10 @@ from pipeline_samples import HUNDRED, in_memory, prepared, study, variant
 from edgequant.core.errors import BadData, BadOption, Unsupported
 from edgequant.core.progress import Silent
 from edgequant.core.rundir import RunFolder, Step
+from edgequant.data.draw import drawn
 from edgequant.pipeline.checks import check_calibration_images, check_ids, check_supported
 from edgequant.pipeline.network import Prepared
-from edgequant.pipeline.variant import Variant, head, make, plan_variants, scores
+from edgequant.pipeline.variant import Variant, make, plan_variants, scores
 from edgequant.study import Calibration, NetworkSpec, Study
 
 
@@ -152,18 +153,15 @@ def test_a_simulation_is_the_promise_alone(network: Prepared, tmp_path: Path) ->
     assert step.value["bytes_estimated"] > 0 and scores(step, "test") is not None
 
 
-def test_quick_looks_at_the_first_images_of_each_split(network: Prepared, tmp_path: Path) -> None:
+def test_quick_looks_at_a_class_balanced_draw_of_each_split(network: Prepared, tmp_path: Path) -> None:
     step, whole = made(variant(network), tmp_path, quick=7), made(variant(network), tmp_path)
     for split in ("validation", "test"):
         few, all_of_them = scores(step, split), scores(whole, split)
+        every = getattr(network.splits, split)
+        drawn_ones = drawn(every, 7).indices
+        assert len(set((drawn_ones % 4).tolist())) == 4, "of all four classes"
         assert few is not None and all_of_them is not None and len(few) == 7
-        np.testing.assert_array_equal(few, all_of_them[:7])
-
-
-def test_the_head_of_a_split(network: Prepared) -> None:
-    split = network.splits.validation
-    assert head(split, 0) is split and len(head(split, 3)) == 3 and len(head(split, 999)) == len(split)
-    np.testing.assert_array_equal(head(split, 3).indices, split.indices[:3])
+        np.testing.assert_array_equal(few, all_of_them[np.isin(every.indices, drawn_ones)])
 
 
 def test_refiners_do_their_work_on_the_calibration_images(network: Prepared, tmp_path: Path) -> None:

@@ -50,3 +50,8 @@ def test_unlabelled_data_have_no_metric() -> None:
 
 def test_without_a_file_there_is_no_card() -> None:
     assert card(Run(results() | {"recommended": None}, Path())) == ""
+
+
+def test_the_card_says_what_was_shown() -> None:
+    shown = "It lost 0.30 points on 400 validation images, so it may lose more than the 1 point allowed."
+    assert shown in card(Run(results() | {"recommendation_reason": shown}, Path()))

@@ -52,7 +52,7 @@ def slower(v: Record) -> bool:
     A ratio whose interval holds 1, and one that has none, decide nothing.
     """
     found = v.get("against_float32")
-    return bool(found) and found["value"] > SAME_SPEED and found["ci95"][0] > 1
+    return found is not None and found["value"] > SAME_SPEED and found["ci95"][0] > 1
 
 
 def _network(v: Record) -> tuple[str, str]:

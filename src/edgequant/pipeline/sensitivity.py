@@ -179,7 +179,7 @@ def analyse(asked: Asked, about: Subject, progress: AbstractProgress) -> dict[st
     unsure = rows.keep_wider(found, lowest, rows.UNSURE)
     advice = rows.advice(about, references[lowest], words, kept, tried, unsure)
     fault = unfit(about.network.provenance, tried["float"].numpy(), about.labels)
-    advice["text"] = f"{fault} No accuracy below means anything. {advice['text']}" if fault else advice["text"]
+    advice["text"] = f"{fault} Nothing is advised. For the record: {advice['text']}" if fault else advice["text"]
     return record | {"advice": advice, "unfit": fault}
 
 

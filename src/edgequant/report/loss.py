@@ -53,9 +53,9 @@ class Loss:
         """What the file did, and what that shows; without a full stop."""
         allowed = f"{points(limit)} allowed"
         shown = {
-            SHOWN: f", so it loses at most the {allowed}",
+            SHOWN: f", so it loses at most the {allowed}" + ", whatever the labels are" * self.changed,
             MAY: f", so it may lose more than the {allowed}",
-            OVER: f", more than the {allowed}",
+            OVER: f", more than the {allowed}" + " could lose" * self.changed,
         }
         return self.figure() + shown[self.verdict(limit)]
 
@@ -85,8 +85,8 @@ def changed(variant: look.Variant) -> Loss | None:
     if value is None or not n:
         return None
     low, high = _ends(found.get("ci95"))
-    ends = (None if end is None else 100 * (1 - end) for end in (high, low))
-    return Loss(100 * (1 - value), *ends, int(n), changed=True)
+    most, least = (None if end is None else 100 * (1 - end) for end in (low, high))
+    return Loss(100 * (1 - value), least, most, int(n), changed=True)
 
 
 def noise(variant: look.Variant) -> str:

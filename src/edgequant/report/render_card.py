@@ -11,6 +11,7 @@ from . import headline
 from . import lookup as look
 from . import markup as md
 from .contract import contract
+from .load import busy
 from .render_markdown import table
 from .snippet import snippet
 
@@ -59,6 +60,9 @@ def _body(run: Run, best: look.Variant) -> Iterator[str]:
     )
     yield from (md.escape(line) for line in contract(run))
     yield table([("Figure", "Value", "")] + [(f.label, f.value, f.note) for f in headline.figures(run)])
+    reason = run.results.get("recommendation_reason")
+    yield md.sentence(reason) if reason else ""
+    yield busy(run)
     yield snippet(run, best)
     notes = run.results.get("notes")
     yield from (f"- {md.sentence(str(note))}" for note in (notes if isinstance(notes, list) else []))
