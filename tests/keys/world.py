@@ -24,7 +24,7 @@ from edgequant.core import surroundings
 from edgequant.core.errors import EdgequantError
 from edgequant.core.rundir import RunFolder
 from edgequant.measure.memory import PeakMemory
-from edgequant.pipeline import execution, judge
+from edgequant.pipeline import execution, judge, study_devices
 from edgequant.study import Calibration, NetworkSpec, Study
 
 NET = """
@@ -159,8 +159,10 @@ class World:
             (self.folder / name).write_text(text, encoding="utf-8")
         self.images(pixels())
 
-    def images(self, images: Any, labels: Any = None) -> None:
-        np.savez(self.folder / "data.npz", images=images, **({} if labels is None else {"labels": labels}))
+    def images(self, images: Any, labels: Any = None, **more: Any) -> None:
+        """`more`: test images, and their labels."""
+        known = {} if labels is None else {"labels": labels}
+        np.savez(self.folder / "data.npz", images=images, **known, **more)
 
     def edit(self, name: str, old: str, new: str) -> None:
         text = (self.folder / name).read_text(encoding="utf-8")
@@ -245,7 +247,13 @@ def measurements(patch: pytest.MonkeyPatch) -> None:
         seen = hashlib.sha256(image.tobytes()).hexdigest()
         return {name: timed(figure(ran_by(), threads, seen), threads) for name in sessions}
 
+    def elsewhere(_: Any, sent: Any, image: Any, *__: Any) -> dict[str, Any]:
+        seen = hashlib.sha256(image.tobytes()).hexdigest()
+        one = {"latency_ms": timed(figure(ran_by(), seen), 1), "kernels": None}
+        return {"machine": {}, "conditions": {}, "files": [one for _ in sent]}
+
     patch.setattr(judge, "benchmark", benchmark)
+    patch.setattr(study_devices, "benchmark_on", elsewhere)
     patch.setattr(judge, "eager_latency", lambda module, image, threads: timed(figure(ran_by(), str(module)), threads))
     patch.setattr(judge, "peak_memory", lambda *_: PeakMemory(int(1000 * figure(ran_by()))))
     patch.setattr(judge, "conditions", dict)
