@@ -146,3 +146,29 @@ def test_a_network_of_two_channels_takes_no_image_files() -> None:
     check_channels(InputSpec(1, 8, 8))
     with pytest.raises(BadData, match=r"takes 2 channels, and image files give 1"):
         check_channels(InputSpec(2, 8, 8))
+
+
+@pytest.mark.parametrize("size", [(30, 12), (12, 30), (17, 17), (4, 5)])
+def test_the_largest_middle_and_the_letterbox_keep_the_aspect(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A picture whose red grows from left to right and whose green from top to bottom: both slopes must agree."""
+    width, height = size
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    long = max(size)
+    path = tmp_path / "slopes.png"
+    Image.fromarray(np.stack([250 * x / long, 250 * y / long, 0 * x], -1).astype(np.uint8)).save(path)
+    for fit, scale in (("crop", max(8 / width, 8 / height)), ("letterbox", min(8 / width, 8 / height))):
+        pixels = decode(path, InputSpec(3, 8, 8, fit=fit)).astype(float)  # type: ignore[arg-type]
+        inside = (pixels[..., 2] < 50).all(1).nonzero()[0], (pixels[..., 2] < 50).all(0).nonzero()[0]
+        rows, columns = inside if fit == "crop" else (inside_of(pixels, 1), inside_of(pixels, 0))
+        assert (fit == "letterbox") == (len(rows) < 8 or len(columns) < 8) or width == height
+        assert (
+            abs(len(rows) - min(8, round(height * scale))) <= 0
+            and abs(len(columns) - min(8, round(width * scale))) <= 0
+        )
+        middle = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean((0, 1))
+        np.testing.assert_allclose(middle[:2], [125 * width / long, 125 * height / long], atol=12)
+
+
+def inside_of(pixels: np.ndarray, axis: int) -> np.ndarray:
+    """Rows or columns that are not all bar."""
+    return (pixels != 114).any((axis, 2)).nonzero()[0]

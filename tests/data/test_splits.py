@@ -65,7 +65,10 @@ def test_a_label_out_of_range_is_refused_and_named(label: int) -> None:
 
 def test_images_of_another_shape_than_the_networks_are_refused() -> None:
     check_shape((1, 8, 8), InputSpec(1, 8, 8), "digits")
-    with pytest.raises(BadData, match=r"digits has 1x8x8 images .* takes 3x32x32. Name a network that takes 1x8x8"):
+    with pytest.raises(
+        BadData,
+        match=r"digits has 1x8x8 images .* takes 3x32x32. Say --fit stretch, .*or name a network that takes 1x8x8",
+    ):
         check_shape((1, 8, 8), InputSpec(3, 32, 32), "digits")
 
 

@@ -29,6 +29,7 @@ from edgequant.quantization.build import build
 from edgequant.quantization.reference import Reference
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
+from stated import SPEC as STATED
 
 SPEC = InputSpec(3, 8, 8)
 Mend = Callable[[str], Path]

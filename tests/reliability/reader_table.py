@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgequant import api
+from edgequant.core.pixels import settled
 from edgequant.core.records import InputSpec
 from edgequant.core.rundir import RunFolder
 from edgequant.data.arrays import Arrays
@@ -42,7 +43,7 @@ def tried(path: Path) -> None:
 def start(path: Path) -> None:
     """The file as a network to start from, captured as `quantize` does."""
     model = build_model(f"{path},mean=0.5,std=0.5" if path.suffix == ".pt2" else str(path))
-    inputs = model.inputs(None)
+    inputs = settled(model.inputs(None), str(path))
     capture(model.build(inputs, 5), inputs, tuple("abcde"))
 
 

@@ -30,6 +30,8 @@ from edgequant.study import to_dict
 CLASSES = tuple(f"class {k}" for k in range(9))
 COLOUR = InputSpec(3, 16, 12, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 20, "bicubic")
 GREY = InputSpec(1, 12, 12)
+BLUE_FIRST = InputSpec(3, 16, 12, (0.406, 0.456, 0.485), (0.225, 0.224, 0.229), order="bgr", fit="letterbox")
+MIDDLE = InputSpec(3, 12, 16, order="bgr", fit="crop")
 
 
 class Places(nn.Module):
@@ -90,7 +92,7 @@ def printed(code: str, folder: Path, photo: Path, monkeypatch: pytest.MonkeyPatc
         ("w8a8", Deployment("float32")),
     ],
 )
-@pytest.mark.parametrize("spec", [COLOUR, GREY], ids=["colour", "grey"])
+@pytest.mark.parametrize("spec", [COLOUR, GREY, BLUE_FIRST, MIDDLE], ids=["colour", "grey", "bgr", "middle"])
 def test_the_python_runs_and_answers_what_predict_answers(
     target: str, recipe: str, how: Deployment, spec: InputSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,3 +145,11 @@ def test_a_recipe_of_the_users_own_is_known_by_its_first_layer(tmp_path: Path) -
     found = usage(Run({}, tmp_path), record)
     assert found is not None and (found.type, found.size, found.recorded) == ("int8", None, False)
     assert usage(Run({}, tmp_path), {"file": "a.bin"}) is None
+
+
+def test_the_snippets_say_that_blue_comes_first_and_what_is_measured(tmp_path: Path) -> None:
+    _, record = lower(BLUE_FIRST, "w8a8", "litert", Deployment("uint8"), tmp_path)
+    text = snippet(Run({}, tmp_path), record)
+    assert "BGR bytes 0..255" in text and "[..., ::-1]" in text and "between bars of grey 114" in text
+    _, record = lower(MIDDLE, "w8a8", "litert", Deployment("uint8"), tmp_path)
+    assert "the largest box of the image's middle" in snippet(Run({}, tmp_path), record)
