@@ -61,7 +61,10 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: Net(lambda m, x: m.fc(F.avg_pool2d(m.conv(x), 28).flatten(1)), width=8 * 64),
         r"takes images of 224x224 pixels and was given 32x32 .* Give size=224",
     ),
-    "grey": (lambda: Net(scores, 1), r"grey images of 1 channel, .* given 3 channels\. Give channels=1 \(--channels grey\)"),
+    "grey": (
+        lambda: Net(scores, 1),
+        r"grey images of 1 channel, .* given 3 channels\. Give channels=1 \(--channels grey\)",
+    ),
     "grey, another size": (
         lambda: Net(lambda m, x: m.fc(m.conv(x).flatten(1)), 1, 8 * 28 * 28),
         r"channels=1 \(--channels grey\)\. It takes 28x28 pixels, not 32x32: size=28",

@@ -12,7 +12,6 @@ from torch import fx
 
 from ..core.errors import BadModel
 
-
 PACKAGES = (Path(torch.__file__).parent, Path(__file__).resolve().parents[1])
 LIBRARIES = tuple(f"{folder}{os.sep}" for folder in PACKAGES)  # whose lines are not the user's
 FRAME = re.compile(r'File "([^"]+)", line (\d+), in')

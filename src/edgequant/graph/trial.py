@@ -74,9 +74,8 @@ def _check_arguments(module: nn.Module) -> None:
         parameters = inspect.signature(module.forward).parameters.values()
     except (TypeError, ValueError):  # made in C: it has no signature to read
         return
-    needed = [
-        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]  # fmt: skip
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind in kinds]
     if len(needed) > 1:
         raise BadModel(
             f"{_name(module)} takes several inputs ({', '.join(needed)}); one batch of images was expected. Give the"
@@ -121,11 +120,11 @@ def _channels(module: nn.Module, given: int, wanted: int) -> str:
     ).replace("  ", " ")
 
 
-def _runs(module: nn.Module, batch: int, *shape: int) -> bool:
+def _runs(module: nn.Module, batch: int, channels: int, height: int, width: int) -> bool:
     """Whether a batch of such images gives as many results."""
     try:
         with torch.no_grad():
-            made = module(example(module, InputSpec(*shape), batch))
+            made = module(example(module, InputSpec(channels, height, width), batch))
     except Exception:  # whatever the user's code raises: it does not run
         return False
     return bool(made.dim()) and len(made) == batch
