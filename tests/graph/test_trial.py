@@ -79,6 +79,31 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str]] = {
 }  # fmt: skip
 
 
+class Reading(nn.Module):
+    """As what a file is read to: it has the file's name, holds the batch, and refuses by itself what it cannot read."""
+
+    name = "net.onnx"
+
+    def __init__(self, refuses: bool) -> None:
+        super().__init__()
+        self.refuses = refuses
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.mean((2, 3)).reshape(1, 3)
+        if self.refuses:
+            raise BadModel("net.onnx: the node 'Gather_18' picks from a tensor.")
+        return x
+
+
+def test_a_file_goes_by_its_name_and_its_reader_has_the_word() -> None:
+    with pytest.raises(
+        BadModel, match=r"^net\.onnx takes batches of one size only.* export a file with a dynamic batch"
+    ):
+        capture(Reading(False), SPEC, ())
+    with pytest.raises(BadModel, match="Gather_18"):
+        capture(Reading(True), SPEC, ())
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_what_a_network_does_not_take_is_said_in_one_line(name: str) -> None:
     make, message = CASES[name]
