@@ -217,8 +217,8 @@ def test_what_the_target_cannot_run_is_refused_at_once(recipe: str, target: str,
 
 
 def test_networks_of_several_inputs_or_outputs_are_refused(tmp_path: Path) -> None:
-    refused(BadModel, "returns 2 results", tmp_path, Pair(), arrays(), **RAW)
-    refused(BadModel, "must take one image batch", tmp_path, Both(), arrays(), **RAW)
+    refused(BadModel, "gives 2 results", tmp_path, Pair(), arrays(), **RAW)
+    refused(BadModel, "takes several inputs", tmp_path, Both(), arrays(), **RAW)
 
 
 def test_a_network_with_nan_in_it_is_refused(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_where_no_terminal_is_bars_leave_no_empty_line(edgequant: Cli) -> None:
 @pytest.mark.parametrize(
     ("factory", "pieces"),
     [
-        ("two_inputs", ["torch.export could not capture", "one image batch"]),
+        ("two_inputs", ["takes several inputs", "one batch of images"]),
         ("colour", ["1x8x8", "3x8x8"]),
         ("smal", ["has no function or class 'smal'", "small"]),
         ("broken", ["RuntimeError: no luck", "networks.py, line"]),

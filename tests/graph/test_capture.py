@@ -369,6 +369,19 @@ def test_several_traced_inputs_are_refused() -> None:
         Builder(exported)
 
 
+def test_several_traced_outputs_are_refused() -> None:
+    from edgequant.graph.builder import Builder
+
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            return x, x * 2
+
+    batch = torch.export.Dim.DYNAMIC
+    exported = torch.export.export(Two(), (torch.zeros(2, 4),), dynamic_shapes=({0: batch},)).module(check_guards=False)
+    with pytest.raises(BadModel, match="returns 2 results"):
+        Builder(exported)
+
+
 def test_an_optional_second_input_is_no_obstacle() -> None:
     assert kinds(caught(TwoInputs()))[0] == ("conv2d", "")
 

@@ -90,23 +90,26 @@ def norm(draw: Any) -> Any:
 def resize(draw: Any) -> Any:
     mode = draw(st.sampled_from(["nearest", "bilinear", "bicubic", "nearest-exact", "area"]))
     corners = draw(st.booleans()) if mode in ("bilinear", "bicubic") else None
-    how = draw(st.sampled_from([{"size": (18, 16)}, {"size": (5, 11)}, {"scale_factor": 2}, {"scale_factor": (3, 2)}, {"scale_factor": 1.5}]))  # fmt: skip
+    sizes: list[dict[str, Any]] = [{"size": (18, 16)}, {"size": (5, 11)}]
+    scales: list[dict[str, Any]] = [{"scale_factor": factor} for factor in (2, (3, 2), 1.5)]
+    how = draw(st.sampled_from(sizes + scales))
     smooth = {"antialias": True} if mode in ("bilinear", "bicubic") and draw(st.booleans()) else {}
     return lambda x: F.interpolate(x, mode=mode, align_corners=corners, **how, **smooth)
 
 
 def activation(draw: Any) -> Any:
-    low = draw(st.floats(-2, 0, width=32))
+    clamp = nn.Hardtanh(draw(st.floats(-2, 0, width=32)), draw(st.floats(0.25, 7, width=32)))
     kinds = [
-        *(nn.ELU(draw(st.sampled_from([1.0, 0.5]))), nn.GELU("tanh"), nn.GELU(), nn.LeakyReLU(draw(st.floats(0, 0.9)))),
-        *(nn.Hardtanh(low, draw(st.floats(0.25, 7, width=32))), nn.Softmax(draw(st.sampled_from([1, 2, -1]))), nn.PReLU(4)),
-        *(nn.PReLU(), nn.Hardsigmoid(), nn.Hardswish(), nn.SiLU(), nn.ReLU6(), nn.Mish(), nn.Softplus(), nn.CELU(), nn.SELU()),
-        *(nn.Tanh(), nn.Sigmoid(), nn.LogSoftmax(1), nn.Threshold(0.1, 0.0), nn.RReLU(), nn.AlphaDropout(), nn.Dropout2d()),
-    ]  # fmt: skip
+        *(nn.ELU(), nn.ELU(0.5), nn.CELU(), nn.SELU(), nn.GELU("tanh"), nn.GELU(), nn.Mish(), nn.Softplus()),
+        *(nn.LeakyReLU(draw(st.floats(0, 0.9))), nn.PReLU(), nn.PReLU(4), nn.RReLU(), nn.Threshold(0.1, 0.0), clamp),
+        *(nn.Softmax(draw(st.sampled_from([1, 2, -1]))), nn.LogSoftmax(1), nn.Hardsigmoid(), nn.Hardswish()),
+        *(nn.SiLU(), nn.ReLU6(), nn.Tanh(), nn.Sigmoid(), nn.AlphaDropout(), nn.Dropout2d()),
+    ]
     return draw(st.sampled_from(kinds))
 
 
-KINDS: dict[str, Make] = {f.__name__: f for f in (conv, transposed, max_pool, average_pool, adaptive, norm, resize, activation)}  # fmt: skip
+MAKERS: tuple[Make, ...] = (conv, transposed, max_pool, average_pool, adaptive, norm, resize, activation)
+KINDS = {make.__name__: make for make in MAKERS}
 
 
 class Around(nn.Module):

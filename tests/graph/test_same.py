@@ -70,9 +70,9 @@ def of_photographs(depth: int, contrast: float) -> nn.Module:
     return network.eval()
 
 
-@pytest.mark.parametrize("contrast", [1.0, 0.03, 1e-4])
+@pytest.mark.parametrize("contrast", [0.3, 1e-4])
 def test_a_network_that_noise_makes_explode_is_no_other_network(contrast: float) -> None:
-    network = of_photographs(16, contrast)
+    network = of_photographs(12, contrast)
     found = capture(network, SPEC, (), photographs(contrast))
     images = photographs(contrast)
     with torch.no_grad():
@@ -178,7 +178,7 @@ def plain(activation: nn.Module) -> nn.Module:
 
 
 def test_a_runtime_that_agrees_is_no_obstacle() -> None:
-    network = of_photographs(16, 0.03)
+    network = of_photographs(12, 0.03)
     capture(network, SPEC, (), photographs(0.03), Elsewhere(capture(network, SPEC, ()).network))
 
 

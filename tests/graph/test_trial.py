@@ -61,7 +61,10 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: Net(lambda m, x: m.fc(F.avg_pool2d(m.conv(x), 28).flatten(1)), width=8 * 64),
         r"takes images of 224x224 pixels and was given 32x32 .* Give size=224",
     ),
-    "grey": (lambda: Net(scores, 1), r"grey images of 1 channel, .* given 3 channels\. Give channels=1 \(--channels grey\)"),
+    "grey": (
+        lambda: Net(scores, 1),
+        r"grey images of 1 channel, .* given 3 channels\. Give channels=1 \(--channels grey\)",
+    ),
     "grey, another size": (
         lambda: Net(lambda m, x: m.fc(m.conv(x).flatten(1)), 1, 8 * 28 * 28),
         r"channels=1 \(--channels grey\)\. It takes 28x28 pixels, not 32x32: size=28",
@@ -74,6 +77,31 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str]] = {
         r"does not run on images \(N, 3, 32, 32\): ZeroDivisionError: division by zero\. Expected",
     ),
 }  # fmt: skip
+
+
+class Reading(nn.Module):
+    """As what a file is read to: it has the file's name, holds the batch, and refuses by itself what it cannot read."""
+
+    name = "net.onnx"
+
+    def __init__(self, refuses: bool) -> None:
+        super().__init__()
+        self.refuses = refuses
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.mean((2, 3)).reshape(1, 3)
+        if self.refuses:
+            raise BadModel("net.onnx: the node 'Gather_18' picks from a tensor.")
+        return x
+
+
+def test_a_file_goes_by_its_name_and_its_reader_has_the_word() -> None:
+    with pytest.raises(
+        BadModel, match=r"^net\.onnx takes batches of one size only.* export a file with a dynamic batch"
+    ):
+        capture(Reading(False), SPEC, ())
+    with pytest.raises(BadModel, match="Gather_18"):
+        capture(Reading(True), SPEC, ())
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -175,9 +175,9 @@ class RunFolder:
             remove(torn)
 
 
-def step_key(name: str, inputs: Mapping[str, Any]) -> str:
+def step_key(name: str, inputs: Mapping[str, Any], version: int = STEP_FORMAT) -> str:
     """sha256 of the canonical JSON of what names a step."""
-    return hashlib.sha256(canonical({"name": name, "inputs": inputs, "format": STEP_FORMAT}).encode()).hexdigest()
+    return hashlib.sha256(canonical({"name": name, "inputs": inputs, "format": version}).encode()).hexdigest()
 
 
 def _lock(path: Path, token: str) -> int:

@@ -276,7 +276,7 @@ class Builder:
 
 def _check_result(node: fx.Node) -> None:
     """Raises Unreadable for a result that is not one float32 tensor (or list of them) an image."""
-    made = value(node)
+    made: Any = node.meta["val"]
     for part in made if isinstance(made, list | tuple) else [made]:
         if isinstance(part, torch.Tensor) and not isinstance(part.shape[0] if part.dim() else 1, torch.SymInt):
             refuse(node, f"{node.target} across images", "one that leaves the batch dimension alone is")

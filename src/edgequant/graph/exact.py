@@ -26,7 +26,7 @@ Seen = Callable[[fx.Node, torch.Tensor], None]
 
 
 class Exact(fx.Interpreter):
-    """An exported graph, run in float64 on the CPU whatever types it names. `seen` is shown each tensor as it is made."""
+    """An exported graph, run in float64 on the CPU whatever types it names. `seen` is shown each tensor."""
 
     def __init__(self, graph: fx.GraphModule, seen: Seen | None = None) -> None:
         super().__init__(graph)

@@ -48,10 +48,12 @@ def _why(error: Exception) -> str:
 
 def fixed_batch(module: nn.Module, example: torch.Tensor) -> str:
     """What to say of a network whose code holds the size of the batch, with the line if it is found."""
-    line = _fixing_line(module, example)
+    line, name = _fixing_line(module, example), getattr(module, "name", None)
+    who, where = name if isinstance(name, str) else type(module).__name__, f" ({line})" if line else ""
     return (
-        f"{type(module).__name__} takes batches of one size only{f' ({line})' if line else ''}; any number of images"
-        " was expected. Write x.flatten(1), or x.view(x.size(0), ...), where a number stands for the batch."
+        f"{who} takes batches of one size only{where}; any number of images was expected. Write"
+        " x.flatten(1), or x.view(x.size(0), ...), where a number stands for the batch; export a"
+        " file with a dynamic batch."
     )
 
 

@@ -182,7 +182,8 @@ def _first_of_file(captive: Captive, judge: Judge, images: torch.Tensor) -> str:
         if name not in got or not wanted.numel():
             continue
         if wanted.shape != got[name].shape:
-            return f"the tensor {name!r} is the first that differs, {tuple(wanted.shape)} there and {tuple(got[name].shape)} here"
+            shapes = f"{tuple(wanted.shape)} there and {tuple(got[name].shape)} here"
+            return f"the tensor {name!r} is the first that differs, {shapes}"
         if not _within(wanted, got[name], APART * _largest(wanted)):
             return f"the tensor {name!r} is the first that differs, {_figures(wanted, got[name])}"
     return ""

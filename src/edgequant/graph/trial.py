@@ -66,7 +66,9 @@ def tried(module: nn.Module, inputs: InputSpec) -> torch.Tensor:
 
 
 def _name(module: nn.Module) -> str:
-    return type(module).__name__
+    """The file's, where it was read from one."""
+    name = getattr(module, "name", None)
+    return name if isinstance(name, str) and name else type(module).__name__
 
 
 def _check_arguments(module: nn.Module) -> None:
@@ -74,9 +76,8 @@ def _check_arguments(module: nn.Module) -> None:
         parameters = inspect.signature(module.forward).parameters.values()
     except (TypeError, ValueError):  # made in C: it has no signature to read
         return
-    needed = [
-        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]  # fmt: skip
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind in kinds]
     if len(needed) > 1:
         raise BadModel(
             f"{_name(module)} takes several inputs ({', '.join(needed)}); one batch of images was expected. Give the"
@@ -94,7 +95,7 @@ def _explained(module: nn.Module, inputs: InputSpec, error: Exception) -> str:
     for channels in (1, 3, 4):
         if channels != c and _runs(module, BATCH, channels, h, w):
             return _channels(module, c, channels)
-    batch = next((size for size in BATCHES if _runs(module, size, c, h, w)), None)
+    batch = next((size for size in BATCHES if _runs(module, size, c, h, w, told=True)), None)
     if batch is not None:
         return fixed_batch(module, example(module, inputs, batch))
     for channels in (c, 1, 3):
@@ -121,11 +122,15 @@ def _channels(module: nn.Module, given: int, wanted: int) -> str:
     ).replace("  ", " ")
 
 
-def _runs(module: nn.Module, batch: int, *shape: int) -> bool:
-    """Whether a batch of such images gives as many results."""
+def _runs(module: nn.Module, batch: int, channels: int, height: int, width: int, told: bool = False) -> bool:
+    """Whether a batch of such images gives as many results; with `told`, what a reader refuses by name is raised."""
     try:
         with torch.no_grad():
-            made = module(example(module, InputSpec(*shape), batch))
+            made = module(example(module, InputSpec(channels, height, width), batch))
+    except BadModel:
+        if told:
+            raise
+        return False
     except Exception:  # whatever the user's code raises: it does not run
         return False
     return bool(made.dim()) and len(made) == batch

@@ -45,7 +45,7 @@ class KerasJudge:
         nodes = [n for depth in sorted(graph._nodes_by_depth, reverse=True) for n in graph._nodes_by_depth[depth]]
         shown = [n for n in nodes if not n.is_input and len(n.outputs) == 1 and self._ordered(n)]
         whole = import_keras().Model(graph._inputs, [n.outputs[0] for n in shown])
-        names = [n.operation.name.replace(".", "_").replace("/", "_") for n in shown]
+        names = [n.operation.name for n in shown]
         found = dict(zip(names, self._called(whole, images)))
         return {name: value for name, value in found.items() if names.count(name) == 1}
 

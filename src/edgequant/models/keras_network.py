@@ -35,8 +35,12 @@ class Call:
 class KerasNetwork(nn.Module):
     """float32 (N, C, H, W) in, what the model gives out. Its modules have the names of the Keras layers."""
 
-    def __init__(self, modules: dict[str, nn.Module], calls: tuple[Call, ...], output: int) -> None:
+    def __init__(
+        self, modules: dict[str, nn.Module], calls: tuple[Call, ...], output: int, shown: dict[str, int] | None = None
+    ) -> None:
+        """`shown`: which value each Keras layer makes."""
         super().__init__()
+        self.shown = shown or {}
         for name, module in modules.items():
             _place(self, name, module)
         self.calls, self.output = _with_frees(calls, output), output
@@ -53,7 +57,7 @@ class KerasNetwork(nn.Module):
         values = {0: x}
         for call in self.calls:
             values[call.output] = self.get_submodule(call.module)(*(values[i] for i in call.inputs))
-        return {call.module.partition(".")[0]: values[call.output] for call in self.calls}
+        return {layer: values[number] for layer, number in self.shown.items() if number in values}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         values = {0: x}
@@ -143,7 +147,13 @@ def _before_last(model: Any) -> Any:
     """The Keras model that ends where the input of its last layer is made."""
     graph = graph_of(model)
     (node,) = [n for n in graph._nodes_by_depth[0] if any(t is graph._outputs[0] for t in n.outputs)]
-    return import_keras().Model(graph._inputs, node.arguments.keras_tensors[0])
+    before, layer = node.arguments.keras_tensors[0], node.operation
+    if type(layer).__name__ in ("Softmax", "Activation"):
+        return import_keras().Model(graph._inputs, before)
+    bare = type(layer).from_config({**layer.get_config(), "activation": "linear"})  # a layer that ends in a softmax
+    scores = bare(before)
+    bare.set_weights(layer.get_weights())
+    return import_keras().Model(graph._inputs, scores)
 
 
 @dataclass
@@ -154,6 +164,7 @@ class _Walk:
     numbers: dict[int, int] = field(default_factory=dict)  # id of a Keras tensor -> value
     flat: dict[int, Chw] = field(default_factory=dict)  # value -> the image that the vector was
     translated: dict[int, list[str]] = field(default_factory=dict)  # id of a layer -> its modules
+    shown: dict[str, int] = field(default_factory=dict)  # name of a Keras layer -> the value that it makes
     count: int = 0
 
     def __post_init__(self) -> None:
@@ -176,7 +187,7 @@ class _Walk:
                 f"The Keras model {self.graph.name!r} has {len(inputs)} inputs and {len(outputs)} outputs; one image"
                 " and its class scores were expected. Give a model of one of each: keras.Model(image, scores)."
             )
-        return KerasNetwork(self.modules, tuple(self.calls), self.numbers[id(outputs[0])])
+        return KerasNetwork(self.modules, tuple(self.calls), self.numbers[id(outputs[0])], self.shown)
 
     # Preprocessing
 
@@ -216,7 +227,7 @@ class _Walk:
         for name in names:
             self.calls.append(Call(name, inputs, self._new()))
             inputs = (self.calls[-1].output,)
-        self.numbers[id(node.outputs[0])] = inputs[0]
+        self.numbers[id(node.outputs[0])] = self.shown[layer.name] = inputs[0]
         self._note_order(site, self.calls[-len(names)].inputs[0], inputs[0])
 
     def _shape(self, tensor: Any, layer: Any) -> tuple[int, ...]:

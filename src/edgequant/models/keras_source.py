@@ -67,7 +67,7 @@ class Keras(AbstractModel):
         spec = InputSpec(channels, height, width, mean, std, resize)
         return merged(spec, Stated(mean=self.mean, std=self.std), self.path)
 
-    def build(self, inputs: InputSpec, classes: int) -> nn.Module:
+    def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
         model = self._model(self.classes or (1000 if self.has_weights else classes))
         network, _ = translate(model)
         network.judge = judge_of(model)

@@ -39,6 +39,7 @@ from .sources import build_model, reads, short_name, told
 from .transfer import transferred
 
 Stages = tuple[TrainSettings, ...]
+KEPT_FORMAT = 1  # of the keys in the names of models/kept: these files outlive the format of steps
 Origin = tuple[str, bool]  # where the weights came from, and whether they were given rather than made here
 
 
@@ -212,7 +213,7 @@ def training_key(spec: NetworkSpec, settings: TrainSettings, splits: Splits, the
         what["transfer"] = dataclasses.asdict(spec.transfer)
     if then:
         what["then"] = [dataclasses.asdict(stage) for stage in then]
-    return step_key("train", what)
+    return step_key("train", what, KEPT_FORMAT)
 
 
 def _stage_keys(spec: NetworkSpec, splits: Splits) -> list[str]:

@@ -204,3 +204,8 @@ class Emitter:
             self.flattened[step.name] = before
         elif len(before) == 3 and len(after) == 3 and before != after:
             raise Unsupported(f"A reshape of an image from {before} to {after} needs a layout that NHWC has not.")
+        elif len(before) == 1 and len(after) == 3 and after[0] > 1 and after[1] * after[2] > 1:
+            raise Unsupported(
+                f"A vector of {before[0]} numbers is seen as an image {after}; in a .tflite, whose images are NHWC, its"
+                " order would change. Give a network that makes maps by convolutions, or --target onnxruntime."
+            )
