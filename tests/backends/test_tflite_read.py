@@ -360,10 +360,18 @@ def rounded_and_back(e: Edit) -> None:
     e.graph.outputs[0] = f
 
 
-def rescaled(e: Edit) -> None:
-    q = e.add_tensor((1, 5), schema.TensorType.INT8, 0.25)
-    e.insert(len(e.graph.operators), "QUANTIZE", [int(e.graph.outputs[0])], [q])
-    e.graph.outputs[0] = q
+def rescaled(scale: float, kind: int = schema.TensorType.INT8) -> Change:
+    def change(e: Edit) -> None:
+        q = e.add_tensor((1, 5), kind, scale)
+        e.insert(len(e.graph.operators), "QUANTIZE", [int(e.graph.outputs[0])], [q])
+        e.graph.outputs[0] = q
+
+    return change
+
+
+def without_grid(e: Edit) -> None:
+    rescaled(0.25)(e)
+    e.graph.tensors[e.graph.outputs[0]].quantization = None
 
 
 def rounded_twice(e: Edit) -> None:
@@ -448,7 +456,8 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("w8a8", option("CONCATENATION", "axis", 1), "not along channels"),
     ("w8a8", option("SOFTMAX", "beta", 2.0), "beta 2.0"),
     ("float32", rounded_and_back, "floats that were just rounded"),
-    ("w8a8", rescaled, "another scale"),
+    ("w8a8", without_grid, "several scales or none"),
+    ("w8a16", rescaled(1e-7, schema.TensorType.INT16), "clamps 16-bit integers to a narrower grid"),
     ("float32", rounded_twice, "another scale elsewhere"),
     ("w8a8", vector_input, "an image"),
     ("w8a8", constant_output, "does not come from the image"),
@@ -466,6 +475,18 @@ def test_what_cannot_be_read_is_refused(recipe: str, change: Change, words: str,
     change(edit)
     with pytest.raises(BadFile, match=words):
         read(edit.save(tmp_path / "changed.tflite"))
+
+
+@pytest.mark.parametrize(("scale", "kind"), [(0.25, "requantize"), (1e-3, "clamp")])
+def test_integers_on_another_scale_are_read(scale: float, kind: str, lowered: Any, tmp_path: Path) -> None:
+    """A grid that holds the other one means the same values; one that does not cuts them off."""
+    edit = Edit(lowered("w8a8")[1])
+    rescaled(scale)(edit)
+    path = edit.save(tmp_path / "changed.tflite")
+    imported = read(path)
+    assert imported.reference.captured.program.steps[-1].kind == kind
+    x = images(4)
+    np.testing.assert_array_equal(LiteRT().open(path).run_quantized(x.numpy()), Twin(imported)(x).numpy())
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="EDGEQUANT_DATA has no weights/mlperf_tiny_resnet8")

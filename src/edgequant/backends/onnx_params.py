@@ -29,11 +29,20 @@ def grids(graph: onnx.GraphProto) -> dict[str, QParams]:
 
 def weights(graph: onnx.GraphProto, layer: str) -> Array | None:
     """(O, ...) float32 that the layer computes with: integers times scale. None where the file names them otherwise."""
+    return _dequantized(graph, f"{layer}.w")
+
+
+def bias(graph: onnx.GraphProto, layer: str) -> Array | None:
+    """(O,) float32, likewise. Equal constants are stored under one name, which then may be another layer's: None."""
+    return _dequantized(graph, f"{layer}.b")
+
+
+def _dequantized(graph: onnx.GraphProto, name: str) -> Array | None:
     constants = _constants(graph)
-    stored = constants.get(f"{layer}.w")
+    stored = constants.get(name)
     if stored is None or stored.dtype.kind == "f":
         return None if stored is None else stored.astype(np.float32)
-    node = next((n for n in graph.node if n.output[0] == f"{layer}.w/dq"), None)
+    node = next((n for n in graph.node if n.output[0] == f"{name}/dq"), None)
     if node is None or node.input[1] not in constants:
         return None
     scale = constants[node.input[1]].reshape(-1, *[1] * (stored.ndim - 1))

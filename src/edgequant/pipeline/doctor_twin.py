@@ -91,7 +91,7 @@ def _alike(floats: Network, inputs: InputSpec, side: FloatSide, probes: Array) -
 def _from_onnx(path: Path, captured: Captured | None) -> tuple[Twin | None, str]:
     """By the names that edgequant gives tensors and layers; the files of others have their own."""
     from ..backends.onnx_inspect import read
-    from ..backends.onnx_params import grids, weights
+    from ..backends.onnx_params import bias, grids, weights
 
     graph = read(path).graph
     activations = {} if captured is None else _known(grids(graph), captured)
@@ -102,6 +102,10 @@ def _from_onnx(path: Path, captured: Captured | None) -> tuple[Twin | None, str]
         value = weights(graph, step.layer)
         if value is not None and value.shape == tuple(stored.layer(step.layer).weight.shape):
             stored.layer(step.layer).weight.data = torch.from_numpy(value)
+        offset = bias(graph, step.layer)
+        own = stored.layer(step.layer).bias
+        if offset is not None and own is not None:
+            own.data = torch.from_numpy(offset).reshape(-1)
     if _rescaled(stored, captured.network):
         return Twin(stored, activations), RESCALED
     return Twin(stored, activations, captured.network), ""

@@ -104,7 +104,8 @@ def _quantize(b: Builder, op: FileOperator) -> None:
     The bytes of the file's input may be made floats and rounded again: to 16 bits there is no other way.
     """
     name, source, output = b.source(op, 0), b.tensor(op, 0), b.output(op)
-    if not output.integer or len(output.scale) != 1:
+    plain = source.type == "float32" or (source.integer and len(source.scale) == 1)
+    if not plain or not output.integer or len(output.scale) != 1:
         b.graph.refuse(op, f"turns {source.type} into {output.type} of several scales or none")
     if source.type == "float32":
         if name in b.activations and b.activations[name] != qparams(output) and name != b.alias[b.graph.input]:
@@ -120,8 +121,6 @@ def _quantize(b: Builder, op: FileOperator) -> None:
 
 def _requantize(b: Builder, op: FileOperator, source: FileTensor, output: FileTensor) -> None:
     """Onto a grid that holds all of the other one: the same values. Else the file clamps there."""
-    if not source.integer or len(source.scale) != 1:
-        b.graph.refuse(op, f"turns {source.type} into {output.type} of another scale")
     (low, high), (least, most) = _ends(source), _ends(output)
     step = float(output.scale[0])
     if least - step <= low and high <= most + step:

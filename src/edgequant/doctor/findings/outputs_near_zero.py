@@ -29,8 +29,7 @@ class OutputsNearZero(AbstractFinding):
         " and the same order."
     )
     fix: ClassVar[str] = (
-        "edgequant quantize MODEL --data DATA --recipe RECIPE --samples 500 --out runs/again; behind a softmax or"
-        " sigmoid: with --output logits"
+        "edgequant quantize MODEL --data DATA --recipe RECIPE --samples 500 --out runs/again, or --output logits"
     )
 
     def look(self, evidence: Evidence) -> Found | None:
