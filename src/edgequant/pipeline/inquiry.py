@@ -36,18 +36,20 @@ def inquire(
         write_bytes(path / "study.toml", to_toml(study).encode())
         networks = [prepare(spec, study.seed, folder, progress, fresh) for spec in study.network]
         records = [answer(network, folder) for network in networks]
-        finished = Run(_results(study, key, records, networks), path)
+        finished = Run(_results(study, key, records, networks, path), path)
         write_json(path / "results.json", finished.results)
         render(finished, [SECTIONS.build(name) for name in (key, "environment")])
         return finished
 
 
-def _results(study: Study, key: str, records: list[dict[str, Any]], networks: list[Prepared]) -> dict[str, Any]:
+def _results(
+    study: Study, key: str, records: list[dict[str, Any]], networks: list[Prepared], folder: Path
+) -> dict[str, Any]:
     notes = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for n in networks]
     return {
         "schema": SCHEMA,
         "study": to_dict(study),
-        "environment": environment(study.seed, command()),
+        "environment": environment(study.seed, command(), folder),
         "notes": notes,
         "recommended": None,
         "recommendation_reason": "Nothing was made: this run asks about layers.",
