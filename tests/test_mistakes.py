@@ -45,7 +45,7 @@ MISTAKES: dict[str, str] = {
     f"{Q} --recipe w5a8": r"no 5-bit weights.*simulation",
     f"{Q} --recipe w8a8+adarond": r"No refiner is named 'adarond'\. Did you mean 'adaround'\?",
     f"{Q} --recipe w8a8+kd": r"Did you mean 'distill'\?",
-    f"{Q} --recipe w8a8+adaround": r"adaround rounds layers of fewer than 8 bits .* bits_below=9",
+    f"{Q} --recipe w8a8+adaround": r"adaround rounds layers of fewer than 8 bits.*write adaround:bits_below=9",
     f"{Q} --recipe w8+adaround": r"adaround rounds layers of fewer than 8 bits",
     f"{Q} --recipe w8a8+distill": r"has none before it\. Write w8a8\+qat\+distill",
     f"{Q} --recipe float32+qat": r"nothing to mend\. Write w4a8\+qat",
@@ -314,5 +314,9 @@ def test_unlabelled_images_and_a_training_are_refused_before_calibration(typed: 
 
     np.savez(box / "unlabelled.npz", images=np.zeros((400, 8, 8, 1), np.uint8))
     words = ["quantize", "net.py:small", "--data", "arrays:unlabelled.npz", "--samples", "100", "--recipe"]
+    assert (
+        "images without labels do not tell how many classes"
+        in typed("quantize", "net.py:required", "--data", "arrays:unlabelled.npz").refusal
+    )
     assert "qat learns from labels" in typed(*words, "w8a8+qat").refusal
     assert "prune learns from labels" in typed(*words, "w8a8+prune").refusal
