@@ -143,7 +143,7 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "quick": (["run", "--quick", "-1"], ["quick and seed must be at least 0"]),
     "train study": (["train", "digts"], ["Did you mean 'digits'"]),
     "advise": (["advise", "nowhere"], ["the folder of a finished run, or a study", "nowhere/results.json", "digits"]),
-    "report": (["report", "absent"], ["absent/results.json", "Expected a JSON file that edgequant wrote"]),
+    "report": (["report", "absent"], ["absent/results.json", "Expected the folder of a finished run"]),
     "no weights": (["quantize", "micro_cnn", "--data", "digits"], ["no weights of its own", "--weights"]),
     "weights": (["quantize", "micro_cnn", "--data", "digits", "--weights", "no.pt"], ["no weights at no.pt"]),
     "few images": (["quantize", "micro_cnn", *RANDOM, "--samples", "50"], ["50 calibration images", "--allow-few"]),

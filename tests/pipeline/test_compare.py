@@ -28,7 +28,8 @@ def variant(name: str = "litert-w8a8", hits: Any = HITS, **fields: Any) -> dict[
 
 def run_folder(folder: Path, *variants: dict[str, Any], cpu: str = "one") -> Path:
     folder.mkdir()
-    record = {"environment": {"cpu": cpu, "threads": 2}, "variants": list(variants)}
+    machine = {"cpu": cpu, "threads": 2}
+    record = {"schema": "edgequant/1", "study": {}, "environment": machine, "variants": list(variants)}
     (folder / "results.json").write_text(json.dumps(record))
     return folder
 
@@ -109,7 +110,7 @@ def test_runs_of_nothing_alike_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="no variant in common"):
         compare(first, run_folder(tmp_path / "b", variant("other")))
     (tmp_path / "c.json").write_text("{}")
-    with pytest.raises(BadFile, match="no record of a run"):
+    with pytest.raises(BadFile, match=r"c\.json has the schema None; this edgequant reads 'edgequant/1'"):
         compare(first, tmp_path / "c.json")
 
 

@@ -50,7 +50,7 @@ def test_a_blank_record_has_every_key_and_nothing_measured(tmp_path: Path) -> No
 
 
 def test_the_environment_can_be_repeated() -> None:
-    found = environment(7, "edgequant run digits")
+    found = environment(7, "edgequant run digits", Path("runs/digits"))
     assert (found["seed"], found["command"]) == (7, "edgequant run digits")
     assert {"edgequant", "python", "torch", "ai-edge-litert", "onnxruntime", "numpy"} <= set(found["versions"])
     assert found["cpu"] and found["threads"] >= 1 and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["time"])

@@ -237,6 +237,17 @@ def test_the_environment_is_flat_and_can_be_repeated():
     assert rows["torch"] == "2.13.0" and rows["threads.all"] == "2" and "command" not in rows
     text = section("environment").text(run())
     assert "`edgequant run flagship --out runs/flagship`" in text and "edgequant run study.toml --out" in text
+    started = {"command": "edgequant run 'my study.toml'", "folder": "runs/my study", "torch_threads": 2}
+    text = section("environment").text(run(environment=started))
+    assert "edgequant run 'runs/my study/study.toml' --out 'runs/my study/repeated'" in text
+    assert "in the folder in which it was started" in text and "2 threads (`OMP_NUM_THREADS=2`)" in text
+    asked = run(environment=started | {"command": "edgequant sensitivity digits"}, sensitivity=[], variants=[])
+    assert "edgequant sensitivity digits --out 'runs/my study/repeated'" in section("environment").text(asked)
+    program = run(environment=started | {"command": "edgequant (Python)"})
+    assert "run the program again" in section("environment").text(program)
+    memory = run(study={"network": [{"model": "Net", "data": "in memory"}]})
+    assert "memory of a Python program: run that again" in section("environment").text(memory)
+    assert "```" not in section("environment").text(memory)
     listed = {"command": ["edgequant", "run"], "time": "now"}
     assert "Made by `edgequant run`." in section("environment").text(run(environment=listed))
 

@@ -77,8 +77,7 @@ SCHEMA = "edgequant/1"  # of results.json
 
 def read_results(folder: Path) -> tuple[Path, dict[str, Any]]:
     """The folder of a finished run, given it or its results.json, and the record in it. Raises BadFile."""
-    folder = folder.parent if folder.name == "results.json" else folder
-    path = folder / "results.json"
+    path = folder if folder.suffix == ".json" and folder.is_file() else folder / "results.json"
     if not os.path.isfile(path):  # noqa: PTH113 - False, not an error, for a name too long
         raise BadFile(f"There is no {path}. Expected the folder of a finished run, as runs/digits.")
     record = read_json(path)
@@ -91,7 +90,7 @@ def read_results(folder: Path) -> tuple[Path, dict[str, Any]]:
     whole = isinstance(variants, list) and all(isinstance(one, dict) and "id" in one for one in variants)
     if not whole or not isinstance(record.get("study"), dict):
         raise BadFile(f"{path} is no record of a run: its variants or its study are not there. Run the study again.")
-    return folder, record
+    return path.parent, record
 
 
 def sha256(path: Path) -> str:

@@ -125,14 +125,19 @@ def _uses_keras(module: ModuleType) -> bool:
 
 
 def _arguments(factory: Callable[..., Any], classes: int, file: Path) -> dict[str, int]:
-    """How to call the factory: with nothing, or with the number of classes by name."""
+    """How to call the factory: with nothing, or with the number of classes by name; 0: nobody knows it."""
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):  # made in C: it has no signature to read
         return {}
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     required = [p.name for p in parameters if p.name in named and p.default is p.empty]
-    wanted = required or [n for n in named if n in CLASSES][:1]
+    wanted = required or ([n for n in named if n in CLASSES][:1] if classes else [])
+    if required and not classes:
+        raise BadModel(
+            f"The factory in {file} wants {', '.join(required)}, and images without labels do not tell how many classes"
+            " there are. Give it a default, or write a function that takes none."
+        )
     if len(wanted) > 1:
         raise BadModel(
             f"The factory in {file} wants {', '.join(wanted)}; only the number of classes is known here."

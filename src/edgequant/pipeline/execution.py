@@ -56,7 +56,7 @@ def execute(
         _announce(study, networks, variants, progress)
         failed = make_ahead(study, networks, variants, folder, fresh, progress)
         record = _measure(study, variants, failed, folder, progress)
-        where = results.environment(study.seed, results.command())
+        where = results.environment(study.seed, results.command(), out)
         found = results.assemble(study, record, where, _notes(study, networks))
         found["preprocessing"] = preprocessing.record(network for _, network in networks)
         found |= bits.record(record, swept)

@@ -48,7 +48,7 @@ def inquire(
         write_bytes(path / "study.toml", to_toml(study).encode())
         networks = [prepare(spec, study.seed, folder, progress, fresh) for spec in study.network]
         records = [answer(network, folder) for network in networks]
-        finished = Run(_results(study, key, records, networks), path)
+        finished = Run(_results(study, key, records, networks, path), path)
         for name, data in {"results.json": finished.results, **files(records)}.items():
             claim(path / name)
             write_bytes(path / name, data.encode()) if isinstance(data, str) else write_json(path / name, data)
@@ -56,13 +56,15 @@ def inquire(
         return finished
 
 
-def _results(study: Study, key: str, records: list[dict[str, Any]], networks: list[Prepared]) -> dict[str, Any]:
+def _results(
+    study: Study, key: str, records: list[dict[str, Any]], networks: list[Prepared], folder: Path
+) -> dict[str, Any]:
     notes = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for n in networks]
     notes += draw_notes(study, zip(study.network, networks), always=True)
     return {
         "schema": SCHEMA,
         "study": to_dict(study),
-        "environment": environment(study.seed, command()),
+        "environment": environment(study.seed, command(), folder),
         "notes": notes,
         "preprocessing": preprocessing.record(networks),
         "recommended": None,

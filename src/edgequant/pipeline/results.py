@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -26,8 +27,10 @@ MEASURED = (
 PACKAGES = ("torch", "ai-edge-litert", "onnxruntime", "onnx", "numpy")
 
 
-def environment(seed: int, command: str) -> dict[str, Any]:
-    """Where and with what the figures were measured."""
+def environment(seed: int, command: str, folder: Path) -> dict[str, Any]:
+    """Where and with what the figures were measured. `folder`: the run's, as it was typed."""
+    import torch
+
     versions = {"edgequant": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         versions[name] = metadata.version(name)
@@ -35,18 +38,20 @@ def environment(seed: int, command: str) -> dict[str, Any]:
         "versions": versions,
         "cpu": _cpu(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),  # the last bits of trained weights depend on it
         "system": platform.platform(),
         "seed": seed,
         "git": _git(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": command,
+        "folder": str(folder),
     }
 
 
 def command() -> str:
-    """What was typed; from a program of one's own, that it was one: its path may tell more than it should."""
+    """What was typed, as a shell reads it; from a program of one's own, that it was one: its path may tell too much."""
     if Path(sys.argv[0]).name in ("edgequant", "__main__.py"):
-        return " ".join(["edgequant", *sys.argv[1:]])
+        return shlex.join(["edgequant", *sys.argv[1:]])
     return "edgequant (Python)"
 
 
