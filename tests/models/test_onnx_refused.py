@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "new": (lambda: with_opset(NEWEST + 1), "of ONNX; 7 to"),
     "gone": (stored("Upsample", np.ones(4, np.float32), 10), "is no operator of opset 10"),
     "sparse": (sparse, "1 sparse tensors"),
-    "bytes": (bytes_in, "type number 2"),
+    "bytes": (bytes_in, "takes uint8; float32"),
     "attribute": (lambda: graph([node("Relu", "x", alpha=1.0)]), "has the attribute alpha, unknown at opset 17"),
     "attribute-of-old": (lambda: graph([node("Clip", "x", min=0.0)]), "has the attribute min, unknown at opset 17"),
     "unmade": (lambda: graph([node("Add", "x", "z")]), "reads 'z', which no node before it makes"),
@@ -171,7 +171,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "squeeze-more": (lambda: graph([node("Squeeze", "x", "a")], a=np.array([1])), "squeezes the axes"),
     "gather-images": (stored("Gather", np.array([0])), "picks images"),
     "gather-beyond": (stored("Gather", np.array([3]), axis=1), r"picks \[3\] of 3"),
-    "cast": (lambda: graph([node("Cast", "x", to=7, out="i"), node("Cast", "i", to=1)]), "type number 7"),
+    "cast": (lambda: graph([node("Cast", "x", to=7, out="i"), node("Cast", "i", to=1)]), "casts to int64"),
     "slice-back": (
         lambda: graph([node("Slice", "x", "s", "e", "s", "t")], s=np.array([1]), e=np.array([-9]), t=np.array([-1])),
         "positive steps",

@@ -71,7 +71,7 @@ def test_what_the_table_calls_read_is_asked_for(monkeypatch: pytest.MonkeyPatch)
         return get(site, name)
 
     monkeypatch.setattr(Site, "get", noted)
-    for seed in range(600):
+    for seed in range(1000):
         case = draw(seed)
         if case is not None:
             judge(case, through_capture=False)

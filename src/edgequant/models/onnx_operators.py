@@ -207,12 +207,20 @@ def _concat(site: Site) -> Run:
     return lambda *given: torch.cat([site.floats(g) for g in given], site.get("axis"))
 
 
+def type_name(number: int) -> str:
+    """As ONNX calls a type: uint8."""
+    import onnx
+
+    known = onnx.TensorProto.DataType.items()
+    return next((str(name).lower() for name, value in known if value == number), f"the type number {number}")
+
+
 def _cast(site: Site) -> Run:
     """All floats are float32 here."""
 
     def run(x: torch.Tensor) -> torch.Tensor:
         if site.get("to") not in FLOATS:
-            site.refuse(f"casts to the type number {site.get('to')}", f"one of {', '.join(FLOATS.values())}")
+            site.refuse(f"casts to {type_name(site.get('to'))}", f"one of {', '.join(FLOATS.values())}")
         return x
 
     return run
