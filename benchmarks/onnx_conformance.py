@@ -29,8 +29,8 @@ KINDS = ("right", "refused", "wrong", "crashed")
 def reason(why: str) -> str:
     """A refusal without what is of its case: names of nodes, and numbers."""
     text = re.sub(r"^\S*:\s*", "", why)
-    text = re.sub(r"the node '[^']*' ", "", text).split(";")[0]
-    text = re.sub(r"'[^']*'|\[[^\]]*\]|\([\d, ]*\)|-?\d[\d.e-]*", "#", text)
+    text = re.split(r"; |\. ", re.sub(r"the node '[^']*' ", "", text))[0]
+    text = re.sub(r"'[^']*'|\[[^\]]*\]|\([\d, ]*\)|(?<![a-z\d])-?\d[\d.e-]*", "#", text)
     return text[:110]
 
 

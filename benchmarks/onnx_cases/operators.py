@@ -199,6 +199,13 @@ def _slice(d: Drawing) -> None:
     return d.add("Slice", "$", *inputs)
 
 
+def _gather(d: Drawing) -> None:
+    axis = d.int(1, d.rank - 1)
+    size = d.shape[axis]
+    places = d.any(d.int(-size, size - 1), [d.int(-size, size - 1) for _ in range(3)], [[0], [size - 1]])
+    d.add("Gather", "$", d.const(places, np.int64), axis=d.any(axis, axis - d.rank))
+
+
 def _split(d: Drawing) -> None:
     axis = d.int(1, d.rank - 1)
     size, count = d.shape[axis], d.int(1, 3)
@@ -300,7 +307,7 @@ DRAWS: list[tuple[Callable[[Drawing], None], bool]] = [  # and whether it needs 
     *([(_activation, False)] * 2),
     (_clip, False),
     *([(_binary, False)] * 2),
-    *((draw, False) for draw in (_pad, _mean, _reshape, _sized_reshape, _squeeze, _slice, _split, _concat)),
+    *((draw, False) for draw in (_pad, _mean, _reshape, _sized_reshape, _squeeze, _slice, _gather, _split, _concat)),
     *([(_resize, True)] * 2),
     *((draw, False) for draw in (_dense, _dense, _softmax, _transpose, _dropout)),
     (_cast, False),

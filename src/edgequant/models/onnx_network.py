@@ -20,7 +20,7 @@ from ..core.errors import BadModel, EdgequantError
 from ..core.foreign import said
 from .onnx_constants import constant, initializers
 from .onnx_layers import LAYERS
-from .onnx_operators import ANY_PLACE, FLOATS, OPERATORS
+from .onnx_operators import ANY_PLACE, FLOATS, OPERATORS, type_name
 from .onnx_site import TRIED, Run, Shapes, Site, Value
 from .onnx_sizes import Reference, Sizes, symbolic
 from .onnx_table import NEWEST, OLDEST, TABLE
@@ -184,7 +184,7 @@ def image_input(graph: Any, name: str) -> Any:
     kind = found[0].type.tensor_type.elem_type
     if kind not in FLOATS:
         raise BadModel(
-            f"{name} takes values of the type number {kind}; {', '.join(FLOATS.values())} images were expected."
+            f"{name} takes {type_name(kind)}; {', '.join(FLOATS.values())} images were expected."
             " Export it without the Cast or the scaling at its head."
         )
     return found[0]

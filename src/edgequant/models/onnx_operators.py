@@ -184,11 +184,35 @@ def _shape(site: Site) -> Run:
 
 
 def _gather(site: Site) -> Run:
-    return lambda x, where: site.refuse("picks from a tensor", "one that picks sizes")
+    """Stored places along an axis; one alone takes the axis away."""
+
+    def run(x: torch.Tensor, where: Value) -> torch.Tensor:
+        axis, rank = int(site.get("axis")) % x.dim(), np.ndim(where) if isinstance(where, np.ndarray) else 1
+        size: Any = x.shape[axis]
+        images = site.shapes.leads_with_images(x) and site.shapes.batch in (None, 1)
+        if axis == 0 and (isinstance(size, torch.SymInt) or images):
+            site.refuse("picks images", "an axis behind that of the images")
+        places = site.ints(where)
+        if any(not -size <= p < size for p in places):
+            site.refuse(f"picks {places} of {size}", "places that there are")
+        if rank == 0:
+            return x.narrow(axis, places[0] % size, 1).squeeze(axis)
+        found = x.index_select(axis, torch.tensor([p % size for p in places], device=x.device))
+        return found if rank == 1 else found.reshape([*x.shape[:axis], *where.shape, *x.shape[axis + 1 :]])
+
+    return run
 
 
 def _concat(site: Site) -> Run:
     return lambda *given: torch.cat([site.floats(g) for g in given], site.get("axis"))
+
+
+def type_name(number: int) -> str:
+    """As ONNX calls a type: uint8."""
+    import onnx
+
+    known = onnx.TensorProto.DataType.items()
+    return next((str(name).lower() for name, value in known if value == number), f"the type number {number}")
 
 
 def _cast(site: Site) -> Run:
@@ -196,7 +220,7 @@ def _cast(site: Site) -> Run:
 
     def run(x: torch.Tensor) -> torch.Tensor:
         if site.get("to") not in FLOATS:
-            site.refuse(f"casts to the type number {site.get('to')}", f"one of {', '.join(FLOATS.values())}")
+            site.refuse(f"casts to {type_name(site.get('to'))}", f"one of {', '.join(FLOATS.values())}")
         return x
 
     return run
@@ -236,8 +260,10 @@ def _split(site: Site) -> Run:
     def run(x: torch.Tensor, given: Value = None) -> tuple[torch.Tensor, ...]:
         axis, count = site.get("axis"), len(site.node.output)
         parts = site.get("split") if given is None else site.ints(given)
-        size = x.shape[axis]
-        if parts is None and isinstance(size, int):
+        size: Any = x.shape[axis]
+        if isinstance(size, torch.SymInt):
+            site.refuse("splits the images", "an axis behind theirs")
+        if parts is None:
             most = -(-size // count)
             parts = [most] * (count - 1) + [size - most * (count - 1)]
             uneven = parts[-1] != most and site.get("num_outputs") is None

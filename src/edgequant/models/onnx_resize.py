@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 from ..core.interfaces import Array
 from .onnx_site import Run, Site, Value
+from .onnx_sizes import Sizes
 
 Ways = tuple[str, str, str]  # mode, coordinate_transformation_mode, nearest_mode
 TORCH: dict[str, list[dict[str, Any]]] = {
@@ -79,12 +80,13 @@ def _targets(site: Site, x: torch.Tensor, *given: Value) -> tuple[tuple[int, int
 def _by_sizes(site: Site, x: torch.Tensor, axes: list[int], sizes: Value) -> tuple[tuple[int, int], list[float]]:
     if sizes is None:
         site.refuse("has neither scales nor sizes", "one of them")
-    parts = sizes.parts() if hasattr(sizes, "parts") else site.ints(sizes)
+    parts = sizes.parts() if isinstance(sizes, Sizes) else site.ints(sizes)
     if len(parts) != len(axes):
         site.refuse(f"has {len(parts)} sizes for {len(axes)} dimensions", "as many")
     by_axis = dict(zip(axes, parts))
-    own = (site.shapes.batch, x.shape[1])
-    if by_axis.get(1, own[1]) != own[1] or (isinstance(by_axis.get(0), int) and by_axis[0] not in (x.shape[0], own[0])):
+    stated: Any = by_axis.get(0)
+    images = stated is None or isinstance(stated, torch.SymInt) or stated == site.shapes.batch
+    if by_axis.get(1, x.shape[1]) != x.shape[1] or not (images or stated == x.shape[0]):
         site.refuse(f"resizes the channels or the images, to {parts}", "rows and columns")
     high, wide = (by_axis.get(a, x.shape[a]) for a in (2, 3))
     if not isinstance(high, int) or not isinstance(wide, int):

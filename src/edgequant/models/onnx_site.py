@@ -64,8 +64,8 @@ class Site:
         for name, value in self.attributes.items():
             entry = self.entries.get(name)
             if entry is None:
-                known = ", ".join(sorted(self.entries)) or "none"
-                self.refuse(f"has the attribute {name}, unknown at opset {self.opset}", f"one of these: {known}")
+                known = f"one of {', '.join(sorted(self.entries))}" if self.entries else "none"
+                self.refuse(f"has the attribute {name}, unknown at opset {self.opset}", known)
             if entry.fate == "refused" and value != entry.default:
                 only = "a node without it" if entry.default is None else f"{name} = {entry.default}"
                 self.refuse(f"has {name} = {str(value)[:60]}, which edgequant does not read", only)
@@ -120,7 +120,7 @@ class Site:
 
     def refuse(self, what: str, instead: str) -> NoReturn:
         raise BadModel(
-            f"{self.file}: the node {self.title!r} ({self.node.op_type}) {what}; {instead} was expected. Export it so."
+            f"{self.file}: the node {self.title!r} ({self.node.op_type}) {what}. Expected {instead}; export it so."
         )
 
     def add(self, module: nn.Module, position: int = 1) -> nn.Module:
