@@ -12,7 +12,7 @@ from edgequant.core.errors import BadOption, UnknownName
 from edgequant.pipeline.checks import check_names, check_networks, needs_images, recipes_of, targets_of
 from edgequant.pipeline.network import build_model
 from edgequant.pipeline.results import MEASURED
-from edgequant.study import Calibration, Criterion, NetworkSpec, Study, check, load_study, shipped, to_toml
+from edgequant.study import Calibration, Criterion, NetworkSpec, Study, check, from_table, load_study, shipped, to_toml
 from edgequant.train.settings import TrainSettings
 
 SHIPPED = shipped()
@@ -239,3 +239,13 @@ def test_what_a_file_meets_its_app_with_is_checked(option: str, known: str) -> N
         check(Study("s", network=(network,)))
     kept = NetworkSpec("micro_cnn", "digits", input="uint8", output="float32", layout="nchw")
     assert check(Study("s", network=(kept,))).network == (kept,)
+
+
+def test_the_words_of_an_input_contract_are_numbers_lists_or_text() -> None:
+    text = "[[network]]\nmodel = 'a'\ndata = 'b'\nsize = 32\nmean = [0.5, 0, 0.3]\nstd = 0.2\nchannels = 'bgr'"
+    study = from_table(Study, tomllib.loads(text), "here")
+    assert (study.network[0].size, study.network[0].mean, study.network[0].std) == (32, (0.5, 0.0, 0.3), 0.2)
+    assert from_table(Study, tomllib.loads(to_toml(study)), "here") == study
+    for wrong in ("true", "[0.5, 'half']", "{ a = 1 }"):
+        with pytest.raises(BadOption, match="mean"):
+            from_table(Study, tomllib.loads(f"[[network]]\nmean = {wrong}"), "here")

@@ -16,7 +16,7 @@ from torch import nn
 from ..core.disk import sha256
 from ..core.errors import BadModel
 from ..core.interfaces import AbstractDataset, AbstractModel
-from ..core.pixels import Stated, stated_of
+from ..core.pixels import NOTHING, Stated, stated_of
 from ..core.progress import AbstractProgress
 from ..core.records import Deployment, InputSpec, Splits
 from ..core.registry import first_option
@@ -123,7 +123,11 @@ def _trained(
 
 
 def load_data(
-    model: AbstractModel, dataset: AbstractDataset, stated: Stated, what: str, free: bool
+    model: AbstractModel,
+    dataset: AbstractDataset,
+    stated: Stated = NOTHING,
+    what: str = "the network",
+    free: bool = False,
 ) -> tuple[InputSpec, Splits]:
     """What the network takes, and the images so."""
     inputs = contract(model, stated, dataset.image_shape(), what, free)
