@@ -194,6 +194,17 @@ def test_a_runtime_that_answers_otherwise_refuses_and_names_its_tensor() -> None
         capture(captured, SPEC, (), judge=Elsewhere(captured, (-1, 2)))
 
 
+def test_where_rounding_explains_everything_nothing_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = capture(plain(nn.GELU()), SPEC, ()).network
+    other = capture(plain(nn.Sigmoid()), SPEC, ()).network
+    monkeypatch.setattr("edgequant.graph.same.uncertainty", lambda *_: torch.ones(()))
+    with pytest.raises(BadModel, match="the one that a runtime runs cannot be told: on noise and on images"):
+        capture(captured, SPEC, (), photographs(1.0), Elsewhere(other))
+    monkeypatch.undo()
+    overflowing = photographs(1.0) * 3e38
+    capture(captured, SPEC, (), overflowing, Elsewhere(captured))
+
+
 class Renamed(nn.Module):
     """Another network under the tensor names of the first."""
 
