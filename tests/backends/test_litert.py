@@ -206,10 +206,15 @@ def scores_of_an_image(m: Any, x: torch.Tensor) -> torch.Tensor:
     return torch.softmax(samples.flat(m.c(x)), 1)
 
 
+def an_image_as_scores(m: Any, x: torch.Tensor) -> torch.Tensor:
+    return samples.flat(m.c(x))
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         (reshaped, "layout"),
+        (an_image_as_scores, "by the app, as the network's output"),
         (scores_of_an_image, "order would change"),
     ],
 )

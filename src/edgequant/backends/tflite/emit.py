@@ -196,10 +196,13 @@ class Emitter:
     def note_flattening(self, step: Step) -> None:
         before, after = self.reference.captured.program.shape(step.inputs[0]), step.shape
         if len(before) == 3 and len(after) == 1 and before[0] > 1 and before[1] * before[2] > 1:
-            readers = self.reference.captured.program.users(step.name)
-            if any(r.kind != "linear" for r in readers):
+            program = self.reference.captured.program
+            others = [reader.kind for reader in program.users(step.name) if reader.kind != "linear"]
+            others += ["the app, as the network's output"] if step.name == program.output else []
+            if others:
                 raise Unsupported(
-                    f"A flattened image is read by {readers[0].kind}, not by a linear layer; its order would change."
+                    f"A flattened image is read by {others[0]}, not by a linear layer; in a .tflite, whose images are"
+                    " NHWC, its order would change. Give --target onnxruntime, or a network with a linear layer there."
                 )
             self.flattened[step.name] = before
         elif len(before) == 3 and len(after) == 3 and before != after:
