@@ -51,6 +51,13 @@ def test_numbers_words_and_text_say_the_same(
     assert from_pixel_record(spec.shape, pixel_record(spec)) == spec, "and so it is read back from a file"
 
 
+@pytest.mark.parametrize("words", ["(x-128)/128", "x-128/128", "128/255"])
+def test_a_formula_of_pixels_and_fractions(words: str) -> None:
+    said = Stated(mean=words, std="" if "x" in words else words)
+    assert merged(OPEN, said, "net") == replace(OPEN, mean=(128 / 255,), std=(128 / 255,))
+    assert merged(OPEN, Stated(mean="(x-127)/128"), "net").mean == pytest.approx((127 / 255,))
+
+
 @settings(deadline=None)
 @given(triples, triples, st.integers(0, 2**31))
 def test_bgr_is_rgb_with_every_channel_turned(mean: Any, std: Any, seed: int) -> None:
@@ -101,6 +108,8 @@ def test_a_crop_of_the_source_is_not_overruled() -> None:
         (Stated(mean="0.1,0.2", std="1"), "one for each of 3 channels"),
         (Stated(mean="0", std="0"), "every std above 0"),
         (Stated(mean="nan", std="1"), "takes numbers"),
+        (Stated(mean="1/0", std="1"), "takes numbers"),
+        (Stated(mean="(x-1)/0"), "every std above 0"),
         (Stated(mean="imagnet", std="1"), "or a name: imagenet.*Got 'imagnet'"),
         (Stated(mean="imagenet", std="1"), "Leave out --std"),
         (Stated(channels="rbg"), "rgb, bgr or grey. Got 'rbg'"),

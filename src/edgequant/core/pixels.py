@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Literal, final
 
 from .errors import BadModel, BadOption
@@ -36,6 +38,7 @@ USUAL: dict[str, tuple[Numbers, Numbers]] = {
     "(x-127)/128": ((127 / BYTE,), (128 / BYTE,)),
     "mnist": ((0.1307,), (0.3081,)),
 }
+FORMULA = re.compile(r"\(?x-(\d+\.?\d*)\)?/(\d+\.?\d*)")  # of a pixel x in 0..255: its mean and its std
 TYPE = (
     "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 (ImageNet's, or --mean imagenet for both), --mean 0 --std 1"
     " (0..1), --mean 0.5 --std 0.5 (-1..1), --mean 0..255 (bytes as they are), --mean '(x-127)/128'"
@@ -239,7 +242,7 @@ def _fit(stated: Stated) -> tuple[int | None, str] | None:
 
 def _pixels(stated: Stated, spec: InputSpec) -> tuple[Numbers, Numbers] | None:
     """(mean, std), by number or by name; what is not stated of the two is as `spec` has it. Raises BadOption."""
-    name = {"x-127/128": "(x-127)/128"}.get(_text(stated.mean).lower(), _text(stated.mean).lower())
+    name = _text(stated.mean).lower()
     if name in USUAL:
         found = preset(name, spec if spec.channels else replace(spec, channels=3))
         if found is None or (stated.std != "" and not _same(found[1], numbers("std", stated.std))):
@@ -249,7 +252,11 @@ def _pixels(stated: Stated, spec: InputSpec) -> tuple[Numbers, Numbers] | None:
                 " Leave out --std, or give numbers for both."
             )
         return found
-    mean, std = numbers("mean", stated.mean) or spec.mean, numbers("std", stated.std) or spec.std
+    formula = FORMULA.fullmatch(name) if stated.std == "" else None
+    if formula:
+        mean, std = ((float(number) / BYTE,) for number in formula.groups())
+    else:
+        mean, std = numbers("mean", stated.mean) or spec.mean, numbers("std", stated.std) or spec.std
     if stated.mean == "" and stated.std == "":
         return None
     if not mean or not std:
@@ -277,8 +284,8 @@ def numbers(name: str, said: Words) -> Numbers:
         return ()
     parts = said.replace(":", ",").split(",") if isinstance(said, str) else said if isinstance(said, tuple) else (said,)
     try:
-        found = tuple(float(part) for part in parts)
-    except (TypeError, ValueError):
+        found = tuple(float(Fraction(part) if isinstance(part, str) else part) for part in parts)
+    except (TypeError, ValueError, ZeroDivisionError):
         found = (math.nan,)
     if not found or not all(map(math.isfinite, found)):
         names = f", or a name: {', '.join(USUAL)}" if name == "mean" else ""
