@@ -12,6 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from stated import WORDS
+
 Cli = Callable[..., Any]
 NETWORK = """
 import torch
@@ -52,7 +54,7 @@ def test_the_readme_command_and_another_content_in_the_same_folder(
 
     net = runpy.run_path(str(tmp_path / "net.py"))["make"]()
     torch.save(net.state_dict(), tmp_path / "net.pt")
-    words = ("quantize", "net.py:make,size=8", "--weights", "net.pt", "--data", "photos", "--recipe", "w8a8")
+    words = ("quantize", "net.py:make,size=8", *WORDS, "--weights", "net.pt", "--data", "photos", "--recipe", "w8a8")
     said = edgequant(*words, "--target", "simulation", "--out", "out")
     first = figures(tmp_path / "out")
     assert "105 calibration images: all that the calibration pool of photos has; 500 is the default." in first["notes"]

@@ -17,11 +17,13 @@ import edgequant
 from edgequant import api
 from edgequant.core.errors import EdgequantError
 from edgequant.core.progress import AbstractProgress
+from edgequant.core.records import InputSpec
 from edgequant.pipeline import files
 from edgequant.study import Calibration
 from guest_snapshot import differences, snapshot
+from stated import RAW, taught
 
-FEW = {"calibration": Calibration(n=100), "quick": 20}
+FEW = {"calibration": Calibration(n=100), "quick": 20, **RAW}
 
 
 def arrays() -> tuple[Any, Any]:
@@ -34,6 +36,7 @@ def arrays() -> tuple[Any, Any]:
 with torch.random.fork_rng():
     torch.manual_seed(0)
     NETWORK = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 4))
+    taught(NETWORK, *arrays(), InputSpec(1, 8, 8))
 
 
 def made(out: Path, recipe: str = "w8a8") -> api.Result:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conftest import Cli
 from edgequant.cli import main
 from mistake_files import lay, lay_run
 
+Cli = Callable[..., Any]
 FILE = "done/artifacts/litert-w8a8.tflite"
 LONG = "x" * 300
 WITH = "--data digits --weights random"

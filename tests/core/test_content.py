@@ -212,3 +212,19 @@ def test_it_is_the_same_in_every_process(python: Python, tmp_path: Path) -> None
     (tmp_path / "theirs.py").write_text(CODE)
     (tmp_path / "helper.py").write_text(HELPER)
     assert python(SAID, str(tmp_path)) == python(SAID, str(tmp_path))
+
+
+def test_hooks_count_by_what_they_do_not_by_the_order_they_were_made_in() -> None:
+    def hooked(function: Any) -> nn.Module:
+        network = nn.Linear(2, 2)
+        nn.init.ones_(network.weight), nn.init.zeros_(network.bias)
+        network.register_forward_hook(function)
+        return network
+
+    def doubled(module: nn.Module, inputs: Any, result: torch.Tensor) -> torch.Tensor:
+        return 2 * result
+
+    def halved(module: nn.Module, inputs: Any, result: torch.Tensor) -> torch.Tensor:
+        return result / 2
+
+    assert content(hooked(doubled)) == content(hooked(doubled)) != content(hooked(halved))

@@ -24,6 +24,7 @@ from edgequant.graph.ending import logits, squashes
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.resolve import names, resolve
+from stated import RAW
 
 SPEC = InputSpec(4, 6, 6)
 ANY = Capability(frozenset({"static"}), frozenset({8}), frozenset({8, 16}))
@@ -146,7 +147,7 @@ def test_a_gate_beside_features_loses_nothing(tmp_path: Path) -> None:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    result = quantize(network.eval(), "digits", "w8a8", "litert", tmp_path / "run")
+    result = quantize(network.eval(), "digits", "w8a8", "litert", tmp_path / "run", **RAW)
     found = {v["recipe"]: v for v in result.run.results["variants"]}
     assert found["float32"]["top1"] > 0.95
     assert abs(found["w8a8"]["drop"]) < 1 and found["w8a8"]["parity"]["exact_fraction"] == 1

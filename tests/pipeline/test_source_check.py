@@ -157,7 +157,7 @@ def test_a_network_that_returns_a_dict_goes_through_the_pipeline(tmp_path: Path)
     from edgequant.models.wrap import Wrapped
 
     network = Wrapping()
-    found = prepared(tmp_path, Wrapped(network, SPEC))
+    found = prepared(tmp_path, Wrapped(network, SPEC), in_memory(labelled=False))
     assert found.module(torch.zeros(2, 1, 8, 8)).shape == (2, CLASSES)
     assert isinstance(network(torch.zeros(2, 1, 8, 8)), dict), "the caller's own stays as it is"
 

@@ -163,7 +163,7 @@ def test_it_needs_labels_and_something_to_quantize(tmp_path: Path) -> None:
         ({"lr": 0.0}, "must be above 0"),
         ({"batch": 0}, "must be above 0"),
         ({"optimizer": "lion"}, "one of sgd, adam, adamw"),
-        ({"augment": "flip-crp"}, "train.augment knows"),
+        ({"augment": "flip-crp"}, "qat:augment knows"),
         ({"freeze_scales": 1.5}, "freeze_scales is between 0 and 1"),
         ({"freeze_weights": -0.1}, "freeze_weights is between 0 and 1"),
         ({"scale_rate": -1.0}, "scale_rate is at least 0"),

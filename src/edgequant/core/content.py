@@ -243,8 +243,10 @@ def _held(value: Any) -> Iterator[tuple[str, Any]]:
     """(name, value) of attributes and slots. Whether a network trains is said by who runs it."""
     module = "torch" in sys.modules and isinstance(value, sys.modules["torch"].nn.Module)
     for name, one in getattr(value, "__dict__", {}).items():
-        if not (module and (name == "training" or (name.startswith("_") and "hook" in name and not one))):
-            yield str(name), one
+        hooks = module and name.startswith("_") and "hook" in name
+        if module and (name == "training" or (hooks and not one)):
+            continue
+        yield str(name), list(one.values()) if hooks and isinstance(one, Mapping) else one  # numbered as they are made
     for kind in type(value).__mro__:
         slots = vars(kind).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:

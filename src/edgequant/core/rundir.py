@@ -175,9 +175,10 @@ class RunFolder:
             remove(torn)
 
 
-def step_key(name: str, inputs: Mapping[str, Any], version: int = STEP_FORMAT) -> str:
-    """sha256 of the canonical JSON of what names a step."""
-    return hashlib.sha256(canonical({"name": name, "inputs": inputs, "format": version}).encode()).hexdigest()
+def step_key(name: str, inputs: Mapping[str, Any], version: int = 0) -> str:
+    """sha256 of the canonical JSON of what names a step; `version` 0 is that of today."""
+    what = {"name": name, "inputs": inputs, "format": version or STEP_FORMAT}
+    return hashlib.sha256(canonical(what).encode()).hexdigest()
 
 
 def _lock(path: Path, token: str) -> int:

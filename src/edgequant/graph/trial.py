@@ -115,7 +115,8 @@ def _explained(module: nn.Module, inputs: InputSpec, error: Exception) -> str:
 
 def _channels(module: nn.Module, given: int, wanted: int) -> str:
     kind = {1: "grey", 3: "colour"}
-    told = f"channels={wanted}" + (" (--channels grey)" if wanted == 1 else "")
+    word = {1: " (--channels grey)", 3: " (--channels rgb)"}
+    told = f"channels={wanted}{word.get(wanted, '')}"
     return (
         f"{_name(module)} takes {kind.get(wanted, '')} images of {wanted} channel{'s' * (wanted > 1)}, and was given"
         f" {given} channel{'s' * (given > 1)}. Give {told}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..data.decode import BAR
 from .usage import Usage
 
 LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}
@@ -14,7 +15,7 @@ def python_lines(use: Usage) -> list[str]:
 
 def _imports(use: Usage) -> list[str]:
     runtime = "from ai_edge_litert.interpreter import Interpreter" if use.suffix == ".tflite" else "import onnxruntime"
-    return ["import numpy as np", runtime, "from PIL import Image, ImageOps"]
+    return ["import numpy as np", runtime, "from PIL import Image"]
 
 
 def _open(use: Usage) -> list[str]:
@@ -29,15 +30,10 @@ def _open(use: Usage) -> list[str]:
 
 def _photo(use: Usage) -> list[str]:
     """Scaled as the network was measured: straight, or the middle of what would be scaled to `resize`."""
-    opened = f'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert({use.mode!r})'
+    opened = f'photo = Image.open("photo.jpg").convert({use.mode!r})'
     kernel = f"Image.Resampling.{use.interpolation}"
-    if use.fit == "letterbox" and use.size is not None:
-        return [
-            opened,
-            f"photo = ImageOps.pad(photo, {use.size}, {kernel}, {'114' if use.mode == 'L' else (114,) * 3})",
-        ]
-    if use.fit == "crop" and use.resize is None and use.size is not None:
-        return [opened, f"photo = ImageOps.fit(photo, {use.size}, {kernel})"]
+    if use.size is not None and (use.fit == "letterbox" or (use.fit == "crop" and use.resize is None)):
+        return [opened, *_fitted(use, use.size, kernel)]
     if use.resize is None or use.size is None:
         return [opened, f"photo = photo.resize({_size(use)}, {kernel})"]
     return [
@@ -46,6 +42,21 @@ def _photo(use: Usage) -> list[str]:
         "box = ((photo.width - w) / 2, (photo.height - h) / 2, (photo.width + w) / 2, (photo.height + h) / 2)",
         f"photo = photo.resize({use.size}, {kernel}, box)",
     ]
+
+
+def _fitted(use: Usage, size: tuple[int, int], kernel: str) -> list[str]:
+    """As `data.decode` does it: the largest box of the middle, or the whole image between bars."""
+    whole = use.fit == "letterbox"
+    scaled = [
+        f"ratio = {'min' if whole else 'max'}(side / own for side, own in zip({size}, photo.size))",
+        f"photo = photo.resize([round(own * ratio) for own in photo.size], {kernel})",
+        f"left, top = (({'side - own' if whole else 'own - side'}) // 2 for side, own in zip({size}, photo.size))",
+    ]
+    if not whole:
+        return [*scaled, f"photo = photo.crop((left, top, left + {size[0]}, top + {size[1]}))"]
+    bar = BAR if use.mode == "L" else (BAR,) * 3
+    bars = f"bars = Image.new({use.mode!r}, {size}, {bar})"
+    return [*scaled, bars, "bars.paste(photo, (left, top))", "photo = bars"]
 
 
 def _size(use: Usage) -> str:
