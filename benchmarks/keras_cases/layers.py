@@ -218,7 +218,8 @@ def operation(d: Drawing, x: Any) -> Any:
         lambda: ops.maximum(x, number),
         lambda: x * ops.sigmoid(x),
         lambda: ops.add(x, np.ones((d.channels(x),), np.float32)),
-        lambda: ops.mean(x, axis=d.any((1, 2), (-3, -2), (2, 3), 1, -1, None), keepdims=d.chance()),
+        *[lambda: ops.mean(x, axis=d.any(*[(2, 3) if d.first else (1, 2)] * 3, (-3, -2), 1, None), keepdims=d.chance())]
+        * 3,
         lambda: ops.leaky_relu(x, 0.3),
     ]
     return ways[d.int(0, len(ways) - 1)]()

@@ -12,7 +12,8 @@ from torch import nn
 
 from ..core.errors import BadModel, BadOption, UnknownName
 from ..core.registry import unknown
-from .keras_network import KerasNetwork, Pixels
+from .keras_judge import Pixels
+from .keras_network import KerasNetwork
 from .keras_package import import_keras
 
 
