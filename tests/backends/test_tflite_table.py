@@ -175,6 +175,18 @@ def strided(name: str, value: Any) -> Change:
     return change
 
 
+def turned(e: Edit) -> None:
+    """Every side of the image is as long, so that no shape tells."""
+    image, order, made = e.graph.tensors[int(e.graph.inputs[0])], e.add_tensor((4,), schema.TensorType.INT32), 0
+    conv = e.op("CONV_2D")
+    image.shape = np.array([1, 3, 3, 3], np.int32)
+    e.fill(e.graph.tensors[order], np.array([0, 2, 3, 1], np.int32))
+    made = e.add_tensor((1, 3, 3, 3), schema.TensorType.FLOAT32)
+    e.insert(e.graph.operators.index(conv), "TRANSPOSE", [int(e.graph.inputs[0]), order], [made])
+    conv.inputs[0] = made
+    e.forget()
+
+
 REFUSED: list[tuple[str, Change, str]] = [
     ("float32", other_options, "ADD, has MulOptions where AddOptions were expected"),
     ("float32", custom, "custom RELU6, has no row"),
@@ -192,6 +204,7 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("float32", own_shape, r"makes the shape \(1, 81\)"),
     ("float32", squeezed([3]), r"squeezes the dimensions \[3\] of \(1, 1, 5, 16\)"),
     ("float32", squeezed([1]), r"makes the shape \(1, 5, 16\) of \(1, 1, 5, 16\), and its tensor has \(1, 80\)"),
+    ("float32", turned, "turns an NCHW image, which no record in the file says"),
     *(("float32", strided(name, 1), f"STRIDED_SLICE, has {name} = 1, which") for name in ("beginMask", "endMask")),
     *(("float32", strided(name, 2), f"has {name} = 2") for name in ("ellipsisMask", "newAxisMask", "shrinkAxisMask")),
     ("float32", strided("offset", True), "has offset = True, which edgequant does not read; offset = False was"),

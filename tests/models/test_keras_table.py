@@ -15,8 +15,11 @@ import pytest
 import torch
 
 from edgequant.core.errors import BadModel
+from edgequant.core.records import InputSpec
+from edgequant.graph.capture import capture
 from edgequant.models.keras_layers import LAYERS
-from edgequant.models.keras_network import translate
+from edgequant.models.keras_memory import from_keras
+from edgequant.models.keras_network import judge_of, translate
 from edgequant.models.keras_operations import BINARY, UNARY
 from edgequant.models.keras_package import import_keras
 from edgequant.models.keras_site import Site
@@ -274,3 +277,20 @@ def test_what_is_easily_misread_is_read_rightly(name: str) -> None:
 def test_a_kind_is_keras_own_class() -> None:
     assert kind_of(L.Conv2D(2, 1)) == "Conv2D" and kind_of(Conv2D(2, 1)) == ""
     assert entries_of(Conv2D(2, 1)) is None
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_model_of_bytes_or_halves_is_judged_on_what_its_input_holds(dtype: str, skip: bool) -> None:
+    image = keras.Input((8, 8, 3), dtype=dtype)
+    scores = L.Dense(2)(L.Flatten()(L.Rescaling(1 / 255.0)(image)))
+    network = from_keras(keras.Model(image, {"scores": scores}), skip)
+    inputs = InputSpec(3, 8, 8, network.spec.mean or (0.0,), network.spec.std or (1 / 255,))
+    capture(network, inputs, (), None, network.judge)  # held against Keras, on noise
+
+
+def test_bytes_are_clipped_as_their_kind_says() -> None:
+    image = keras.Input((2, 2, 3), dtype="uint8")
+    judge = judge_of(keras.Model(image, L.Flatten()(image)), skip=False)
+    seen = judge.takes(np.array([-3.0, 0.4, 7.6, 300.0], np.float32).reshape(1, 1, 2, 2).repeat(3, 1))
+    assert seen[0, 0].ravel().tolist() == [0, 0, 8, 255] and seen.dtype == np.float32

@@ -182,6 +182,8 @@ def _transpose(b: Builder, op: FileOperator) -> None:
     order = values_of(b.graph, op, b.tensor(op, 1)).reshape(-1).tolist()
     if b.tensor(op, 0).index != b.graph.input or order != [0, 2, 3, 1]:
         b.graph.refuse(op, f"reorders the dimensions of an inner tensor to {order}")
+    if b.graph.metadata.get("layout") != "NCHW":
+        b.graph.refuse(op, "turns an NCHW image, which no record in the file says that its input is")
     b.alias[b.output(op).index] = b.source(op, 0)
 
 
