@@ -265,6 +265,8 @@ def strided_slice(d: Drawing) -> None:
         "shrinkAxisMask": d.any(0, 0, 0, 0, 0, 2, 8),
         "offset": d.any(False, False, False, True),
     }
+    if masks["offset"]:  # the end counts from the begin, and LiteRT reads past the tensor where that is beyond it
+        begin, end, step = [0] * rank, list(d.shape), [1] * rank
     inputs = (d.at, d.ints(begin), d.ints(end), d.ints(step))
     d.op("STRIDED_SLICE", inputs, d.activation((), d.same()), "StridedSliceOptions", **masks)
 
