@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,5 +64,5 @@ def test_the_readme_command_and_another_content_in_the_same_folder(
     for path in photos.rglob("*.bmp"):
         data = path.read_bytes()
         path.write_bytes(data[:54] + bytes(len(data) - 54))
-    edgequant(*words, "--target", "simulation", "--out", "out")
-    assert all(v["top1"] < 0.5 for v in figures(tmp_path / "out")["variants"])
+    again = edgequant(*words, "--target", "simulation", "--out", "out")
+    assert re.search(r"answers 33\.\d+% of 105 validation images .* guessing gives", again.refusal), "black images"

@@ -162,6 +162,7 @@ def test_a_whole_image_average_is_a_mean_in_floats_only(lowered: Any, tmp_path: 
         edit.made(pool).shape = np.array([1, 1, 1, image[3]], np.int32)
         flat = edit.op("RESHAPE")
         edit.made(flat).shape = np.array([1, image[3]], np.int32)
+        edit.fill(edit.tensor(flat, 1), np.array([1, image[3]], np.int32))
         weight = edit.tensor(edit.op("FULLY_CONNECTED"), 1)
         values = np.zeros((12, int(image[3])), np.int8 if recipe == "w8a8" else np.float32)
         weight.shape = np.array(values.shape, np.int32)
@@ -331,6 +332,8 @@ def two_biases(e: Edit) -> None:
 def reshaped_image(e: Edit) -> None:
     flat = e.op("RESHAPE")
     e.made(flat).shape = np.array([1, 5, 1, 16], np.int32)
+    e.tensor(flat, 1).shape = np.array([4], np.int32)
+    e.fill(e.tensor(flat, 1), np.array([1, 5, 1, 16], np.int32))
 
 
 def filled(operator: str, values: Any) -> Change:
@@ -420,7 +423,7 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("w8a8", unknown_operator, "COS, has no row in the op table.*limited path: evaluate, benchmark"),
     ("w8a8", two_graphs, "2 subgraphs; one was expected"),
     ("w8a8", two_inputs, "2 inputs and 1 outputs"),
-    ("w8a8", in_blocks, "sparse or quantized in blocks"),
+    ("w8a8", in_blocks, "detailsType = 1, which edgequant does not read"),
     ("w8a8", no_such_code, "damaged"),
     ("w8a8", no_such_tensor, "reads a tensor it has not"),
     ("w8a8", computed_weights, "where a constant was expected"),
@@ -447,11 +450,11 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("w8a8", weight_shape("CONV_2D", (8, 27)), r"weights of the shape \(8, 27\)"),
     ("w8a8", two_biases, "for 8 channels"),
     ("w8a8", option("CONV_2D", "strideH", 0), r"strides \(0, 2\)"),
-    ("w8a8", option("FULLY_CONNECTED", "weightsFormat", 1), "shuffled"),
+    ("w8a8", option("FULLY_CONNECTED", "weightsFormat", 1), "weightsFormat = 1, which"),
     ("w8a8", reshaped_image, "makes the image"),
     ("w8a8", filled("PAD", [[0, 0], [1, 1], [1, 1], [0, 2]]), "not only around the image"),
     ("w8a8", filled("MEAN", [1, 3]), "not over height and width"),
-    ("w8a8", uneven_pool, "two sides by different amounts"),
+    ("w8a8", uneven_pool, "two sides by different amounts at stride 1"),
     ("w8a8", unlike_ranks, "image"),
     ("w8a8", option("CONCATENATION", "axis", 1), "not along channels"),
     ("w8a8", option("SOFTMAX", "beta", 2.0), "beta 2.0"),

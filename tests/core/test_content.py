@@ -221,10 +221,10 @@ def test_hooks_count_by_what_they_do_not_by_the_order_they_were_made_in() -> Non
         network.register_forward_hook(function)
         return network
 
-    def doubled(module: nn.Module, inputs: Any, result: torch.Tensor) -> torch.Tensor:
+    def doubled(_: nn.Module, __: Any, result: torch.Tensor) -> torch.Tensor:
         return 2 * result
 
-    def halved(module: nn.Module, inputs: Any, result: torch.Tensor) -> torch.Tensor:
+    def halved(_: nn.Module, __: Any, result: torch.Tensor) -> torch.Tensor:
         return result / 2
 
     assert content(hooked(doubled)) == content(hooked(doubled)) != content(hooked(halved))

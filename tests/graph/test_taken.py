@@ -47,15 +47,15 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "double": (lambda: Net(scores).double(), r"weights are float64 .* Write net\.float\(\)"),
     "eight at once": (
         lambda: Net(lambda m, x: m.fc(m.conv(x).view(8, -1)[:, :8])),
-        r"8 results for 2 images.*batches of one size only \(test_trial\.py, line \d+\).* Write x\.flatten\(1\)",
+        r"8 results for 2 images.*batches of one size only \(test_taken\.py, line \d+\).* Write x\.flatten\(1\)",
     ),
     "one at once": (
         lambda: Net(lambda m, x: m.fc(m.conv(x).mean((2, 3)).view(1, 8))),
-        r"batches of one size only \(test_trial\.py, line \d+\)",
+        r"batches of one size only \(test_taken\.py, line \d+\)",
     ),
     "two in a constant": (
         lambda: Net(lambda m, x: m.fc(m.conv(x).mean((2, 3)) + torch.zeros(2, 8))),
-        r"batches of one size only \(test_trial\.py, line \d+\)",
+        r"batches of one size only \(test_taken\.py, line \d+\)",
     ),
     "a size": (
         lambda: Net(lambda m, x: m.fc(F.avg_pool2d(m.conv(x), 28).flatten(1)), width=8 * 64),

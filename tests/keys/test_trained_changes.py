@@ -66,6 +66,7 @@ def trained(world: World) -> None:
 
 
 def learns(world: World, *recipes: str) -> None:
+    world.model = "net.py:make,pretrained=false"
     world.options["train"] = SHORT
     world.recipes = ("float32", *recipes)
     (world.folder / "teach.py").write_text(NET)

@@ -15,7 +15,7 @@ from edgequant.core import rundir
 from edgequant.core.disk import write_json
 from edgequant.core.memory import out_of_memory
 from edgequant.pipeline import making
-from test_resume import MEASURED
+from test_resume import DECIDED, MEASURED
 
 Cli = Callable[..., Any]
 
@@ -23,7 +23,8 @@ Cli = Callable[..., Any]
 def untimed(folder: Path) -> dict[str, Any]:
     """results.json without what was measured in time and memory."""
     found: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    del found["environment"]
+    for key in DECIDED:
+        del found[key]
     for variant in found["variants"]:
         for key in MEASURED:
             variant.pop(key, None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 
 from .keras_site import Parts, Site, tensor
+from .keras_table import kind_of
 
 FUNCTIONS: dict[str, Callable[[], nn.Module | None]] = {
     "elu": nn.ELU,
@@ -30,15 +30,17 @@ FUNCTIONS: dict[str, Callable[[], nn.Module | None]] = {
 }
 
 
-def behind(site: Site, parts: Parts, activation: Any) -> Parts:
-    """`parts`, and a layer's `activation=` behind them."""
-    module = _function(site, activation)
+def behind(site: Site, parts: Parts) -> Parts:
+    """`parts`, and the layer's `activation=` behind them."""
+    module = _function(site, site.get("activation"))
     return parts if module is None else [*parts, ("_activation", module)]
 
 
 def _function(site: Site, activation: Any) -> nn.Module | None:
     """A keras.activations function as a module; None for none."""
     name = "linear" if activation is None else getattr(activation, "__name__", type(activation).__name__)
+    if activation is not None and not _of_keras(activation):
+        site.refuse(f"has an activation of the user's own, {name!r}", f"one of {', '.join(FUNCTIONS)}, by its name")
     if name not in FUNCTIONS:
         site.refuse(f"has the activation {name!r}", f"one of {', '.join(FUNCTIONS)}")
     module = FUNCTIONS[name]()
@@ -47,39 +49,47 @@ def _function(site: Site, activation: Any) -> nn.Module | None:
     return module
 
 
+def _of_keras(activation: Any) -> bool:
+    """Whether it is Keras' own: anyone may call a function of theirs relu."""
+    return str(getattr(activation, "__module__", "")).partition(".")[0] == "keras"
+
+
 def activation(site: Site) -> Parts:
     """Activation(function): of a layer of that name a Keras layer may stand inside."""
-    inner = site.layer.activation
-    if type(inner).__name__ in LAYERS:
-        return LAYERS[type(inner).__name__](Site(inner, site.inputs, site.output, site.channels_last, site.flat))
+    inner = site.get("activation")
+    if kind_of(inner) in LAYERS:
+        return LAYERS[kind_of(inner)](Site(inner, site.inputs, site.output, site.channels_last, site.flat))
     module = _function(site, inner)
     return [("", nn.Identity() if module is None else module)]
 
 
 def relu(site: Site) -> Parts:
-    layer = site.layer
-    if layer.threshold or (layer.negative_slope and layer.max_value is not None):
-        site.refuse("has a threshold, or both a slope and a maximum", "relu, relu6 or leaky relu")
-    if layer.negative_slope:
-        return [("", nn.LeakyReLU(float(layer.negative_slope)))]
-    if layer.max_value is None:
+    slope, most = site.get("negative_slope"), site.get("max_value")
+    if slope and most is not None:
+        site.refuse("has both a slope and a maximum", "relu, relu6 or leaky relu")
+    if slope:
+        return [("", nn.LeakyReLU(float(slope)))]
+    if most is None:
         return [("", nn.ReLU())]
-    top = float(layer.max_value)
+    top = float(most)
+    if top <= 0:
+        site.refuse(f"has the maximum {top}", "one above 0")
     return [("", nn.ReLU6() if top == 6 else nn.Hardtanh(0.0, top))]
 
 
 def leaky_relu(site: Site) -> Parts:
-    return [("", nn.LeakyReLU(float(site.layer.negative_slope)))]
+    return [("", nn.LeakyReLU(float(site.get("negative_slope"))))]
 
 
 def elu(site: Site) -> Parts:
-    return [("", nn.ELU(float(site.layer.alpha)))]
+    return [("", nn.ELU(float(site.get("alpha"))))]
 
 
 def prelu(site: Site) -> Parts:
     """One slope a channel, or one for all: alpha shared over height and width."""
     alpha = tensor(site.layer.alpha)
-    if alpha.numel() not in (1, site.inputs[0][0]) or len(site.inputs[0]) != 3:
+    channels = (site.channels, 1, 1) if not site.channels_last else (1, 1, site.channels)
+    if not site.image or (alpha.numel() != 1 and tuple(alpha.shape) != channels):
         site.refuse("has a slope for each pixel", "shared_axes=[1, 2]")
     module = nn.PReLU(alpha.numel())
     module.weight.data.copy_(alpha.reshape(-1))
@@ -88,8 +98,8 @@ def prelu(site: Site) -> Parts:
 
 def softmax(site: Site) -> Parts:
     rank = len(site.inputs[0]) + 1
-    if site.layer.axis not in (-1, rank - 1) or rank != 2:
-        site.refuse(f"is a softmax along axis {site.layer.axis} of {rank} dimensions", "one over class scores (N, C)")
+    if site.get("axis") not in (-1, rank - 1) or rank != 2:
+        site.refuse(f"is a softmax along axis {site.get('axis')} of {rank} dimensions", "one over class scores (N, C)")
     return [("", nn.Softmax(1))]
 
 
@@ -101,8 +111,3 @@ LAYERS: dict[str, Callable[[Site], Parts]] = {
     "ReLU": relu,
     "Softmax": softmax,
 }
-
-
-def hard_sigmoid_of(offset: float, top: float, scale: float) -> bool:
-    """Whether `clamp(x + offset, 0, top) * scale` is the hard sigmoid of MobileNetV3."""
-    return offset == 3.0 and top == 6.0 and bool(torch.isclose(torch.tensor(scale), torch.tensor(1 / 6)))

@@ -17,22 +17,21 @@ Sides = tuple[int, int, int, int]  # left, right, top, bottom
 def conv2d(site: Site) -> Parts:
     """Kernel (h, w, in / groups, out)."""
     layer = site.layer
-    _check_float(site)
-    parts = _convolution(site, tensor(layer.kernel).permute(3, 2, 0, 1), tensor(layer.bias), layer.groups)
-    return behind(site, parts, layer.activation)
+    parts = _convolution(site, tensor(layer.kernel).permute(3, 2, 0, 1), tensor(layer.bias), site.get("groups"))
+    return behind(site, parts)
 
 
 def depthwise(site: Site) -> Parts:
     layer = site.layer
     parts = _convolution(site, _depthwise_kernel(layer.kernel), tensor(layer.bias), site.channels)
-    return behind(site, parts, layer.activation)
+    return behind(site, parts)
 
 
 def separable(site: Site) -> Parts:
     layer = site.layer
     *pad, (_, first) = _convolution(site, _depthwise_kernel(layer.depthwise_kernel), None, site.channels)
     point = conv_module(tensor(layer.pointwise_kernel).permute(3, 2, 0, 1), tensor(layer.bias))
-    return behind(site, [*pad, (".depthwise", first), (".pointwise", point)], layer.activation)
+    return behind(site, [*pad, (".depthwise", first), (".pointwise", point)])
 
 
 def _depthwise_kernel(variable: Any) -> torch.Tensor:
@@ -43,9 +42,9 @@ def _depthwise_kernel(variable: Any) -> torch.Tensor:
 
 
 def _convolution(site: Site, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int) -> Parts:
-    stride, dilation = pair(site.layer.strides), pair(site.layer.dilation_rate)
+    stride, dilation = pair(site.get("strides")), pair(site.get("dilation_rate"))
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation)]
-    left, right, top, bottom = same_padding(site, reach, stride) if site.layer.padding == "same" else (0, 0, 0, 0)
+    left, right, top, bottom = same_padding(site, reach, stride) if site.get("padding") == "same" else (0, 0, 0, 0)
     if (left, top) == (right, bottom):
         return [("", conv_module(kernel, bias, stride, (top, left), dilation, groups))]
     conv = conv_module(kernel, bias, stride, (0, 0), dilation, groups)
@@ -77,33 +76,29 @@ def same_padding(site: Site, reach: list[int], stride: tuple[int, int]) -> Sides
 def conv2d_transpose(site: Site) -> Parts:
     """Kernel (h, w, out, in). SAME makes the image `s` times as large: `k - s` rows and columns fall off the edges."""
     layer, kernel = site.layer, tensor(site.layer.kernel)
-    stride, size = pair(layer.strides), tuple(kernel.shape[:2])
-    same = layer.padding == "same"
+    stride, size = pair(site.get("strides")), tuple(kernel.shape[:2])
+    same = site.get("padding") == "same"
     cut = [max(k - s, 0) if same else 0 for k, s in zip(size, stride)]
-    if any(c % 2 for c in cut) or pair(layer.dilation_rate) != (1, 1) or layer.output_padding is not None:
+    if any(c % 2 for c in cut) or pair(site.get("dilation_rate")) != (1, 1) or site.get("output_padding") is not None:
         site.refuse("has uneven SAME padding, dilation or output_padding", "a kernel larger than its stride by 0, 2 …")
     extra = tuple(max(s - k, 0) for k, s in zip(size, stride))
     ways: Any = {"stride": stride, "padding": tuple(c // 2 for c in cut), "output_padding": extra}
-    made = nn.ConvTranspose2d(kernel.shape[3], kernel.shape[2], size, bias=layer.use_bias, device="meta", **ways)
-    return behind(site, [("", with_tensors(made, kernel.permute(3, 2, 0, 1), tensor(layer.bias)))], layer.activation)
+    made = nn.ConvTranspose2d(
+        kernel.shape[3], kernel.shape[2], size, bias=layer.bias is not None, device="meta", **ways
+    )
+    return behind(site, [("", with_tensors(made, kernel.permute(3, 2, 0, 1), tensor(layer.bias)))])
 
 
 def dense(site: Site) -> Parts:
     """On an image, a 1x1 convolution; behind Flatten, its columns in the order that the vector has here."""
     layer = site.layer
-    _check_float(site)
     matrix, bias = tensor(layer.kernel).T, tensor(layer.bias)
     if site.image and not site.channels_last:
         site.refuse("is dense over the width of a channels_first image", "one on vectors, or a channels_last model")
     if site.image:
-        return behind(site, [("", conv_module(matrix[:, :, None, None], bias))], layer.activation)
+        return behind(site, [("", conv_module(matrix[:, :, None, None], bias))])
     if site.flat is not None:
         c, h, w = site.flat
         matrix = matrix.reshape(-1, h, w, c).permute(0, 3, 1, 2).reshape(matrix.shape)
     linear = nn.Linear(matrix.shape[1], matrix.shape[0], bias is not None, device="meta")
-    return behind(site, [("", with_tensors(linear, matrix, bias))], layer.activation)
-
-
-def _check_float(site: Site) -> None:
-    if getattr(site.layer, "quantization_mode", None):
-        site.refuse(f"is quantized already ({site.layer.quantization_mode})", "the float model")
+    return behind(site, [("", with_tensors(linear, matrix, bias))])

@@ -31,7 +31,20 @@ class KerasJudge:
         return self
 
     def takes(self, images: Array) -> Array:
-        return images
+        """An input of whole numbers or halves holds the images as those give them."""
+        from .keras_network import graph_of
+
+        kind = np.dtype(str(graph_of(self.model)._inputs[0].dtype).replace("bfloat16", "float32"))
+        if kind.kind == "f" and kind.itemsize >= 4:
+            return images
+        own = self._seen(images)
+        limits = np.iinfo(kind) if kind.kind in "iu" else None
+        rounded = own.astype(kind) if limits is None else np.clip(np.rint(own), limits.min, limits.max)
+        taken = rounded.astype(np.float64)
+        if self.pixels is not None:
+            mean, std = self._mean_and_std(self.pixels)
+            taken = (taken / 255 - mean) / std
+        return np.ascontiguousarray(taken[:, ::-1] if self.swapped else taken, np.float32)
 
     def scores(self, images: Array) -> Array:
         return self._called(self.model, images)[0]
@@ -56,10 +69,12 @@ class KerasJudge:
     def _called(self, model: Any, images: Array) -> list[Array]:
         import torch
 
+        from .keras_package import import_keras
+
         given = torch.from_numpy(self._seen(images))
         with torch.no_grad():
             made = model(given.permute(0, 2, 3, 1) if self.channels_last else given, training=False)
-        values = made if isinstance(made, list | tuple) else [made]
+        values = import_keras().tree.flatten(made)  # a model may give its one tensor in a list or a dict
         arrays = [value.detach().float().cpu().numpy() for value in values]
         return [a.transpose(0, 3, 1, 2) if a.ndim == 4 and self.channels_last else a for a in arrays]
 
@@ -67,6 +82,11 @@ class KerasJudge:
         """(N, C, H, W) float32 that the model takes, for what the network takes."""
         own = images[:, ::-1] if self.swapped else images
         if self.pixels is not None:
-            mean, std = (np.asarray(v, np.float64).reshape(1, -1, 1, 1) for v in self.pixels)
+            mean, std = self._mean_and_std(self.pixels)
             own = 255 * (own.astype(np.float64) * std + mean)
         return np.ascontiguousarray(own, np.float32)
+
+    @staticmethod
+    def _mean_and_std(pixels: Pixels) -> tuple[Array, Array]:
+        mean, std = (np.asarray(v, np.float64).reshape(1, -1, 1, 1) for v in pixels)
+        return mean, std

@@ -28,8 +28,9 @@ def one(module: nn.Module) -> Parts:
 def batch_norm(site: Site) -> Parts:
     """Keras' momentum is what is kept, PyTorch's what is taken in."""
     layer = site.layer
-    check_axis(site, layer.axis)
-    norm: Any = (nn.BatchNorm2d if site.image else nn.BatchNorm1d)(site.channels, layer.epsilon, 1 - layer.momentum)
+    _check_channels(site, site.get("axis"))
+    kind = nn.BatchNorm2d if site.image else nn.BatchNorm1d
+    norm: Any = kind(site.channels, site.get("epsilon"), 1 - site.get("momentum"))
     _fill(norm.weight, layer.gamma)
     _fill(norm.bias, layer.beta)
     _fill(norm.running_mean, layer.moving_mean)
@@ -39,8 +40,10 @@ def batch_norm(site: Site) -> Parts:
 
 def layer_norm(site: Site) -> Parts:
     """Over channels; a vector is an image of one pixel."""
-    check_axis(site, site.layer.axis)
-    norm = nn.LayerNorm(site.channels, site.layer.epsilon)
+    _check_channels(site, site.get("axis"))
+    if site.image and not site.channels_last:
+        site.refuse("normalises along axis 1, where Keras on PyTorch takes the last", "a channels_last model")
+    norm = nn.LayerNorm(site.channels, site.get("epsilon"))
     _fill(norm.weight, site.layer.gamma)
     _fill(norm.bias, site.layer.beta)
     if site.image:
@@ -62,6 +65,13 @@ def check_axis(site: Site, axis: Any) -> None:
         site.refuse(f"works along axis {axis}", "the axis of the channels")
 
 
+def _check_channels(site: Site, axis: Any) -> None:
+    """Raises BadModel for anything but the channels of an image or a vector."""
+    if not site.image and not site.vector:
+        site.refuse(f"works on {len(site.inputs[0]) + 1} dimensions", "an image or a vector")
+    check_axis(site, axis)
+
+
 def pooling(kind: type[nn.MaxPool2d] | type[nn.AvgPool2d]) -> Translate:
     """SAME counts neither as a maximum nor towards an average, and may be a row or column more behind than before.
 
@@ -70,9 +80,8 @@ def pooling(kind: type[nn.MaxPool2d] | type[nn.AvgPool2d]) -> Translate:
     """
 
     def translate(site: Site) -> Parts:
-        layer = site.layer
-        kernel, stride = pair(layer.pool_size), pair(layer.strides)
-        same = layer.padding == "same"
+        kernel, stride = pair(site.get("pool_size")), pair(site.get("strides"))
+        same = site.get("padding") == "same"
         left, right, top, bottom = same_padding(site, list(kernel), stride) if same else (0, 0, 0, 0)
         if (top != bottom and stride[0] == 1) or (left != right and stride[1] == 1):
             site.refuse(f"is an even window {kernel} at stride 1 with SAME padding", "an odd window")
@@ -87,25 +96,25 @@ def pooling(kind: type[nn.MaxPool2d] | type[nn.AvgPool2d]) -> Translate:
 
 def global_max(site: Site) -> Parts:
     pool = ("", nn.AdaptiveMaxPool2d(1))
-    return [pool] if site.layer.keepdims else [pool, ("_flat", nn.Flatten(1))]
+    return [pool] if site.get("keepdims") else [pool, ("_flat", nn.Flatten(1))]
 
 
 def zero_padding(site: Site) -> Parts:
-    (top, bottom), (left, right) = site.layer.padding
+    (top, bottom), (left, right) = site.get("padding")
     return one(nn.ZeroPad2d((left, right, top, bottom)))
 
 
 def cropping(site: Site) -> Parts:
-    (top, bottom), (left, right) = site.layer.cropping
+    (top, bottom), (left, right) = site.get("cropping")
     return one(Crop(top, bottom, left, right))
 
 
 def upsampling(site: Site) -> Parts:
-    layer = site.layer
-    if layer.interpolation not in ("nearest", "bilinear"):
-        site.refuse(f"interpolates by {layer.interpolation}", "nearest or bilinear")
-    size: Any = tuple(float(s) for s in pair(layer.size))
-    return one(nn.Upsample(scale_factor=size, mode=layer.interpolation))
+    mode = site.get("interpolation")
+    if mode not in ("nearest", "bilinear"):
+        site.refuse(f"interpolates by {mode}", "nearest or bilinear")
+    size: Any = tuple(float(s) for s in pair(site.get("size")))
+    return one(nn.Upsample(scale_factor=size, mode=mode))
 
 
 def reshape(site: Site) -> Parts:
@@ -127,39 +136,53 @@ def reshape(site: Site) -> Parts:
 
 def affine_layer(site: Site) -> Parts:
     """`gain * x + shift` where it is not the model's preprocessing."""
-    found = affine_of(site.layer)
-    if found is None or not site.image:
+    found = affine_of(site)
+    if found is None:
         site.refuse("scales what is no image by values that are not stored", "a scale and an offset for each channel")
     gain, shift = (value.float().reshape(-1).expand(site.channels) for value in found)
     return one(Affine(gain, shift))
 
 
-def affine_of(layer: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """(gain, shift), one number or one a channel, float64, of a layer that only scales; None for any other."""
-    kind = type(layer).__name__
-    if kind == "Rescaling":
-        return _values(layer.scale), _values(layer.offset)
-    if kind == "Normalization" and not layer.invert and layer.mean is not None:
-        gain = 1 / torch.clamp(_values(layer.variance).sqrt(), min=1e-7)  # Keras: max(sqrt(variance), epsilon)
-        return gain, -_values(layer.mean) * gain
-    if kind == "LayerScale":
-        return _values(layer.gamma), torch.zeros(1, dtype=torch.float64)
-    return None
+def affine_of(site: Site) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """(gain, shift), one number or one a channel, float64, of a layer that only scales an image; None for any other."""
+    if site.kind not in ("Rescaling", "Normalization", "LayerScale") or not site.image:
+        return None
+    if site.kind == "LayerScale":
+        gain, shift = _per_channel(site, site.layer.gamma), torch.zeros(1, dtype=torch.float64)
+        return None if gain is None else (gain, shift)
+    first, second = ("scale", "offset") if site.kind == "Rescaling" else ("mean", "variance")
+    a, b = (None if site.get(n) is None else _per_channel(site, site.get(n)) for n in (first, second))
+    if a is None or b is None:
+        return None
+    if site.kind == "Rescaling":
+        return a, b
+    deviation = torch.clamp(b.sqrt(), min=1e-7)  # Keras: max(sqrt(variance), epsilon)
+    return (deviation, a) if site.get("invert") else (1 / deviation, -a / deviation)
 
 
-def _values(given: Any) -> torch.Tensor:
-    if hasattr(given, "value") or isinstance(given, torch.Tensor):
-        return tensor(given).reshape(-1).double()  # type: ignore[no-any-return]
-    return torch.from_numpy(np.asarray(given, np.float64).reshape(-1))
+def _per_channel(site: Site, given: Any) -> torch.Tensor | None:
+    """(1,) or (C,) float64 of values that Keras broadcasts to its image; None where they differ by the place."""
+    held = hasattr(given, "value") or isinstance(given, torch.Tensor)
+    values = tensor(given).double() if held else torch.from_numpy(np.asarray(given, np.float64))
+    shape = (1,) * (3 - values.dim()) + tuple(values.shape)[-3:]
+    channels = (1, 1, site.channels) if site.channels_last else (site.channels, 1, 1)
+    if values.numel() != 1 and (shape != channels or values.numel() != site.channels):
+        return None
+    return values.reshape(-1)
 
 
 def concatenate(site: Site) -> Parts:
-    check_axis(site, site.layer.axis)
-    return one(Merge("cat"))
+    site.check_ranks()
+    check_axis(site, site.get("axis"))
+    return one(Merge("cat", 1 if site.image else len(site.inputs[0])))
 
 
 def _merge(kind: str) -> Translate:
-    return lambda site: one(Merge(kind))
+    def translate(site: Site) -> Parts:
+        site.check_ranks()
+        return one(Merge(kind))
+
+    return translate
 
 
 # Layers that augment or regularise while a model is trained, and change nothing when it is used.
@@ -181,9 +204,9 @@ LAYERS: dict[str, Translate] = {
     "Cropping2D": cropping,
     "Dense": dense,
     "DepthwiseConv2D": depthwise,
-    "Dropout": lambda site: one(nn.Dropout(site.layer.rate)),
+    "Dropout": lambda site: one(nn.Dropout(site.get("rate"))),
     "Flatten": reshape,
-    "GlobalAveragePooling2D": lambda site: one(GlobalMean(site.layer.keepdims)),
+    "GlobalAveragePooling2D": lambda site: one(GlobalMean(site.get("keepdims"))),
     "GlobalMaxPooling2D": global_max,
     "LayerNormalization": layer_norm,
     "LayerScale": affine_layer,
@@ -195,7 +218,7 @@ LAYERS: dict[str, Translate] = {
     "Rescaling": affine_layer,
     "Reshape": reshape,
     "SeparableConv2D": separable,
-    "SpatialDropout2D": lambda site: one(nn.Dropout2d(site.layer.rate)),
+    "SpatialDropout2D": lambda site: one(nn.Dropout2d(site.get("rate"))),
     "Subtract": _merge("sub"),
     "UpSampling2D": upsampling,
     "ZeroPadding2D": zero_padding,

@@ -13,15 +13,15 @@ Chw = tuple[int, int, int]
 
 
 class Merge(nn.Module):
-    """Several tensors to one. `kind`: add, mul, sub, average, maximum, minimum, or cat along channels."""
+    """Several tensors to one. `kind`: add, mul, sub, average, maximum, minimum, or cat along `axis`."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, axis: int = 1) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind, self.axis = kind, axis
 
     def forward(self, *given: torch.Tensor) -> torch.Tensor:
         if self.kind == "cat":
-            return torch.cat(given, 1)
+            return torch.cat(given, self.axis)
         total = given[0]
         for one in given[1:]:
             total = getattr(torch, "add" if self.kind == "average" else self.kind)(total, one)
@@ -36,6 +36,8 @@ class Number(nn.Module):
         self.kind, self.value = kind, value
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.kind in ("maximum", "minimum"):  # which torch has of tensors alone
+            return x.clamp(min=self.value) if self.kind == "maximum" else x.clamp(max=self.value)
         return getattr(torch, self.kind)(x, self.value)  # type: ignore[no-any-return]
 
 
@@ -72,15 +74,19 @@ class View(nn.Module):
 
 
 class KerasOrder(nn.Module):
-    """`inner` on what the tensor is in Keras: images as (N, H, W, C), before and behind."""
+    """`inner` on what the tensor is in Keras: images as (N, H, W, C), before and behind, unless they stay as they are.
 
-    def __init__(self, inner: Any) -> None:
+    `listed`: it takes its tensors as one list.
+    """
+
+    def __init__(self, inner: Any, channels_last: bool = True, listed: bool = False) -> None:
         super().__init__()
-        self.inner = inner
+        self.inner, self.channels_last, self.listed = inner, channels_last, listed
 
     def forward(self, *given: torch.Tensor) -> torch.Tensor:
-        result = self.inner(*(x.permute(0, 2, 3, 1) if x.dim() == 4 else x for x in given))
-        return result.permute(0, 3, 1, 2) if result.dim() == 4 else result  # type: ignore[no-any-return]
+        own = [x.permute(0, 2, 3, 1) if x.dim() == 4 and self.channels_last else x for x in given]
+        result: torch.Tensor = self.inner(own) if self.listed else self.inner(*own)
+        return result.permute(0, 3, 1, 2) if result.dim() == 4 and self.channels_last else result
 
 
 class Affine(nn.Module):

@@ -20,6 +20,7 @@ from .keras_modules import Chw, KerasOrder
 from .keras_operations import operation
 from .keras_package import import_keras
 from .keras_site import Parts, Site
+from .keras_table import kind_of, reads_layout
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,21 @@ def translate(model: Any, skip: bool = True) -> tuple[KerasNetwork, Pixels | Non
     None where there are no such layers (or they are kept). Raises BadModel.
     """
     graph = graph_of(model)
-    walk = _Walk(graph)
+    walk = _Walk(graph, _channels_last(graph))
     pixels = walk.skip_preprocessing() if skip else None
     walk.run()
+    if walk.result is not None:
+        raise BadModel(
+            f"The Keras model {graph.name!r} ends in a flattened image; class scores were expected. End it in a Dense"
+            " layer, or in GlobalAveragePooling2D."
+        )
     return walk.network(), pixels
 
 
 def preprocessing(model: Any) -> Pixels | None:
     """(mean, std) of pixels / 255 that the layers at the model's head amount to; None where there are none."""
-    return _Walk(graph_of(model)).skip_preprocessing()
+    graph = graph_of(model)
+    return _Walk(graph, _channels_last(graph)).skip_preprocessing()
 
 
 def input_shape(model: Any) -> tuple[int, int, int]:
@@ -156,21 +163,29 @@ def _before_last(model: Any) -> Any:
     return import_keras().Model(graph._inputs, scores)
 
 
+Named = tuple[list[str], Chw | None]  # a layer's modules, and the image that its result, a vector, was
+
+
 @dataclass
 class _Walk:
+    """`image`: the input is a vector that was this image, and lies in (C, H, W) order."""
+
     graph: Any
+    channels_last: bool
+    image: Chw | None = None
     modules: dict[str, nn.Module] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)  # id of a Keras tensor -> value
     flat: dict[int, Chw] = field(default_factory=dict)  # value -> the image that the vector was
-    translated: dict[int, list[str]] = field(default_factory=dict)  # id of a layer -> its modules
+    translated: dict[Any, Named] = field(default_factory=dict)  # a layer, and the shapes that it was called on
     shown: dict[str, int] = field(default_factory=dict)  # name of a Keras layer -> the value that it makes
     count: int = 0
 
     def __post_init__(self) -> None:
-        self.channels_last = _channels_last(self.graph)
         for source in self.graph._inputs:
             self.numbers[id(source)] = self._new()
+        if self.image is not None:
+            self.flat[0] = self.image
         self.nodes = [n for depth in sorted(self.graph._nodes_by_depth, reverse=True) for n in self._at(depth)]
 
     def _at(self, depth: int) -> list[Any]:
@@ -189,6 +204,11 @@ class _Walk:
             )
         return KerasNetwork(self.modules, tuple(self.calls), self.numbers[id(outputs[0])], self.shown)
 
+    @property
+    def result(self) -> Chw | None:
+        """The image that the model's output, a vector, was."""
+        return self.flat.get(self.numbers[id(self.graph._outputs[0])])
+
     # Preprocessing
 
     def skip_preprocessing(self) -> Pixels | None:
@@ -196,8 +216,10 @@ class _Walk:
         source = self.graph._inputs[0]
         gain, shift, found = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64), False
         while (node := self._only_reader(source)) is not None:
-            affine = affine_of(node.operation)
-            if affine is None or type(node.operation).__name__ == "LayerScale" or not bool((affine[0] > 0).all()):
+            if kind_of(node.operation) not in ("Rescaling", "Normalization"):
+                break
+            affine = affine_of(self._site(node))
+            if affine is None or not bool((affine[0] > 0).all()):
                 break
             gain, shift, found = gain * affine[0], shift * affine[0] + affine[1], True
             source = node.outputs[0]
@@ -216,19 +238,34 @@ class _Walk:
             self._visit(node)
 
     def _visit(self, node: Any) -> None:
-        layer, sources = node.operation, node.arguments.keras_tensors
-        if len(node.outputs) != 1:
-            raise BadModel(f"The Keras layer {layer.name!r} makes {len(node.outputs)} tensors; one was expected.")
-        inputs = tuple(self.numbers[id(s)] for s in sources)
-        shapes = tuple(self._shape(s, layer) for s in sources)
-        site = Site(layer, shapes, self._shape(node.outputs[0], layer), self.channels_last, self.flat.get(inputs[0]))
-        names = self.translated.get(id(layer)) or self._register(layer.name, self._parts(node, site))
-        self.translated[id(layer)] = names
+        layer, site = node.operation, self._site(node)
+        _check_call(node, site)
+        inputs = tuple(self.numbers[id(s)] for s in node.arguments.keras_tensors)
+        flats = [self.flat.get(i) for i in inputs]
+        key = (id(layer), site.inputs, site.flat)  # on other sizes SAME pads otherwise
+        names, result = self.translated.get(key) or self._made(node, site)
+        self.translated[key] = names, result
         for name in names:
             self.calls.append(Call(name, inputs, self._new()))
             inputs = (self.calls[-1].output,)
         self.numbers[id(node.outputs[0])] = self.shown[layer.name] = inputs[0]
-        self._note_order(site, self.calls[-len(names)].inputs[0], inputs[0])
+        self._note_order(site, flats, result, inputs[0])
+
+    def _site(self, node: Any) -> Site:
+        """Raises BadModel for a layer that makes several tensors, or has an option that is refused."""
+        layer, sources = node.operation, node.arguments.keras_tensors
+        if len(node.outputs) != 1:
+            raise BadModel(f"The Keras layer {layer.name!r} makes {len(node.outputs)} tensors; one was expected.")
+        shapes = tuple(self._shape(s, layer) for s in sources)
+        flat = self.flat.get(self.numbers[id(sources[0])]) if id(sources[0]) in self.numbers else None
+        return Site(layer, shapes, self._shape(node.outputs[0], layer), self.channels_last, flat)
+
+    def _made(self, node: Any, site: Site) -> Named:
+        if not _is_model(site.layer):
+            return self._register(site.layer.name, self._parts(node, site)), None
+        inner = _Walk(graph_of(site.layer), self.channels_last, site.flat)
+        inner.run()
+        return self._register(site.layer.name, [("", inner.network())]), inner.result
 
     def _shape(self, tensor: Any, layer: Any) -> tuple[int, ...]:
         shape = tuple(tensor.shape[1:])
@@ -242,18 +279,17 @@ class _Walk:
         return tuple(int(d) for d in shape)
 
     def _parts(self, node: Any, site: Site) -> Parts:
-        layer, kind = site.layer, type(site.layer).__name__
-        if hasattr(layer, "_nodes_by_depth") or hasattr(layer, "_functional"):
-            return [("", translate(layer, skip=False)[0])]
-        if kind == "Lambda":
+        layer = site.layer
+        if site.kind == "Lambda":
             site.refuse("holds code", "layers that are data")
         if not isinstance(layer, nn.Module):  # keras.ops, some of whose names are layers' too
             return operation(node, site)
-        if kind in LAYERS:
-            return LAYERS[kind](site)
-        if not self.channels_last:
-            site.refuse("is not among the layers that edgequant knows", f"one of {', '.join(sorted(LAYERS))}")
-        return [("", KerasOrder(layer))]  # a layer of Keras' or the user's own, as it is: capture judges its operations
+        if site.kind in LAYERS and reads_layout(layer):
+            assert site.get("data_format") == ("channels_last" if self.channels_last else "channels_first")
+        if site.kind in LAYERS:
+            return LAYERS[site.kind](site)
+        # A layer of Keras' or the user's own, as it is: capture judges its operations.
+        return [("", KerasOrder(layer, self.channels_last, isinstance(node.arguments.args[0], list | tuple)))]
 
     def _register(self, name: str, parts: Parts) -> list[str]:
         """Under the layer's name; one that PyTorch's modules or another layer have taken gets an underscore."""
@@ -263,20 +299,41 @@ class _Walk:
         self.modules.update({base + suffix: module for suffix, module in parts})
         return [base + suffix for suffix, _ in parts]
 
-    def _note_order(self, site: Site, source: int, result: int) -> None:
+    def _note_order(self, site: Site, flats: list[Chw | None], result: Chw | None, output: int) -> None:
         """A flattened image stands in another order here than in Keras; elementwise layers keep it so."""
-        kind, image = type(site.layer).__name__, site.inputs[0]
+        kind, image = site.kind, site.inputs[0]
         if kind in ("Flatten", "Reshape") and len(image) == 3 and len(site.output) == 1:
             natural = kind == "Reshape" and not site.channels_last
             if image[0] > 1 and image[1] * image[2] > 1 and not natural:
-                self.flat[result] = (image[0], image[1], image[2])
-        elif source in self.flat and kind not in ("Dense", *ELEMENTWISE):
+                self.flat[output] = (image[0], image[1], image[2])
+        elif _is_model(site.layer):
+            if result is not None:
+                self.flat[output] = result
+        elif any(flats) and (kind not in ("Dense", *ELEMENTWISE) or len(flats) > 1):
             site.refuse("reads a flattened image", "a dense layer, an activation or dropout behind Flatten")
-        elif source in self.flat and kind in ELEMENTWISE:
-            self.flat[result] = self.flat[source]
+        elif flats[0] is not None and kind in ELEMENTWISE:
+            self.flat[output] = flats[0]
 
 
 ELEMENTWISE = ("Activation", "Dropout", "ReLU", "LeakyReLU", "ELU", "Identity", "GaussianNoise", "GaussianDropout")
+
+
+def _is_model(layer: Any) -> bool:
+    return hasattr(layer, "_nodes_by_depth") or hasattr(layer, "_functional")
+
+
+def _check_call(node: Any, site: Site) -> None:
+    """Raises BadModel for a layer that is called with more than its tensors: a mask.
+
+    `training=` has no effect: `predict`, and the judge, call the whole model with training=False, which goes first.
+    """
+    if not hasattr(site.layer, "dtype_policy"):
+        return  # an operation, whose arguments are looked at where it is read
+    plain = [a for a in node.arguments.args[1:] if a is not None]
+    named = {k: v for k, v in node.arguments.kwargs.items() if v is not None and k != "training"}
+    if plain or named:
+        said = ", ".join([*map(str, plain), *(f"{k}={v}" for k, v in named.items())])[:60]
+        site.refuse(f"is called with {said}", "one that is called on its input alone")
 
 
 def _taken(modules: dict[str, nn.Module], name: str) -> bool:
@@ -285,10 +342,21 @@ def _taken(modules: dict[str, nn.Module], name: str) -> bool:
 
 def _channels_last(graph: Any) -> bool:
     """The layout of images in the model. Raises BadModel where layers disagree."""
-    found = {getattr(layer, "data_format", None) for layer in graph._operations} - {None}
+    found = _layouts(graph)
     if len(found) > 1:
         raise BadModel("The Keras model mixes channels_last and channels_first layers; one of them was expected.")
     return found != {"channels_first"}
+
+
+def _layouts(graph: Any) -> set[str]:
+    """What its layers work on, models inside it too."""
+    found: set[str] = set()
+    for layer in graph._operations:
+        if _is_model(layer):
+            found |= _layouts(graph_of(layer))
+        elif reads_layout(layer) and layer.data_format is not None:
+            found.add(layer.data_format)
+    return found
 
 
 def _as_pixels(gain: torch.Tensor, shift: torch.Tensor) -> Pixels:

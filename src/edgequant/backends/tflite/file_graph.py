@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from ...core.errors import BadFile
 from ...core.foreign import reads
 from ...core.interfaces import Array
+from ...core.options import Options
 from .inspect import OPERATORS, TYPES, metadata, read_model, sidecar
+from .read_table import RECORDS, TABLE
 
 LIMITED = (
     "evaluate, benchmark, predict and inspect work on the file as it is; parity and quantizing it again need"
@@ -44,10 +47,32 @@ class FileOperator:
     name: str  # as the schema calls it: "CONV_2D"
     inputs: tuple[int, ...]  # -1 for an operand that is left out
     outputs: tuple[int, ...]
-    options: Any
+    options: Any  # an object of the schema's; None for none
 
-    def option(self, name: str, default: Any) -> Any:
-        return getattr(self.options, name, default)
+    def option(self, name: str) -> Any:
+        """The value of a field that the table calls read."""
+        return self._options.get(name)
+
+    @property
+    def fuses(self) -> bool:
+        """Whether it may compute an activation function behind itself."""
+        return "fusedActivationFunction" in TABLE[self.name].fields
+
+    @property
+    def refusal(self) -> str:
+        """Why the operator is not read: options of another operator, or a field that the table refuses; else empty."""
+        wanted, found = TABLE[self.name].options, type(self.options).__name__.removesuffix("T")
+        if wanted and self.options is not None and found != wanted:
+            return f"has {found} where {wanted} were expected"
+        said = self._options.refusal() if wanted else None
+        return f"{said[0]}; {said[1]} was expected" if said else ""
+
+    @property
+    def _options(self) -> Options:
+        """Without an object in the file, the schema's defaults."""
+        row = TABLE[self.name]
+        held = getattr(schema, f"{row.options}T")() if self.options is None else self.options
+        return Options(self.name, row.fields, held)
 
 
 @dataclass(frozen=True)
@@ -74,6 +99,7 @@ class FileGraph:
 def load_graph(path: Path) -> FileGraph:
     """Raises BadFile: no .tflite, several graphs, inputs or outputs, or one that points outside itself."""
     model = read_model(path)
+    _check(path, "Model", model, "the file")
     graphs = model.subgraphs or []
     if len(graphs) != 1:
         raise BadFile(f"{path} has {len(graphs)} subgraphs; one was expected. The limited path: {LIMITED}.")
@@ -91,13 +117,21 @@ def _indices(values: Any) -> tuple[int, ...]:
     return () if values is None else tuple(int(v) for v in values)
 
 
+def _check(path: Path, record: str, held: Any, what: str) -> None:
+    """Raises BadFile for a field of the record that the table refuses."""
+    said = None if held is None else Options(record, RECORDS[record], held).refusal()
+    if said is not None:
+        raise BadFile(f"{path}: {what} {said[0]}; {said[1]} was expected. The limited path: {LIMITED}.")
+
+
 def _tensor(path: Path, model: Any, tensor: Any, index: int, name: str) -> FileTensor:
     quant, own = tensor.quantization, (tensor.name or b"").decode(errors="replace")
-    if tensor.sparsity is not None or (quant is not None and quant.detailsType):
-        raise BadFile(f"{path}: tensor {own or index} is sparse or quantized in blocks. The limited path: {LIMITED}.")
+    buffer, title = model.buffers[tensor.buffer], f"the tensor {own or index!r}"
+    for record, held in (("Tensor", tensor), ("QuantizationParameters", quant), ("Buffer", buffer)):
+        _check(path, record, held, title)
     scale = np.zeros(0, np.float32) if quant is None or quant.scale is None else np.asarray(quant.scale, np.float32)
     zero = np.zeros(len(scale), np.int64) if quant is None or quant.zeroPoint is None else np.asarray(quant.zeroPoint)
-    data = model.buffers[tensor.buffer].data
+    data = buffer.data
     return FileTensor(
         index,
         name or own.partition(";")[0],
@@ -113,7 +147,9 @@ def _tensor(path: Path, model: Any, tensor: Any, index: int, name: str) -> FileT
 def _operator(model: Any, operator: Any, index: int) -> FileOperator:
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)  # files before 2020 have only the latter
-    name = code.customCode.decode(errors="replace") if code.customCode else OPERATORS.get(number, f"number {number}")
+    name = OPERATORS.get(number, f"number {number}")
+    if number == schema.BuiltinOperator.CUSTOM:
+        name = f"custom {(code.customCode or b'').decode(errors='replace')}"  # whatever it calls itself
     return FileOperator(index, name, _indices(operator.inputs), _indices(operator.outputs), operator.builtinOptions)
 
 

@@ -71,6 +71,8 @@ def read(path: Path, mean: tuple[float, ...] | None = None, std: tuple[float, ..
     for operator in graph.operators:
         if operator.name not in READERS:
             graph.refuse(operator, "has no row in the op table")
+        if operator.refusal:
+            graph.refuse(operator, operator.refusal)
         READERS[operator.name](b, operator)
     return Imported(_reference(b, inputs), graph, b.makers)
 

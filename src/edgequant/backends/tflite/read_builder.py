@@ -102,7 +102,7 @@ class Builder:
         return c, h, w
 
     def activation(self, operator: FileOperator) -> Activation:
-        number = operator.option("fusedActivationFunction", 0)
+        number = operator.option("fusedActivationFunction") if operator.fuses else 0
         if number not in ACTIVATIONS:
             self.graph.refuse(operator, f"has the fused activation number {number}")
         return ACTIVATIONS[number]

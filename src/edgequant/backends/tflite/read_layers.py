@@ -12,6 +12,7 @@ from torch import nn
 
 from ...graph.program import Step
 from .file_graph import FileOperator
+from .inspect import TYPES
 from .read_builder import Builder
 from .read_weights import Layout, Weight, read_bias, read_weight
 
@@ -20,6 +21,7 @@ Sides = tuple[tuple[int, int], tuple[int, int]]  # (before, after) in height and
 
 def conv2d(b: Builder, op: FileOperator) -> None:
     channels, _, _ = b.image(op, b.tensor(op, 0))
+    _check_bias_type(b, op)
     weight, bias = _parameters(b, op, lambda w: w.permute(0, 3, 1, 2), 0, 4)
     outputs, per_group = weight.value.shape[:2]
     if not per_group or channels % per_group or outputs % (channels // per_group):
@@ -32,7 +34,18 @@ def depthwise(b: Builder, op: FileOperator) -> None:
     weight, bias = _parameters(b, op, lambda w: w.permute(3, 0, 1, 2), 3, 4)
     if weight.value.shape[1] != 1 or weight.value.shape[0] % channels:
         b.graph.refuse(op, f"has weights of the shape {tuple(b.constant(op, 1)[0].shape)} for {channels} channels")
+    multiplier = op.option("depthMultiplier")
+    if multiplier not in (0, weight.value.shape[0] // channels):  # kernels that look at it take no 0
+        b.graph.refuse(op, f"has the depth multiplier {multiplier}, and weights for {len(weight.value)} channels")
     _append_conv(b, op, weight, bias, channels, {"depthwise": True})
+
+
+def _check_bias_type(b: Builder, op: FileOperator) -> None:
+    """What it asks for must be what there is: kernels choose their accumulators by it. Raises BadFile."""
+    asked = TYPES.get(op.option("quantizedBiasType"))
+    stored = b.constant(op, 2)[0].type if len(op.inputs) > 2 and op.inputs[2] >= 0 else "none"
+    if asked not in ("float32", stored):  # float32 is the default, which says nothing
+        b.graph.refuse(op, f"asks for biases of type {asked} and has {stored}")
 
 
 def _parameters(
@@ -51,8 +64,8 @@ def _append_conv(
     b: Builder, op: FileOperator, weight: Weight, bias: torch.Tensor | None, groups: int, attrs: dict[str, Any]
 ) -> None:
     outputs, per_group, *size = weight.value.shape
-    stride = (op.option("strideH", 1), op.option("strideW", 1))
-    dilation = (op.option("dilationHFactor", 1), op.option("dilationWFactor", 1))
+    stride = (op.option("strideH"), op.option("strideW"))
+    dilation = (op.option("dilationHFactor"), op.option("dilationWFactor"))
     reach = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
     source = b.source(op, 0)
     sides = padded_sides(b, op, (reach[0], reach[1]), stride)
@@ -64,7 +77,7 @@ def _append_conv(
 
 def padded_sides(b: Builder, op: FileOperator, kernel: tuple[int, int], stride: tuple[int, int]) -> Sides:
     """What SAME pads: `(ceil(size / stride) - 1) * stride + kernel - size` in all, the odd pixel after."""
-    padding = op.option("padding", 0)
+    padding = op.option("padding")
     if padding not in (0, 1) or min(*kernel, *stride) < 1:
         b.graph.refuse(op, f"has a window of {kernel} pixels, strides {stride} and padding number {padding}")
     if padding == 1:
@@ -102,9 +115,8 @@ def _unpadded(b: Builder, op: FileOperator, source: str) -> tuple[str, tuple[int
 
 
 def fully_connected(b: Builder, op: FileOperator) -> None:
-    if op.option("weightsFormat", 0):
-        b.graph.refuse(op, "has shuffled weights")
-    if op.option("keepNumDims", False) and len(b.shape(op, b.tensor(op, 0))) == 3:
+    _check_bias_type(b, op)
+    if op.option("keepNumDims") and len(b.shape(op, b.tensor(op, 0))) == 3:
         _pointwise(b, op)
         return
     source = _flat(b, op)

@@ -20,7 +20,7 @@ def unary(kind: str, attrs: Callable[[FileOperator], dict[str, Any]] = lambda _:
 
 
 def _gelu(op: FileOperator) -> dict[str, Any]:
-    return {"approximate": "tanh" if op.option("approximate", False) else "none"}
+    return {"approximate": "tanh" if op.option("approximate") else "none"}
 
 
 def slice_(b: Builder, op: FileOperator) -> None:
@@ -31,9 +31,6 @@ def slice_(b: Builder, op: FileOperator) -> None:
 
 
 def strided_slice(b: Builder, op: FileOperator) -> None:
-    masks = ("beginMask", "endMask", "ellipsisMask", "newAxisMask", "shrinkAxisMask")
-    if any(op.option(name, 0) for name in masks):
-        b.graph.refuse(op, "has masks")
     begin, end, step = (_whole_numbers(b, op, i) for i in (1, 2, 3))
     _sliced(b, op, begin, end, step)
 
@@ -55,7 +52,7 @@ def _whole_numbers(b: Builder, op: FileOperator, position: int) -> list[int]:
 
 def resize(mode: str) -> Read:
     def read(b: Builder, op: FileOperator) -> None:
-        corners, centres = bool(op.option("alignCorners", False)), bool(op.option("halfPixelCenters", False))
+        corners, centres = bool(op.option("alignCorners")), bool(op.option("halfPixelCenters"))
         if (mode == "bilinear" and corners == centres) or (mode == "nearest" and (corners or centres)):
             b.graph.refuse(op, f"aligns corners {corners} and pixel centres {centres}, which torch does not")
         before = b.image(op, b.tensor(op, 0))[1:]
@@ -66,7 +63,7 @@ def resize(mode: str) -> Read:
 
 
 def mirror_pad(b: Builder, op: FileOperator) -> None:
-    if op.option("mode", 0) != 0:
+    if op.option("mode") != 0:
         b.graph.refuse(op, "repeats the border pixel itself")
     b.append(op, "pad", (b.source(op, 0),), {"padding": amounts(b, op), "mode": "reflect"})
 
@@ -91,11 +88,11 @@ def amounts(b: Builder, op: FileOperator) -> tuple[int, int, int, int]:
 
 
 MORE: dict[str, Read] = {
-    "DEPTH_TO_SPACE": unary("depth_to_space", lambda op: {"block": op.option("blockSize", 0)}),
+    "DEPTH_TO_SPACE": unary("depth_to_space", lambda op: {"block": op.option("blockSize")}),
     "ELU": unary("elu"),
     "GELU": unary("gelu", _gelu),
     "HARD_SWISH": unary("hard_swish"),
-    "LEAKY_RELU": unary("leaky_relu", lambda op: {"slope": float(op.option("alpha", 0.0))}),
+    "LEAKY_RELU": unary("leaky_relu", lambda op: {"slope": float(op.option("alpha"))}),
     "MIRROR_PAD": mirror_pad,
     "PADV2": pad_v2,
     "RESIZE_BILINEAR": resize("bilinear"),

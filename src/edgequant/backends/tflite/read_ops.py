@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from .file_graph import FileOperator, FileTensor
 from .read_builder import Builder, qparams
 from .read_layers import conv2d, depthwise, fully_connected, note_flattening, padded_sides
@@ -18,6 +20,11 @@ Read = Callable[[Builder, FileOperator], None]
 
 def _reshape(b: Builder, op: FileOperator) -> None:
     source, output = b.source(op, 0), b.output(op)
+    stated, size = _new_shape(b, op), int(np.prod(b.tensor(op, 0).shape))
+    if stated.count(-1) == 1:
+        stated = tuple(size // max(-int(np.prod(stated)), 1) if n == -1 else n for n in stated)
+    if stated != output.shape or int(np.prod(stated)) != size:
+        b.graph.refuse(op, f"makes the shape {stated} of {b.tensor(op, 0).shape}, and its tensor has {output.shape}")
     before, after = b.shape(op, b.tensor(op, 0)), b.shape(op, output)
     if before == after:
         b.alias[output.index] = source
@@ -28,6 +35,21 @@ def _reshape(b: Builder, op: FileOperator) -> None:
     note_flattening(b, b.alias[output.index], before)
 
 
+def _new_shape(b: Builder, op: FileOperator) -> tuple[int, ...]:
+    """What LiteRT makes of the shape, whatever the file says that the result has. RESHAPE's operand goes first."""
+    shape = b.tensor(op, 0).shape
+    if op.name == "RESHAPE":
+        operand = len(op.inputs) > 1 and op.inputs[1] >= 0
+        values = values_of(b.graph, op, b.tensor(op, 1)) if operand else op.option("newShape")
+        return () if values is None else tuple(int(v) for v in np.reshape(values, -1))
+    dims = op.option("squeezeDims")
+    every = [i for i, n in enumerate(shape) if n == 1]
+    gone = every if dims is None or not len(dims) else [int(d) % len(shape) for d in dims]
+    if not set(gone) <= set(every):
+        b.graph.refuse(op, f"squeezes the dimensions {gone} of {shape}")
+    return tuple(n for i, n in enumerate(shape) if i not in gone)
+
+
 def _pad(b: Builder, op: FileOperator) -> None:
     b.append(op, "pad", (b.source(op, 0),), {"padding": amounts(b, op)})
 
@@ -35,26 +57,29 @@ def _pad(b: Builder, op: FileOperator) -> None:
 def _mean(b: Builder, op: FileOperator) -> None:
     b.image(op, b.tensor(op, 0))
     axes = sorted(int(a) % 4 for a in values_of(b.graph, op, b.tensor(op, 1)).reshape(-1))
-    if axes == [3] and op.option("keepDims", False):
+    if axes == [3] and op.option("keepDims"):
         b.append(op, "channel_mean", (b.source(op, 0),))
         return
     if axes != [1, 2]:
         b.graph.refuse(op, f"is over the dimensions {axes}, not over height and width")
-    b.append(op, "mean", (b.source(op, 0),), {"keepdim": bool(op.option("keepDims", False))})
+    b.append(op, "mean", (b.source(op, 0),), {"keepdim": bool(op.option("keepDims"))})
 
 
 def _pool(kind: str) -> Read:
     def read(b: Builder, op: FileOperator) -> None:
-        kernel = (op.option("filterHeight", 0), op.option("filterWidth", 0))
-        stride = (op.option("strideH", 0), op.option("strideW", 0))
+        kernel = (op.option("filterHeight"), op.option("filterWidth"))
+        stride = (op.option("strideH"), op.option("strideW"))
         (top, bottom), (left, right) = padded_sides(b, op, kernel, stride)
-        if top != bottom or left != right:
-            b.graph.refuse(op, "pads its two sides by different amounts")
-        source, whole = b.source(op, 0), kernel == b.image(op, b.tensor(op, 0))[1:] and not top and not left
+        # torch's ceil_mode adds the one window over the edge; with a stride of 1 there is none to add.
+        uneven = [n for n, side in enumerate(((top, bottom), (left, right))) if side[0] != side[1]]
+        if any(stride[n] == 1 for n in uneven):
+            b.graph.refuse(op, "pads its two sides by different amounts at stride 1")
+        source, whole = b.source(op, 0), kernel == b.image(op, b.tensor(op, 0))[1:] and not (top or left or uneven)
         if kind == "avg_pool2d" and whole and not b.output(op).integer:
             b.append(op, "mean", (source,), {"keepdim": True})  # in integers the two round differently
         else:
-            b.append(op, kind, (source,), {"kernel": list(kernel), "stride": list(stride), "padding": [top, left]})
+            window = {"kernel": list(kernel), "stride": list(stride), "padding": [top, left]}
+            b.append(op, kind, (source,), window | ({"ceil": True} if uneven else {}))
 
     return read
 
@@ -63,22 +88,32 @@ def _binary(kind: str) -> Read:
     def read(b: Builder, op: FileOperator) -> None:
         if len(b.tensor(op, 0).shape) != len(b.tensor(op, 1).shape):
             b.graph.refuse(op, f"combines the shapes {b.tensor(op, 0).shape} and {b.tensor(op, 1).shape}")
+        _check_powers(b, op)
         b.append(op, kind, (b.source(op, 0), b.source(op, 1)), sources=2)
 
     return read
 
 
+def _check_powers(b: Builder, op: FileOperator) -> None:
+    """On 16-bit scales that all are powers of two LiteRT has other arithmetic (add.cc, sub.cc, `pot_scale_int16`)."""
+    tensors = [b.output(op), b.tensor(op, 0), b.tensor(op, 1)]
+    if op.name == "MUL" or any(t.type != "int16" for t in tensors) or not op.option("potScaleInt16"):
+        return
+    if all(len(t.scale) == 1 and np.frexp(t.scale[0])[0] == 0.5 for t in tensors):
+        b.graph.refuse(op, "adds 16-bit integers by shifts (potScaleInt16)")
+
+
 def _cat(b: Builder, op: FileOperator) -> None:
     rank = len(b.output(op).shape)
-    if op.option("axis", 0) % rank != rank - 1:
-        b.graph.refuse(op, f"is along dimension {op.option('axis', 0)}, not along channels")
+    if op.option("axis") % rank != rank - 1:
+        b.graph.refuse(op, f"is along dimension {op.option('axis')}, not along channels")
     inputs = tuple(b.source(op, i) for i in range(len(op.inputs)))
     b.append(op, "cat", inputs, sources=len(inputs))
 
 
 def _softmax(b: Builder, op: FileOperator) -> None:
-    if op.option("beta", 0.0) != 1:
-        b.graph.refuse(op, f"has the beta {op.option('beta', 0.0)}")
+    if op.option("beta") != 1:
+        b.graph.refuse(op, f"has the beta {op.option('beta')}")
     b.append(op, "softmax", (b.source(op, 0),))
 
 
@@ -146,6 +181,8 @@ def _transpose(b: Builder, op: FileOperator) -> None:
     order = values_of(b.graph, op, b.tensor(op, 1)).reshape(-1).tolist()
     if b.tensor(op, 0).index != b.graph.input or order != [0, 2, 3, 1]:
         b.graph.refuse(op, f"reorders the dimensions of an inner tensor to {order}")
+    if b.graph.metadata.get("layout") != "NCHW":
+        b.graph.refuse(op, "turns an NCHW image, which no record in the file says that its input is")
     b.alias[b.output(op).index] = b.source(op, 0)
 
 

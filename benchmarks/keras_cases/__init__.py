@@ -1,0 +1,1 @@
+"""Random Keras models, and what Keras says of them."""

@@ -1,0 +1,1 @@
+"""Random .tflite files, and what LiteRT says of them."""
