@@ -242,13 +242,13 @@ SYMBOLS: dict[str, tuple[Any, str]] = {  # sizes that follow the number of image
     ),
     "beside": (
         [node("Div", "c", "n", out="q"), *shaped("q")],
-        "divides by the number of images|takes batches of one size only",
+        "number of images|batches of one size",
     ),
     "transpose": ([node("Transpose", "n", out="q"), *shaped("q")], "computes with the number of images"),
     "axes": ([node("ReduceMean", "x", "n", keepdims=0)], "follow the image"),
     "split": (
         [node("Split", "x", "t", out="a b"), node("Concat", "b", "a", axis=0)],
-        "splits the images|splits 2 elements",
+        "splits the images|splits 2 ",
     ),
     "gather": ([node("Gather", "x", "one")], "picks images"),
     "slice": (

@@ -253,10 +253,9 @@ def _pixels(stated: Stated, spec: InputSpec) -> tuple[Numbers, Numbers] | None:
             )
         return found
     formula = FORMULA.fullmatch(name) if stated.std == "" else None
+    mean, std = numbers("mean", "" if formula else stated.mean) or spec.mean, numbers("std", stated.std) or spec.std
     if formula:
-        mean, std = ((float(number) / BYTE,) for number in formula.groups())
-    else:
-        mean, std = numbers("mean", stated.mean) or spec.mean, numbers("std", stated.std) or spec.std
+        mean, std = (float(formula[1]) / BYTE,), (float(formula[2]) / BYTE,)
     if stated.mean == "" and stated.std == "":
         return None
     if not mean or not std:
