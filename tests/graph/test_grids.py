@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from stated import RAW
 
 from edgequant.api import quantize
 from edgequant.calibrate.collect import collect
@@ -146,7 +147,7 @@ def test_a_gate_beside_features_loses_nothing(tmp_path: Path) -> None:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    result = quantize(network.eval(), "digits", "w8a8", "litert", tmp_path / "run")
+    result = quantize(network.eval(), "digits", "w8a8", "litert", tmp_path / "run", **RAW)
     found = {v["recipe"]: v for v in result.run.results["variants"]}
     assert found["float32"]["top1"] > 0.95
     assert abs(found["w8a8"]["drop"]) < 1 and found["w8a8"]["parity"]["exact_fraction"] == 1
