@@ -10,7 +10,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from stated import RAW
 
 from edgequant.api import quantize
 from edgequant.calibrate.collect import collect
@@ -25,6 +24,7 @@ from edgequant.graph.ending import logits, squashes
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.resolve import names, resolve
+from stated import RAW
 
 SPEC = InputSpec(4, 6, 6)
 ANY = Capability(frozenset({"static"}), frozenset({8}), frozenset({8, 16}))
