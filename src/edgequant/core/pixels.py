@@ -111,9 +111,10 @@ def _merge(
     if all(_same(one, other) for one, other in zip(known, said)):
         return found
     if any(known) and known[0] and not free:
+        scaled = " of pixels / 255 (layers in it that scale its image are counted)" if "mean" in names else ""
         raise BadOption(
-            f"{what} itself says {word} {_shown(known)}, and {_shown(said)} was stated. Expected the two to agree:"
-            f" leave out what was stated, or correct what {what} says."
+            f"{what} itself says {word} {_shown(known)}{scaled}, and {_shown(said)} was stated. Expected the two to"
+            f" agree: leave out what was stated, or correct what {what} says."
         )
     return replace(found, **dict(zip(names, said)))
 
