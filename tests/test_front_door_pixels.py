@@ -227,7 +227,7 @@ def test_a_spec_and_an_option_that_differ_are_refused(door: Path) -> None:
 
 
 def test_another_size_and_other_channels_are_scaled_where_that_is_said(door: Path) -> None:
-    for fields, words in (({"size": 16}, "Say --fit stretch"), ({"size": 8, "channels": "grey"}, "Say --channels rgb")):
+    for fields, words in (({"size": 16}, "Say --fit stretch"), ({"size": 8, "channels": "grey"}, "Give channels=3")):
         with pytest.raises(EdgequantError, match=words):
             look(door, mean="imagenet", **fields)
     grey = look(door, "fresh", mean="mnist", channels="rgb", weights="random", size=8)
