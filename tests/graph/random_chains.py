@@ -240,7 +240,7 @@ def mean(c: Chain, x: torch.Tensor, _: Any) -> torch.Tensor:
     if x.dim() < 3:
         return x
     dims = sorted({1 + c.choices.below(x.dim() - 1) for _ in range(2)})
-    return x.mean(dims, keepdim=bool(c.choices.below(2)))
+    return x.mean(dims, keepdim=bool(c.choices.below(2)) or len(dims) == x.dim() - 1)
 
 
 POOLS: tuple[Act, ...] = (

@@ -531,6 +531,26 @@ def test_channels_shuffled_by_views_stay_so_behind_a_mean(kept: bool) -> None:
     caught(Net(body))
 
 
+def _shuffled(x: torch.Tensor) -> torch.Tensor:
+    return x.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda m, x: _shuffled(m.conv(x)).flatten(1),
+        lambda m, x: torch.sigmoid(_shuffled(m.conv(x)).flatten(1)),
+        lambda m, x: _shuffled(m.conv(x)).flatten(1)[:, ::2],
+        lambda m, x: _shuffled(m.conv(x).mean((2, 3))),
+        lambda m, x: _shuffled(m.conv(x).mean((2, 3)))[:, :3],
+        lambda m, x: _shuffled(_shuffled(m.conv(x)).flatten(2)).flatten(1),
+        lambda m, x: m.conv(x).unflatten(1, (2, 2)).transpose(1, 2).flatten(1),
+    ],
+)
+def test_channels_shuffled_by_views_and_flattened_are_written_as_a_shuffle(body: Body) -> None:
+    caught(Net(body, head=nn.Identity()))
+
+
 class Strange(Net):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = torch.sin(self.conv(x))

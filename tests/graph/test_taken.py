@@ -110,3 +110,10 @@ def test_what_a_network_does_not_take_is_said_in_one_line(name: str) -> None:
     with pytest.raises(BadModel, match=message) as error:
         capture(make(), SPEC, ())
     assert "\n" not in str(error.value) and "control flow" not in str(error.value)
+
+
+@pytest.mark.parametrize("side", [20, 40, 48, 56, 100, 144])
+def test_a_size_that_is_not_among_the_usual_ones_is_found_too(side: int) -> None:
+    net = Net(lambda m, x: m.fc(F.avg_pool2d(m.conv(x), 4).flatten(1)), width=8 * (side // 4) ** 2)
+    with pytest.raises(BadModel, match=rf"takes images of {side}x{side} pixels and was given 32x32"):
+        capture(net, SPEC, ())

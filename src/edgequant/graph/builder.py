@@ -68,7 +68,10 @@ class Builder:
         if node.op == "placeholder":
             self._placeholder(node)
         elif node.op == "output":
-            self._output(node)
+            try:
+                self._output(node)
+            except Unreadable as error:
+                self.refusals.add(node, error, odd=False)
         elif node.op == "call_function" and self._from_image(node):
             try:
                 self._call(node)

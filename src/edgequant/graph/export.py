@@ -40,9 +40,11 @@ def _why(error: Exception) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "/torch/" not in f.filename]
     where = stops[-1] if stops else f"File {frames[-1].filename}, line {frames[-1].lineno}"
     said = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    branches = "DataDependent" in type(error).__name__
+    wanted = "have no control flow that depends on values" if branches else "compute with PyTorch's own operations"
     return (
-        f"torch.export could not capture the model: {type(error).__name__}: {said.strip()[:200]} (at {where})."
-        " A model must take one image batch and have no control flow that depends on values."
+        f"torch.export could not capture the model: {type(error).__name__}: {said.strip().rstrip('.')[:200]}"
+        f" (at {where}). A model must take one image batch and {wanted}."
     )
 
 

@@ -16,18 +16,25 @@ from .views import Shape, View, permuted, reshaped, shuffled_groups, whole
 
 
 def written(b: Builder, node: fx.Node, argument: fx.Node, found: Value) -> Value:
-    """A view as a tensor of its own: a reshape, or shuffled channels. Raises BadModel for any other order."""
+    """A view as a tensor of its own: a reshape, shuffled channels, or both. Raises BadModel for any other order."""
     size, view = found.view.shape, found.view
-    groups = shuffled_groups(view) if len(view.base) == 3 and size == view.base else None
-    if groups is not None:
-        return Value(b.step(argument, "shuffle", [found.tensor], size, {"groups": groups}), whole(size))
-    if not view.plain or len(size) not in (1, 3):
+    image = (*view.base, 1, 1)[:3] if len(view.base) in (1, 3) else ()
+    seen = reshaped(view, image) if image else None  # the same order, whatever shape the node wants it in
+    groups = shuffled_groups(seen) if seen is not None else None
+    if len(size) not in (1, 3) or not (view.plain or groups):
         refuse(
             node,
             f"{node.target} on an image {view.base} seen as {size}, permuted",
             "permutes that cancel, channel shuffles, and layers on the channels of a permuted image are",
         )
-    return Value(b.step(argument, "reshape", [found.tensor], size, {"shape": size}), whole(size))
+    source = found.tensor
+    if groups:
+        if view.base != image:
+            source = b.step(argument, "reshape", [source], image, {"shape": image}, suffix=".image")
+        source = b.step(argument, "shuffle", [source], image, {"groups": groups}, suffix=".order" * (size != image))
+        if size == image:
+            return Value(source, whole(size))
+    return Value(b.step(argument, "reshape", [source], size, {"shape": size}), whole(size))
 
 
 def transparent(b: Builder, node: fx.Node) -> None:
@@ -44,7 +51,7 @@ def dropout(b: Builder, node: fx.Node) -> None:
 
 
 def reshape(b: Builder, node: fx.Node) -> None:
-    """A vector made or read, and what has no view, is written down at once; all else waits for its reader."""
+    """A vector made or read as an image, and what has no view, is written at once; all else waits for its reader."""
     before, size = b.value(node, node.args[0]), shape(node)
     if math.prod(size) != math.prod(shape(node.args[0])):
         refuse(node, f"{node.target} across images", "one that leaves the batch dimension alone is")
@@ -52,7 +59,7 @@ def reshape(b: Builder, node: fx.Node) -> None:
     if seen is None:
         source = b.plain(node, node.args[0])
         b.becomes(node, _shaped(b, node, source, size))
-    elif seen.identity or (len(size) > 1 and len(seen.base) > 1) or not seen.plain:
+    elif seen.identity or len(size) == 2 or (len(size) > 1 and len(seen.base) > 1) or not seen.plain:
         b.becomes(node, before.tensor, seen)
     elif len(size) == 3 and sorted(size)[:2] == [1, 1]:
         image = (math.prod(size), 1, 1)

@@ -16,7 +16,8 @@ from ..core.records import InputSpec
 from .export import fixed_batch
 
 BATCH = 2
-SIDES = (224, 32, 28, 64, 96, 128, 160, 192, 240, 256, 260, 288, 299, 300, 320, 384, 416, 448, 480, 512, 640)
+USUAL = (224, 32, 28, 64, 96, 128, 160, 192, 240, 256, 260, 288, 299, 300, 320, 384, 416, 448, 480, 512, 640)
+SIDES = (*USUAL, *(side for side in range(8, 192, 4) if side not in USUAL))
 BATCHES = (1, 4, 8, 16, 32, 64)
 
 

@@ -100,9 +100,8 @@ def reshaped(view: View, shape: Shape) -> View | None:
 
 def shuffled_groups(view: View) -> int | None:
     """The number of groups g where channels, seen as (g, n), were transposed to (n, g) and the pixels left alone."""
-    channels, pixels = view.dims[0], View(view.base, view.dims[1:])
-    rest = View(view.base, whole(view.base).dims[1:])
-    if len(channels) != 2 or pixels.dims != rest.dims or any(axis for axis, _, _ in channels):
+    channels, alone = view.dims[0], whole((*view.base, 1, 1)[:3]).dims[1:]  # a vector is an image of one pixel
+    if len(channels) != 2 or view.dims[1:] != alone or any(axis for axis, _, _ in channels):
         return None
     (_, inner, one), (_, groups, stride) = channels
     return groups if one == 1 and stride == inner and groups * inner == view.base[0] else None

@@ -191,14 +191,25 @@ def image_input(graph: Any, name: str) -> Any:
 
 
 def image_shape(model: Any, name: str) -> tuple[int, int, int]:
-    """(C, H, W). Raises BadModel where the file does not say it."""
+    """(C, H, W), with 0 for a height or width that the file leaves open. Raises BadModel where it takes no image."""
     graph = model.graph
     source = image_input(graph, name)
-    sizes = _stated(source, name)
-    if len(sizes) != 4:
-        raise _no_image(name, list(sizes))
+    sizes = [max(int(d.dim_value), 0) for d in source.type.tensor_type.shape.dim]
     last = any(_is_head(node, source.name, graph) for node in graph.node)
+    if len(sizes) != 4 or not sizes[3 if last else 1]:
+        raise _no_image(name, sizes)
     return (sizes[3], sizes[1], sizes[2]) if last else (sizes[1], sizes[2], sizes[3])
+
+
+def sized(model: Any, shape: tuple[int, int, int], name: str) -> Any:
+    """`model` itself, whose open height and width are now those of `shape` (C, H, W)."""
+    source = image_input(model.graph, name)
+    last = any(_is_head(node, source.name, model.graph) for node in model.graph.node)
+    dims = source.type.tensor_type.shape.dim
+    for dim, size in zip(list(dims)[1 if last else 2 :], shape[1:]):
+        if dim.dim_value < 1:
+            dim.dim_value = size
+    return model
 
 
 def _stated(source: Any, name: str) -> tuple[int, ...]:

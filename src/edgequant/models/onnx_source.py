@@ -32,10 +32,10 @@ class Onnx(AbstractFloatFile):
         return image_shape(model, self.path), json.loads(texts[-1]) if texts else {}
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
-        from .onnx_network import OnnxNetwork
+        from .onnx_network import OnnxNetwork, sized
 
         with foreign(self.path, "a float ONNX model", BadModel):
-            return OnnxNetwork(self._load(), self.path)
+            return OnnxNetwork(sized(self._load(), inputs.shape, self.path), self.path)
 
     def judge(self, module: nn.Module, inputs: InputSpec) -> Judge:
         from .onnx_judge import judge_of

@@ -116,6 +116,11 @@ def _read_pickled(path: Path) -> Any:
                 f" {wanted[1]}, which could run code on this machine. Where it was made, write only the weights:"
                 " torch.save(network.state_dict(), 'weights.pt')."
             ) from error
+        if "TorchScript" in str(error):
+            raise BadModel(
+                f"{path} is a TorchScript program (torch.jit.save), and a network's weights were expected. Write them"
+                f" from it: torch.save(torch.jit.load({path.name!r}).state_dict(), 'weights.pt')."
+            ) from error
         raise BadModel(
             f"{path} is damaged, cut off or no PyTorch checkpoint: {_first_sentence(error)}."
             " Copy it again, or write it with torch.save(network.state_dict(), 'weights.pt')."

@@ -35,6 +35,8 @@ def answer(run: Run) -> str:
     found = None if base is None else loss(best, base)
     if found is None or found.high is None or found.verdict(limit) != MAY:
         return ship
+    if found.changed:
+        return f"{ship}, which may change more than {limit:g}% of float32's answers"
     return f"{ship}, which may lose more than {points(limit)}"
 
 

@@ -46,18 +46,27 @@ class Loss:
         spread = f" (95% interval {spread}{'%' * self.changed})" if spread else " (no interval was recorded)"
         if self.changed:
             return f"changed {fmt.signed(self.points, 2)}% of float32's answers on {where}{spread}"
-        word, size = ("lost", self.points) if self.points >= 0 else ("won", -self.points)
-        return f"{word} {fmt.signed(size, 2)} points on {where}{spread}"
+        if self.points >= 0:
+            return f"lost {fmt.signed(self.points, 2)} points on {where}{spread}"
+        return (
+            f"won {fmt.signed(-self.points, 2)} points on {where}{spread.replace('interval', 'interval of the loss')}"
+        )
 
     def sentence(self, limit: float) -> str:
         """What the file did, and what that shows; without a full stop."""
-        allowed = f"{points(limit)} allowed"
+        allowed = f"{self.unit(limit)} allowed"
+        word = "change" if self.changed else "lose"
+        unsure = self.low is not None and self.low <= limit + NEAR
         shown = {
-            SHOWN: f", so it loses at most the {allowed}" + ", whatever the labels are" * self.changed,
-            MAY: f", so it may lose more than the {allowed}",
-            OVER: f", more than the {allowed}" + " could lose" * self.changed,
+            SHOWN: f", so it {word}s at most the {allowed}",
+            MAY: f", so it may {word} more than the {allowed}",
+            OVER: f", more than the {allowed}" + ", which so few images do not settle" * unsure,
         }
         return self.figure() + shown[self.verdict(limit)]
+
+    def unit(self, limit: float) -> str:
+        """`1 point`, or without labels `1%` of the answers."""
+        return f"{limit:g}%" if self.changed else points(limit)
 
 
 def points(limit: float) -> str:

@@ -53,10 +53,12 @@ def _body(run: Run, best: look.Variant) -> Iterator[str]:
     refined = best.get("refine")
     steps = " + ".join([recipe, *map(str, refined)]) if isinstance(refined, list) else recipe
     yield f"# {md.escape(model)}, {md.escape(steps)}"
+    made = "written" if recipe == "float32" else "quantized"
+    labels = fmt.number(best.get("top1")) is not None
+    on = "on the full test split unless the notes say otherwise" if labels else "on images without labels"
     yield (
-        f"{md.code(look.file_name(best) or '')} is {md.escape(model)} for {md.escape(data)}, quantized by edgequant"
-        f" ({md.escape(steps)}) and measured in {md.escape(look.runtime(best))} on the full test split unless the"
-        " notes say otherwise."
+        f"{md.code(look.file_name(best) or '')} is {md.escape(model)} for {md.escape(data)}, {made} by edgequant"
+        f" ({md.escape(steps)}) and measured in {md.escape(look.runtime(best))} {on}."
     )
     yield from (md.escape(line) for line in contract(run))
     yield table([("Figure", "Value", "")] + [(f.label, f.value, f.note) for f in headline.figures(run)])

@@ -124,7 +124,8 @@ def _why(run: Run, best: look.Variant) -> str:
         )
         if rank
     ]
-    text = "It was chosen on the validation split; the test split had no part in it."
+    text = "It was chosen on the validation images"
+    text += "; the test split had no part in it." if fmt.number(best.get("top1")) is not None else "."
     if given:
         text += f" {md.sentence(given)}"
     if len(rivals) > 1 and ranks:
