@@ -10,6 +10,7 @@ import typer
 from . import __version__
 from .commands import files, listing, reports, runs, widths
 from .commands.grouped import Command, grouped
+from .commands.mistyped import check_words, mistyped
 from .commands.terminal import refused
 from .core.errors import EdgequantError
 
@@ -61,21 +62,17 @@ def _top(
         typer.echo(context.get_help())
 
 
-def _help(error: Any) -> str:
-    """What shows the options of the command that was mistyped."""
-    context = getattr(error, "ctx", None)
-    command = getattr(context, "info_name", None)
-    return f"edgequant {command} --help" if command in COMMANDS else "edgequant --help"
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and status 2."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        status = app(argv, standalone_mode=False)  # what a command raised as Exit comes back as a number
+        check_words(words)
+        status = app(words, standalone_mode=False)  # what a command raised as Exit comes back as a number
     except EdgequantError as error:
         return refused(str(error))
     except USAGE as error:
-        return refused(f"{error.format_message().rstrip('.')}. Try: {_help(error)}")
+        command = words[0] if words[:1] and words[0] in COMMANDS else ""
+        return refused(mistyped(error, words, command))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:
