@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ from .commands import files, listing, reports, runs, widths
 from .commands.grouped import Command, grouped
 from .commands.mistyped import check_words, mistyped
 from .commands.terminal import refused
-from .core.errors import EdgequantError
+from .core.errors import EdgequantError, cause
+from .core.quiet import open_standard_streams
 
 app = typer.Typer(
     name="edgequant",
@@ -48,6 +50,7 @@ for _name, _command in COMMANDS.items():
 # click's, or that of the copy of click which newer versions of typer carry
 USAGE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # of what standard output was sent to
 
 
 @app.callback(invoke_without_command=True)
@@ -64,6 +67,7 @@ def _top(
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and status 2."""
+    open_standard_streams()
     words = sys.argv[1:] if argv is None else argv
     try:
         check_words(words)
@@ -73,6 +77,10 @@ def main(argv: list[str] | None = None) -> int:
     except USAGE as error:
         command = words[0] if words[:1] and words[0] in COMMANDS else ""
         return refused(mistyped(error, words, command))
+    except OSError as error:
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        return refused(f"Standard output cannot be written: {cause(error)}. Expected a terminal, or room for a file.")
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:
