@@ -21,6 +21,7 @@ from ..core.pixels import UNKNOWN, filled, merged, stated_of
 from ..core.records import InputSpec
 from .declared import as_spec
 from .keras_package import is_keras
+from .unwrapped import unwrapped
 from .user_code import importing, load
 
 CLASSES = ("classes", "num_classes", "n_classes")  # parameters of a factory that are told the number of classes
@@ -71,7 +72,7 @@ class File(AbstractModel):
             raise BadModel(
                 f"{self._spec()} returned {type(network).__name__}, not a torch.nn.Module. Return the network itself."
             )
-        return network
+        return unwrapped(network)
 
     def _where(self) -> tuple[Path, str]:
         """(file, factory's name); the name may stand in `path`, after a colon."""

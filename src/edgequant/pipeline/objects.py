@@ -55,6 +55,7 @@ def as_model(
     """
     from ..models.declared import as_spec
     from ..models.keras_package import is_keras
+    from ..models.unwrapped import unwrapped
     from ..models.wrap import Wrapped
 
     if isinstance(model, str):
@@ -66,6 +67,7 @@ def as_model(
 
         network = from_keras(model)
         return Wrapped(network, merged(network.spec, stated, type(model).__name__))
+    model = unwrapped(model)
     name = type(model).__name__
     found = as_spec(getattr(model, "input_spec", None), name) or UNKNOWN
     return Wrapped(model, filled(merged(found, stated, name), dataset.image_shape()))
