@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated, Any
 
@@ -10,8 +11,10 @@ import typer
 from . import __version__
 from .commands import files, listing, reports, runs, widths
 from .commands.grouped import Command, grouped
+from .commands.mistyped import check_words, mistyped
 from .commands.terminal import refused
-from .core.errors import EdgequantError
+from .core.errors import EdgequantError, cause
+from .core.quiet import open_standard_streams
 
 app = typer.Typer(
     name="edgequant",
@@ -47,6 +50,7 @@ for _name, _command in COMMANDS.items():
 # click's, or that of the copy of click which newer versions of typer carry
 USAGE: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # of what standard output was sent to
 
 
 @app.callback(invoke_without_command=True)
@@ -61,21 +65,22 @@ def _top(
         typer.echo(context.get_help())
 
 
-def _help(error: Any) -> str:
-    """What shows the options of the command that was mistyped."""
-    context = getattr(error, "ctx", None)
-    command = getattr(context, "info_name", None)
-    return f"edgequant {command} --help" if command in COMMANDS else "edgequant --help"
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line and status 2."""
+    open_standard_streams()
+    words = sys.argv[1:] if argv is None else argv
     try:
-        status = app(argv, standalone_mode=False)  # what a command raised as Exit comes back as a number
+        check_words(words)
+        status = app(words, standalone_mode=False)  # what a command raised as Exit comes back as a number
     except EdgequantError as error:
         return refused(str(error))
     except USAGE as error:
-        return refused(f"{error.format_message().rstrip('.')}. Try: {_help(error)}")
+        command = words[0] if words[:1] and words[0] in COMMANDS else ""
+        return refused(mistyped(error, words, command))
+    except OSError as error:
+        if error.filename is not None or error.errno not in FULL:
+            raise
+        return refused(f"Standard output cannot be written: {cause(error)}. Expected a terminal, or room for a file.")
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:

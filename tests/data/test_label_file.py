@@ -45,6 +45,10 @@ LISTS = {
     "no suffixes": ("labels.csv", "id,breed\na,cat\nb,dog\nc,cat\nd,eel\n"),
     "tabs": ("labels.tsv", "a.png\tcat\nb.JPG\tdog\nc.png\tcat\nd.png\teel\n"),
     "spaces": ("labels.txt", "a.png cat\nb.JPG  dog\n\nc.png cat\nd.png eel\n"),
+    "semicolons and back slashes": (
+        "labels.csv",
+        "\ufefffile;class\r\n.\\a.png;cat\r\nb.JPG;dog\r\nc.png;cat\r\nd.png;eel",
+    ),
     "commas in a .txt": ("labels.txt", "a.png,cat\nb.JPG,dog\nc.png,cat\nd.png,eel\n"),
     "a mark of order, returns and quotes": (
         "labels.csv",

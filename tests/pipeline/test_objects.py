@@ -50,6 +50,12 @@ def test_lists_of_numbers_are_arrays_too() -> None:
     assert isinstance(found, InMemory) and found.labels is not None and list(found.labels) == labels.tolist()
 
 
+def test_an_array_alone_is_images_without_labels() -> None:
+    pixels, _ = images(20)
+    found = as_dataset(pixels)
+    assert isinstance(found, InMemory) and found.labels is None and found.images is pixels
+
+
 def test_what_is_neither_is_refused_with_what_is() -> None:
     for data in (5, None, [], [5], [(1, 2, 3)]):
         with pytest.raises(BadData, match=r"cannot be read as images.*\(images, labels\)"):

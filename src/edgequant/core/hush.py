@@ -43,7 +43,7 @@ def hushed(logger: str = "torch") -> Iterator[None]:
     shown = _handlers(logger)
     for handler in shown:
         handler.addFilter(foreign)
-    others: Any = _Others(before, me)
+    others: Any = None if before is None else _Others(before, me)
     sys.stderr = others
     try:
         with warnings.catch_warnings():

@@ -17,17 +17,39 @@ _ONE_AT_A_TIME = threading.Lock()  # descriptors are the whole process's
 @contextmanager
 def quiet(*descriptors: int) -> Iterator[IO[bytes]]:
     """Send these descriptors to a file, which is given, and back at the end. What is written to them meanwhile, by
-    any thread, reaches no terminal. It does not nest.
+    any thread, reaches no terminal. It does not nest. What is closed stays closed.
     """
+    there = [number for number in descriptors if is_open(number)]
     with _ONE_AT_A_TIME, tempfile.TemporaryFile() as sink:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        saved = [os.dup(number) for number in descriptors]
-        for number in descriptors:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # as in a service, which has none
+                stream.flush()
+        saved = [os.dup(number) for number in there]
+        for number in there:
             os.dup2(sink.fileno(), number)
         try:
             yield sink
         finally:
-            for number, old in zip(descriptors, saved):
+            for number, old in zip(there, saved):
                 os.dup2(old, number)
                 os.close(old)
+
+
+def is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def open_standard_streams() -> None:
+    """For a process of its own: a standard stream that its parent closed leads nowhere. Else the next file that is
+    opened takes its number, and what C++ prints goes into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if not is_open(number):
+            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest number, which is this one
+            assert nowhere == number
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))

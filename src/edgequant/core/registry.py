@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -101,7 +102,7 @@ class Registry(Generic[T]):
             if key not in fields:
                 raise BadOption(
                     f"The {self.noun} {name!r} has no option {key!r}."
-                    f" Its options: {', '.join(fields) or 'none'}. Write {name}:option=value."
+                    f" Its options: {', '.join(fields) or 'none'}. Write {name}{':option=value' if fields else ''}."
                 )
             options[key] = parse(value, types[key], f"the {self.noun} {name!r}, option {key!r}")
         return options
@@ -142,6 +143,9 @@ def _pairs(text: str, fields: list[str]) -> Iterator[tuple[str, str]]:
 def unknown(noun: str, name: str, known: typing.Iterable[str]) -> str:
     """The line a user reads who typed a name nobody knows."""
     names = list(known)
+    several = re.split(r"[,;\s]+", name.strip())
+    if len(several) > 1 and all(one in names for one in several):
+        return f"Expected one {noun}. Got {name!r}: write {several[0]} here, or several in a study (edgequant run)."
     path, close = path_hint(noun, name), meant(noun, name, names)
     hint = f" Write {path}." if path else f" Did you mean {close!r}?" if close else ""
     return f"No {noun} is named {name!r}.{hint} Known: {', '.join(names)}."

@@ -12,7 +12,7 @@ from .synsets import Classes
 from .tree import Tree, shown
 
 NAMES = ("labels.csv", "labels.tsv", "labels.txt")
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SEPARATORS = {".csv": ",;", ".tsv": "\t", ".txt": ",\t "}  # the first that a line has; spreadsheets write ; as well
 WANTED = "Expected 'FILE,LABEL' on each line, with a header or without"
 Rows = list[tuple[int, str, str]]  # line number, image, label
 
@@ -65,8 +65,9 @@ def _rows(path: Path) -> Rows:
 
 
 def _parted(path: Path, number: int, line: str) -> tuple[str, str]:
-    """In a .txt the label stands behind the last white space, or behind a comma."""
-    separator = SEPARATORS.get(path.suffix.lower(), "," if "," in line else "\t" if "\t" in line else " ")
+    """In a .txt the label stands behind a comma, a tab, or the last white space."""
+    known = SEPARATORS.get(path.suffix.lower(), SEPARATORS[".txt"])
+    separator = next((one for one in known if one in line), known[-1])
     cells = line.rsplit(None, 1) if separator == " " else next(csv.reader([line], delimiter=separator), [])
     if len(cells) != 2 or not all(cell.strip() for cell in cells):
         raise BadData(f"Line {number} of {path} is {line.strip()[:60]!r}. {WANTED}, and nothing else.")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import final
 
+from ..core.errors import DeviceError, cause
 from .link import Dropped
 
 LAST_WORDS = 4000  # bytes of standard error that a message may quote from
@@ -19,13 +20,19 @@ GRACE_S = 5.0  # to end by itself once its input is closed
 
 @final
 class ProcessPipe:
-    """Starts `command`, no shell between."""
+    """Starts `command`, no shell between. Raises DeviceError where there is no such program."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process runs
-        self.process = subprocess.Popen(
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0
-        )
+        try:
+            self.process = subprocess.Popen(
+                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, bufsize=0
+            )
+        except (OSError, ValueError) as error:
+            self.errors.close()
+            raise DeviceError(
+                f"{command[0]!r} cannot be started: {cause(error)}. Expected a program that runs here."
+            ) from error
         self.said: str | None = None
 
     def write(self, data: bytes) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import traceback
+from pathlib import Path
 
 import torch
 from torch import fx, nn
 
 from ..core.errors import BadModel
-from .nodes import line_of, name_of
+from .nodes import FRAME, library, line_of, name_of
 
 ONE_AT_A_TIME = threading.RLock()  # torch.export patches torch while it traces
 MOST = 65536  # images in a batch
 SIZED = ("view", "reshape", "expand", "zeros", "ones", "full", "empty")  # whose first size may be the batch
+BY_VALUES = ("GuardOnDataDependentSymNode", "DataDependentOutputException", "DynamicOutputShapeException")
 FIXED = "specialized it to be a constant", "Not all values of batch"  # what torch.export says of a batch in the code
 
 
@@ -34,18 +36,29 @@ def exported(module: nn.Module, example: torch.Tensor) -> fx.GraphModule:
 
 
 def _why(error: Exception) -> str:
-    """One line: where in the user's code torch.export stopped, and what it said."""
-    text = str(error)
-    stops = [line.strip() for line in text.splitlines() if line.strip().startswith("File ") and "/torch/" not in line]
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/torch/" not in f.filename]
-    where = stops[-1] if stops else f"File {frames[-1].filename}, line {frames[-1].lineno}"
-    said = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
-    branches = "DataDependent" in type(error).__name__
-    wanted = "have no control flow that depends on values" if branches else "compute with PyTorch's own operations"
+    """One line: where in the user's code torch.export stopped, and why."""
+    where = _where(error)
+    if type(error).__name__ in BY_VALUES:
+        return (
+            f"What the network does depends on the values that it computes ({where}), and a file does the same with"
+            " every image. Write torch.where(condition, a, b) where a number is looked at in if, for, assert, int() or"
+            " .item(), and masks that multiply where they select."
+        )
+    said = next((line for line in str(error).splitlines() if line.strip()), "").strip()[:200].rstrip(".")
     return (
-        f"torch.export could not capture the model: {type(error).__name__}: {said.strip().rstrip('.')[:200]}"
-        f" (at {where}). A model must take one image batch and {wanted}."
+        f"torch.export could not follow the network's code ({where}): {type(error).__name__}: {said}."
+        " Write forward with torch's own operations on one batch of images, nothing that leaves for numpy or Python."
     )
+
+
+def _where(error: Exception) -> str:
+    """`net.py, line 12` of the innermost frame that is the user's, which torch tells in its text or its traceback."""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    for places in (FRAME.findall(str(error)), frames):
+        own = [(file, line) for file, line in places if not library(file)]
+        if own:
+            return f"{Path(own[-1][0]).name}, line {own[-1][1]}"
+    return "in its call"
 
 
 def fixed_batch(module: nn.Module, example: torch.Tensor) -> str:

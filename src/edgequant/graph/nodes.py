@@ -42,11 +42,12 @@ def place(node: fx.Node) -> str:
 def line_of(node: fx.Node) -> str:
     """`net.py, line 12` of the innermost frame that is not torch's nor ours; empty for none."""
     frames = FRAME.findall(str(node.meta.get("stack_trace") or ""))
-    own = [(file, number) for file, number in frames if not _library(file)]
+    own = [(file, number) for file, number in frames if not library(file)]
     return f"{Path(own[-1][0]).name}, line {own[-1][1]}" if own else ""
 
 
-def _library(file: str) -> bool:
+def library(file: str) -> bool:
+    """Whether a file is torch's or edgequant's, or none at all."""
     return file.startswith(LIBRARIES) or file.startswith("<")
 
 

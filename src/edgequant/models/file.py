@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ..core.pixels import UNKNOWN, filled, merged, stated_of
 from ..core.records import InputSpec
 from .declared import as_spec
 from .keras_package import is_keras
+from .unwrapped import unwrapped
 from .user_code import importing, load
 
 CLASSES = ("classes", "num_classes", "n_classes")  # parameters of a factory that are told the number of classes
@@ -70,16 +72,20 @@ class File(AbstractModel):
             raise BadModel(
                 f"{self._spec()} returned {type(network).__name__}, not a torch.nn.Module. Return the network itself."
             )
-        return network
+        return unwrapped(network)
 
     def _where(self) -> tuple[Path, str]:
         """(file, factory's name); the name may stand in `path`, after a colon."""
         head, _, tail = self.path.rpartition(":")
         path, factory = (head, tail) if not self.factory and head and tail.isidentifier() else (self.path, self.factory)
+        path = path.rstrip(":")
         if not path or not factory:
+            file, _, rest = self.path.partition(".py:")
+            named = re.match(r":*([^\W\d]\w*)", rest)
+            written = f"{file}.py:{named[1]}" if named else f"{self.path.rstrip(':') or 'path/to/file.py'}:FACTORY"
             raise BadModel(
-                f"A model from a file needs the file and a factory in it. Got {self.path!r}."
-                f" Write {self.path.rstrip(':') or 'path/to/file.py'}:FACTORY, a function that makes the network."
+                f"A model from a file needs the file and a factory in it. Got {self.path!r}. Write {written}, a"
+                " function that makes the network, and is called with the number of classes or with nothing."
             )
         return Path(path).expanduser(), factory
 

@@ -79,7 +79,8 @@ def _spec(source: str, data: str, weights: str, number: int) -> tuple[NetworkSpe
     study = load_study(source)
     if not 0 <= number < len(study.network):
         raise BadOption(
-            f"The study {source} has {len(study.network)} networks. Expected --network 0 to {len(study.network) - 1}."
+            f"The study {source} has {len(study.network)} network{'s' * (len(study.network) > 1)}, counted from 0."
+            f" Got {number}. Write --network {len(study.network) - 1} for the last."
         )
     spec = study.network[number]
     return dataclasses.replace(spec, data=data or spec.data, weights=weights or spec.weights), study.seed

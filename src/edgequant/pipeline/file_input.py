@@ -17,6 +17,8 @@ from ..core.pixels import NOTHING, Stated, merged, settled
 from ..core.preprocess import from_pixel_record
 from ..core.records import InputSpec
 
+SHOWN = 6  # files of a folder
+
 
 @dataclass(frozen=True)
 class OpenFile:
@@ -50,6 +52,11 @@ def target_for(path: Path) -> str:
         if path.name.lower().endswith(ending):
             return endings[ending]
     known = ", ".join(sorted({Path(f"x{BACKENDS.get(n).capability.suffix}").suffix for n in BACKENDS} - {""}))
+    if path.is_dir():
+        found = [*path.iterdir(), *path.glob("artifacts/*")]
+        lying = sorted(str(one) for one in found if one.name.lower().endswith(tuple(filter(None, endings))))
+        hint = f" In it: {', '.join(lying[:SHOWN])}." if lying else ""
+        raise BadFile(f"{path} is a folder. Expected a file: {known}.{hint}")
     raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
 
 

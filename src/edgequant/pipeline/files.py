@@ -53,7 +53,7 @@ def evaluate_file(
     first = session.run(normalise(images.split.take(np.arange(1)), inputs))
     if images.classes and first.shape != (1, len(images.classes)):
         raise BadData(
-            f"{path} scores {first.shape[1:]} classes and {data_spec} has {len(images.classes)}."
+            f"{path} scores {'x'.join(map(str, first.shape[1:]))} classes and {data_spec} has {len(images.classes)}."
             " Expected the data set that the file was made for. Check --data."
         )
     start = time.perf_counter()
@@ -111,9 +111,13 @@ def benchmark_file(
     shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
     if threads > MOST_THREADS:
         raise BadOption(f"--threads is at most {MOST_THREADS}. Got {threads}. Write --threads 1, or as many as cores.")
-    if threads < 1 or len(set(shapes)) > 1:
+    if threads < 1:
+        raise BadOption(f"--threads is at least 1. Got {threads}. Write --threads 1, or as many as cores.")
+    if len(set(shapes)) > 1:
+        taken = ", ".join(f"{file.path.name} {'x'.join(map(str, shape))}" for file, shape in zip(files, shapes))
         raise BadOption(
-            f"Expected at least one thread and files that take images of one shape. Got {threads} and {shapes}."
+            f"Files that are timed in turns take images of one shape, and these take {taken} (channels, height,"
+            " width). Leave out --against, and time each by itself."
         )
     image = np.random.default_rng(0).uniform(-1, 1, (1, *shapes[0])).astype(np.float32)
     options = _delegate(files, library)

@@ -16,17 +16,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 HOW = (
-    "Give a data set's name, a tuple (images, labels) of arrays, labels None where there are none, or an iterable of"
-    " such pairs."
+    "Give a data set's name, an array of images (N, H, W, C), a tuple (images, labels) of arrays, labels None where"
+    " there are none, or an iterable of such pairs."
 )
 
 
 def as_dataset(data: Any) -> AbstractDataset:
-    """From a spec, a tuple of two arrays, or an iterable of such pairs. Raises BadData, UnknownName and BadOption."""
+    """From a spec, an array of images without labels, a tuple of two arrays, or an iterable of such pairs.
+
+    Raises BadData, UnknownName and BadOption.
+    """
     from ..data.arrays import InMemory
 
     if isinstance(data, str | AbstractDataset):
         return named_dataset(data)
+    if isinstance(data, np.ndarray):
+        return InMemory(data)
     pairs = [data] if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], tuple | list) else data
     try:
         images, labels = zip(*((np.asarray(x), None if y is None else np.asarray(y)) for x, y in pairs), strict=True)
@@ -50,6 +55,7 @@ def as_model(
     """
     from ..models.declared import as_spec
     from ..models.keras_package import is_keras
+    from ..models.unwrapped import unwrapped
     from ..models.wrap import Wrapped
 
     if isinstance(model, str):
@@ -61,6 +67,7 @@ def as_model(
 
         network = from_keras(model)
         return Wrapped(network, merged(network.spec, stated, type(model).__name__))
+    model = unwrapped(model)
     name = type(model).__name__
     found = as_spec(getattr(model, "input_spec", None), name) or UNKNOWN
     return Wrapped(model, filled(merged(found, stated, name), dataset.image_shape()))

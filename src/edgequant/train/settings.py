@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -48,7 +49,7 @@ class TrainSettings:
         for name in self.augment:
             if name not in AUGMENTATIONS:
                 raise BadOption(f"train.augment knows {', '.join(AUGMENTATIONS)}. Got {name!r}.")
-        if self.epochs < 1 or self.batch < 1 or self.lr <= 0:
+        if self.epochs < 1 or self.batch < 1 or not 0 < self.lr < math.inf:
             raise BadOption(
                 f"train.epochs, train.batch and train.lr must be above 0. Got {self.epochs}, {self.batch}, {self.lr}."
             )
