@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,14 @@ def test_a_run_needs_no_streams(tmp_path: Path, closed: str) -> None:
     assert subprocess.run(f"exec {WORDS} {closed}", shell=True, cwd=tmp_path, check=False).returncode == 0
     assert (tmp_path / "run" / "artifacts" / "litert-w8a8.tflite").read_bytes()[4:8] == b"TFL3"
     assert (tmp_path / "run" / ".lock").read_text().split()[0].isdigit()
+
+
+def test_a_terminal_that_knows_ascii_only_gets_question_marks(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgequant", "run", "\u2212"]
+    said = subprocess.run(
+        command, cwd=tmp_path, check=False, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert said.returncode == 2 and b"No study is named '?'" in said.stderr
 
 
 def test_a_mistake_is_one_without_streams_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def is_open(number: int) -> bool:
 
 def open_standard_streams() -> None:
     """For a process of its own: a standard stream that its parent closed leads nowhere. Else the next file that is
-    opened takes its number, and what C++ prints goes into that file.
+    opened takes its number, and what C++ prints goes into that file. A sign that a stream cannot show is a "?".
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if not is_open(number):
@@ -53,3 +54,6 @@ def open_standard_streams() -> None:
             assert nowhere == number
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # ASCII or Latin-1 have no sign for all that is printed
+            stream.reconfigure(errors="replace")
