@@ -65,4 +65,4 @@ def test_the_readme_command_and_another_content_in_the_same_folder(
         data = path.read_bytes()
         path.write_bytes(data[:54] + bytes(len(data) - 54))
     again = edgequant(*words, "--target", "simulation", "--out", "out")
-    assert re.search(r"answers 33\.\d+% of 105 validation images .* guessing gives", again.refusal), "black images"
+    assert re.search(r"answers \d+\.\d+% of 105 validation images .* guessing gives", again.refusal), "black images"

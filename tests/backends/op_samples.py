@@ -142,8 +142,6 @@ LACKS: dict[tuple[str, str], str] = {
 }
 # Files with a row that is several operators, which nobody puts together again.
 WRITE_ONLY = {
-    "average pool, ceil": "pads its two sides by different amounts",
-    "max pool, ceil": "pads its two sides by different amounts",
     "clamp, beyond its grid": "MAXIMUM",
     "hard_sigmoid, beyond its grid": "MINIMUM",
     "pad, replicate": "along dimension",

@@ -74,7 +74,7 @@ def labelled(world: World) -> None:
     world.images(pixels(200), np.arange(200) % 4)
 
 
-def tests_of_its_own(seed: int) -> Change:
+def own_test_images(seed: int) -> Change:
     """Labelled images, and a test set of its own, on which no file depends."""
     given = {"test_images": pixels(40, seed), "test_labels": np.arange(40) % 4}
 
@@ -86,7 +86,7 @@ def tests_of_its_own(seed: int) -> Change:
 
 
 def elsewhere(world: World) -> None:
-    tests_of_its_own(1)(world)
+    own_test_images(1)(world)
     world.study |= {"devices": ("local", f"local:python={sys.executable}"), "device_images": 20}
 
 
@@ -98,7 +98,7 @@ EVERYDAY: dict[str, Change] = {
     "an epsilon": source("net.py", "eps=1e-3", "eps=1e-2"),
     "a buffer that is not saved": source("net.py", "tensor(0.05)", "tensor(0.55)"),
     "one pixel": one_pixel,
-    "the test images": tests_of_its_own(2),
+    "the test images": own_test_images(2),
     "a recipe's file": source("mixed.toml", 'base = "w8a8"', 'base = "w6a8"'),
     "the calibrator's code": source("world_parts.py", "CLIP = 0.9", "CLIP = 0.5"),
     "the code that a refiner calls": source("world_parts.py", "n // 2", "n // 4"),
@@ -125,7 +125,7 @@ MORE: dict[str, Change] = {
     "dropout, which does nothing here": source("net.py", "Dropout(0.1)", "Dropout(0.5)"),
     "an attribute that nobody reads": source("net.py", "slope = 0.1", "slope = 0.2"),
     "every pixel": black,
-    "the test images on another device": tests_of_its_own(2),
+    "the test images on another device": own_test_images(2),
     "the runtime of another device": versions("ai-edge-litert"),
     "fewer images": lambda world: world.images(pixels(140)),
     "other images of one shape": lambda world: world.images(pixels(seed=1)),
@@ -161,7 +161,7 @@ STARTS: dict[str, Change] = {  # from where a change begins, if not from the pla
     "the calibrator's code": calibrates(method="world_parts.Clipped"),
     "the code that a refiner calls": sets("recipes", ("float32", "w8a8+world_parts.Corrected")),
     "no correction": sets("recipes", ("float32", "w8a8+world_parts.Corrected")),
-    "the test images": tests_of_its_own(1),
+    "the test images": own_test_images(1),
     "the test images on another device": elsewhere,
     "the runtime of another device": elsewhere,
     "an option of the refiner": sets("recipes", ("float32", "w8a8+world_parts.Corrected")),

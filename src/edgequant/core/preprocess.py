@@ -14,6 +14,8 @@ from .records import InputSpec
 if TYPE_CHECKING:
     import torch
 
+BAR = 114  # of each channel, in a letterbox: the grey of YOLO's, which most networks that want one were trained with
+
 
 def normalise(images: Array, spec: InputSpec) -> Array:
     """(N, H, W, C) RGB or grey pixels in 0..255 -> (N, C, H, W) float32, `(pixel / 255 - mean) / std`, in its order."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import BadData
 from ..core.interfaces import Array
+from ..core.preprocess import BAR
 from ..core.records import InputSpec
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 89_000_000  # of one image, about Pillow's own limit: a file of a few bytes can unpack to gigabytes
 MODES = {1: "L", 3: "RGB"}  # by number of channels
-BAR = 114  # of each channel, in a letterbox: the grey of YOLO's, which most networks that want one were trained with
 DEEP = ("I", "F")  # the modes of 16 and 32 bits a pixel begin so; converted to 8 bits they would be clipped
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..data.decode import BAR
+from ..core.preprocess import BAR
 from .usage import Usage
 
 LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}
