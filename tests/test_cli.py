@@ -133,7 +133,7 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "no data": (["quantize", "micro_cnn"], ["Missing option '--data'"]),
     "no model": (["quantize"], ["Missing argument"]),
     "flag": (["run", "--fres"], ["No such option: --fres", "--fresh"]),
-    "number": (["run", "--quick", "many"], ["--quick", "integer"]),
+    "number": (["run", "--quick", "many"], ["--quick", "a whole number"]),
     "set": (["run", "--set", "seed"], ["--set takes key=value", "--set calibration.n=200"]),
     "set key": (["run", "--set", "sed=1"], ["Did you mean 'seed'"]),
     "set type": (["run", "--set", "seed=one"], ["Expected int", "'one'"]),

@@ -78,7 +78,7 @@ def test_what_cannot_be_examined_is_refused(ward: tuple[Clinic, Path]) -> None:
     floats = made.file(made.reference(recipe="float32"), name="alone")
     with pytest.raises(BadOption, match=r"needs images for .*alone\.tflite\. Give --data"):
         replace(made, data="", source=str(floats)).see(file)
-    with pytest.raises(BadOption, match=r"has 1 networks\. Expected --network 0 to 0"):
+    with pytest.raises(BadOption, match=r"has 1 network, counted from 0"):
         replace(made, source="digits").see(file, network=1)
     with pytest.raises(BadOption, match=r"is opened by litert\. Expected --target litert"):
         made.see(file, target="onnxruntime")
