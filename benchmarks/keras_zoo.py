@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS, MODELS
+from edgequant.core.arrays import Array
 from edgequant.core.errors import EdgequantError
-from edgequant.core.interfaces import Array
 from edgequant.core.preprocess import normalise
-from edgequant.graph.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.measure.parity import INTEGER, INTEGER_LITERT, integer_parity
 from edgequant.quantization.build import build, observed_tensors
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from edgequant.core.interfaces import AbstractSession
-from edgequant.core.machine import conditions, machine
-from edgequant.core.stopwatch import Budget, describe, sample
-from edgequant.pipeline.file_input import entry, open_file
+from edgequant.backends.contract import AbstractSession
+from edgequant.files.input import entry, open_file
+from edgequant.host.machine import conditions, machine
+from edgequant.host.stopwatch import Budget, describe, sample
 
 BOUND = 0.05
 LOOP = 100

@@ -21,7 +21,7 @@ from onnx_cases import backend
 from onnx_cases.judge import judge
 from onnx_cases.random_graphs import NEWEST, OLDEST, draw
 
-from edgequant.models.onnx_table import TABLE
+from edgequant.models.sources.onnx.table import TABLE
 
 KINDS = ("right", "refused", "wrong", "crashed")
 

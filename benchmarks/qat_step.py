@@ -20,17 +20,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS, MODELS
-from edgequant.graph.capture import capture
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
-from edgequant.refine.oscillation import Freezing
-from edgequant.refine.qat_network import FakeQuantized
+from edgequant.refine.training.network import FakeQuantized
+from edgequant.refine.training.oscillation import Freezing
 from edgequant.train.schedule import make_optimizer
 from edgequant.train.settings import TrainSettings
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.graph.capture.capture.capture import capture
 
-from edgequant.backends.litert import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.core.preprocess import normalise
-from edgequant.graph.capture import capture
-from edgequant.models.mobilenet_v2 import MobileNetV2
+from edgequant.models.architectures.mobilenet_v2 import MobileNetV2
 from edgequant.quantization.build import build, observed_tensors
-from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

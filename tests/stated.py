@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgequant.core.interfaces import Array
+from edgequant.core.arrays import Array
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec
 
 RAW: dict[str, Any] = {"mean": 128 / 255, "std": 128 / 255}  # of `edgequant.quantize`
 WORDS = ("--mean", 128 / 255, "--std", 128 / 255)  # on the command line

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.study import Calibration, NetworkSpec, Study
 from torch import nn
 
 import edgequant
 from edgequant import api
+from edgequant.core.arrays import Array
 from edgequant.core.errors import BadData, BadModel, BadOption, EdgequantError, Unsupported
-from edgequant.core.interfaces import Array
-from edgequant.core.records import InputSpec
-from edgequant.study import Calibration, NetworkSpec, Study
+from edgequant.core.image import InputSpec
 from stated import RAW, taught
 
 HUNDRED = Calibration(n=100)

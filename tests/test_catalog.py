@@ -10,17 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from edgequant.graph.ops.table.table import OPS
 
 from edgequant import catalog
-from edgequant.backends.onnx_emit import EMIT as ONNX
-from edgequant.backends.tflite.emit import EMIT as TFLITE
+from edgequant.backends.onnx.emit import EMIT as ONNX
+from edgequant.backends.tflite.write.emit import EMIT as TFLITE
 from edgequant.core import interfaces
 from edgequant.core.registry import Registry
-from edgequant.graph.ops import OPS
-from edgequant.quantization.integer.builtin import BUILTIN
-from edgequant.quantization.integer.onnxruntime import ONNXRUNTIME
-from edgequant.quantization.integer.wide import WIDE
-from edgequant.quantization.integer.xnnpack import XNNPACK
+from edgequant.quantization.simulation.kernels.builtin import BUILTIN
+from edgequant.quantization.simulation.kernels.onnxruntime import ONNXRUNTIME
+from edgequant.quantization.simulation.kernels.wide import WIDE
+from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 
 EVERY = [pytest.param(registry, name, id=f"{registry.noun}-{name}") for registry in catalog.ALL for name in registry]
 ARITHMETICS = {a.name: a for a in (XNNPACK, BUILTIN, ONNXRUNTIME, WIDE)}

@@ -17,8 +17,8 @@ from edgequant import __version__
 from edgequant.catalog import KINDS
 from edgequant.cli import main
 from edgequant.commands.listing import RECIPES
-from edgequant.core.rundir import RunFolder
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.architectures.micro_cnn import MicroCNN
+from edgequant.store.folder import RunFolder
 from stated import WORDS
 
 Cli = Callable[..., Any]

@@ -13,21 +13,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.networks.network import Prepared, kept_by_a_study, prepare
+from edgequant.study.study.networks.preprocessing import at_chance, check
+from edgequant.study.study.study import NetworkSpec, load_study
 from torch import nn
 
 import edgequant
 from edgequant import api
 from edgequant.core.errors import BadModel, BadOption, EdgequantError
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import IMAGENET
 from edgequant.core.progress import Silent
-from edgequant.core.records import InputSpec, Run, Splits
-from edgequant.core.rundir import RunFolder
-from edgequant.data.cifar import Cifar10
-from edgequant.data.digits import read_digits
-from edgequant.pipeline.network import Prepared, kept_by_a_study, prepare
-from edgequant.pipeline.preprocessing import at_chance, check
+from edgequant.data.classes.cifar import Cifar10
+from edgequant.data.classes.digits import read_digits
+from edgequant.data.dataset import Splits
 from edgequant.report.contract import contract
-from edgequant.study import NetworkSpec, load_study
+from edgequant.store.folder import RunFolder
+from edgequant.store.run import Run
 from stated import RAW, taught
 
 INPUTS = InputSpec(3, 8, 8, *IMAGENET)
@@ -255,7 +257,7 @@ def test_kept_weights_are_found_by_architecture_and_data(monkeypatch: pytest.Mon
     """Those of the first study that trains it for `mobilenet_v2`, on the very splits that they were trained on."""
     kept = Path("kept.safetensors")
     asked: list[str] = []
-    monkeypatch.setattr("edgequant.pipeline.network.kept_weights", lambda key: asked.append(key) or kept)
+    monkeypatch.setattr("edgequant.study.networks.network.kept_weights", lambda key: asked.append(key) or kept)
     splits = Splits(("a",), None, None, None, "content")  # type: ignore[arg-type]
     assert kept_by_a_study(NetworkSpec("mobilenet_v2", "cifar10"), splits) == (kept, "bit-sweep")
     assert kept_by_a_study(NetworkSpec("mobilenet_v2:width=0.3", "cifar10"), splits) is None

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.study import Calibration
 from torch import nn
 
 import edgequant
 from edgequant import api
 from edgequant.core.errors import EdgequantError
+from edgequant.core.image import InputSpec
 from edgequant.core.progress import AbstractProgress
-from edgequant.core.records import InputSpec
-from edgequant.pipeline import files
-from edgequant.study import Calibration
+from edgequant.files import files
 from guest_snapshot import differences, snapshot
 from stated import RAW, taught
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgequant.study.study.study import Calibration, NetworkSpec, Study
 
 from edgequant import api, catalog
-from edgequant.core.records import Run
-from edgequant.study import Calibration, NetworkSpec, Study
+from edgequant.store.run import Run
 
 FILES = {
     "shop_stripes": '''
@@ -28,8 +28,8 @@ from typing import final
 
 import numpy as np
 
-from edgequant.core.interfaces import AbstractDataset
-from edgequant.data.arrays import from_arrays
+from edgequant.data.dataset import AbstractDataset
+from edgequant.data.classes.arrays import from_arrays
 
 
 @final
@@ -55,7 +55,7 @@ class Stripes(AbstractDataset):
 from dataclasses import dataclass, field
 from typing import final
 
-from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver
+from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver
 
 
 @dataclass
@@ -89,11 +89,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
 
-from edgequant.backends.litert import LiteRT
+from edgequant.backends.litert.backend import LiteRT
 from edgequant.core.errors import BadFile
-from edgequant.core.files import write_artifact
-from edgequant.core.interfaces import AbstractBackend
-from edgequant.core.records import Capability
+from edgequant.store.artifact import write_artifact
+from edgequant.backends.contract import AbstractBackend
+from edgequant.recipe.scheme import Capability
 
 HEADER = b"CRATE1"
 
@@ -143,7 +143,7 @@ class Crate(AbstractBackend):
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from edgequant.core.interfaces import AbstractSection
+from edgequant.report.section import AbstractSection
 
 
 @final
@@ -229,7 +229,7 @@ def test_the_target_wrote_a_file_that_keeps_its_promise(shop: Run) -> None:
 
 
 def test_its_files_are_opened_by_their_ending(shop: Run) -> None:
-    from edgequant.pipeline.files import evaluate_file, target_for
+    from edgequant.files.files import evaluate_file, target_for
 
     path = shop.folder / variant(shop, "crate-w8a8")["file"]
     assert target_for(path) == "crate"

@@ -7,12 +7,22 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from edgequant.study.study.networks.network import build_model
+from edgequant.study.study.results import MEASURED
+from edgequant.study.study.running.checks import check_names, check_networks, needs_images, recipes_of, targets_of
+from edgequant.study.study.study import (
+    Calibration,
+    Criterion,
+    NetworkSpec,
+    Study,
+    check,
+    from_table,
+    load_study,
+    shipped,
+    to_toml,
+)
 
 from edgequant.core.errors import BadOption, UnknownName
-from edgequant.pipeline.checks import check_names, check_networks, needs_images, recipes_of, targets_of
-from edgequant.pipeline.network import build_model
-from edgequant.pipeline.results import MEASURED
-from edgequant.study import Calibration, Criterion, NetworkSpec, Study, check, from_table, load_study, shipped, to_toml
 from edgequant.train.settings import TrainSettings
 
 SHIPPED = shipped()

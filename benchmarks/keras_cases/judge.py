@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from edgequant.core.errors import BadModel
-from edgequant.models.keras_network import translate
+from edgequant.models.sources.keras.network import translate
 
 from .random_models import Case
 

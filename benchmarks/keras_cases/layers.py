@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgequant.models.keras_package import import_keras
+from edgequant.models.sources.keras.package import import_keras
 
 keras = import_keras()
 L = keras.layers

@@ -16,8 +16,8 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from edgequant.core.errors import BadModel
-from edgequant.models.onnx_network import OnnxNetwork
-from edgequant.models.onnx_table import TABLE
+from edgequant.models.sources.onnx.network import OnnxNetwork
+from edgequant.models.sources.onnx.table import TABLE
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from edgequant.graph.capture.capture.capture import capture
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.models.onnx_network import OnnxNetwork
+from edgequant.core.image import InputSpec
+from edgequant.models.sources.onnx.network import OnnxNetwork
 
 from .random_graphs import Case
 

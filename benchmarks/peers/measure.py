@@ -13,13 +13,13 @@ from networks import DATA
 from tools import BASELINES, TOOLS, Tool
 
 from edgequant.catalog import BACKENDS, DATASETS
-from edgequant.core.files import artifact
-from edgequant.core.interfaces import AbstractSplit
-from edgequant.core.machine import conditions, machine
-from edgequant.core.records import InputSpec
+from edgequant.core.image import InputSpec
+from edgequant.data.dataset import AbstractSplit
+from edgequant.files.files import open_file
+from edgequant.host.machine import conditions, machine
 from edgequant.measure.accuracy import Answers, evaluate, summary, unpack_hits
 from edgequant.measure.latency import benchmark
-from edgequant.pipeline.files import open_file
+from edgequant.store.artifact import artifact
 
 BUDGET = {"warmup_s": 0.5, "min_runs": 200, "max_runs": 20_000, "budget_s": 5.0}
 

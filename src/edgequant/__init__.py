@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .core import forks as _forks  # noqa: F401 - it watches from here on
+from .host import forks as _forks  # noqa: F401 - it watches from here on
 
 __version__ = "0.1.0"
 __all__ = ["EdgequantError", "quantize", "run"]

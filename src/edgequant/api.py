@@ -9,27 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .catalog import SECTIONS
-from .core.disk import read_results
+from .core.arrays import Array
 from .core.errors import BadOption, EdgequantError, Unsupported
-from .core.guest import guest
-from .core.interfaces import AbstractModel, Array
+from .core.image import Deployment
 from .core.pixels import Stated, Words, stated_of
 from .core.progress import AbstractProgress, Silent
-from .core.records import Deployment, Run
 from .core.registry import unknown
-from .core.rundir import RunFolder
-from .pipeline.checks import check_networks, check_supported
-from .pipeline.execution import execute
-from .pipeline.network import Prepared, prepare, prepare_objects
-from .pipeline.objects import as_dataset, as_model
-from .pipeline.search import search as search_layers
-from .pipeline.search_asked import Asked as AskedSearch
-from .pipeline.sensitivity import Asked as AskedSensitivity
-from .pipeline.sensitivity import ask as ask_layers
-from .pipeline.sweep import Asked, study_of
-from .report import advice
-from .report.render import render
-from .study import Calibration, NetworkSpec, Study, check, load_study, shipped
+from .host.guest import guest
+from .models.model import AbstractModel
+from .questions.advise import advise as advice
+from .questions.search.asked import Asked as AskedSearch
+from .questions.search.search import search as search_layers
+from .questions.sensitivity.sensitivity import Asked as AskedSensitivity
+from .questions.sensitivity.sensitivity import ask as ask_layers
+from .questions.sweep import Asked, study_of
+from .report.formats.render import render
+from .store.disk import read_results
+from .store.folder import RunFolder
+from .store.run import Run
+from .study.networks.network import Prepared, prepare, prepare_objects
+from .study.networks.objects import as_dataset, as_model
+from .study.running.checks import check_networks, check_supported
+from .study.running.execution import execute
+from .study.study import Calibration, NetworkSpec, Study, check, load_study, shipped
 
 if TYPE_CHECKING:
     from torch import nn

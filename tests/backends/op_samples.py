@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from litert_samples import Net, conv, flat
 from torch import nn
 
-from edgequant.core.records import InputSpec
+from edgequant.core.image import InputSpec
 
 SPEC = InputSpec(3, 6, 8)
 Body = Callable[[Any, torch.Tensor], torch.Tensor]

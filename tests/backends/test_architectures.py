@@ -10,19 +10,20 @@ import litert_samples as samples
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.onnxruntime import OnnxRuntime
+from edgequant.backends.contract import AbstractBackend
+from edgequant.calibrate.calibrator import AbstractObserver
 from edgequant.core.errors import BadModel
-from edgequant.core.interfaces import AbstractBackend, AbstractObserver
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.measure.parity import INTEGER, INTEGER_LITERT, integer_parity
 from edgequant.quantization.build import build, observed_tensors
-from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

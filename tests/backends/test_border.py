@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
 from edgequant.core.errors import Unsupported
+from edgequant.core.image import Deployment, InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import Deployment, InputSpec
-from edgequant.graph.capture import capture
+from edgequant.files.files import open_file, parity_file, spec_for
 from edgequant.graph.deploy import deployed
-from edgequant.pipeline.files import open_file, parity_file, spec_for
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 
@@ -138,7 +138,7 @@ def test_8_bit_scores_of_a_16_bit_network_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [Deployment("uint8", "float32", "nchw"), Deployment("float32"), Deployment("int8")])
 def test_a_tflite_file_is_read_back_as_it_was_written(recipe: str, how: Deployment, tmp_path: Path) -> None:
     """The same bytes again, and parity of the file alone."""
-    from edgequant.backends.tflite.read import read_reference
+    from edgequant.backends.tflite.read.read.read import read_reference
 
     _, path = lowered(recipe, "litert", how, tmp_path)
     again = BACKENDS.build("litert").lower(read_reference(path), tmp_path / "again.tflite").path
@@ -158,9 +158,9 @@ def test_the_file_says_what_it_takes(target: str, tmp_path: Path) -> None:
 
 def test_an_inner_transpose_is_refused_by_name(tmp_path: Path) -> None:
     from ai_edge_litert import schema_py_generated as schema
+    from edgequant.backends.tflite.read.read.read import read
 
     from edgequant.backends.tflite import writer
-    from edgequant.backends.tflite.read import read
     from edgequant.core.errors import BadFile
 
     w = writer.Writer()

@@ -14,21 +14,22 @@ import numpy as np
 import op_samples
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.litert.backend.twin import Twin
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.backends.tflite.read.read.read import read
+from edgequant.graph.ops.table.table import OPS
 from op_samples import LACKS, NETS, SPEC, WRITE_ONLY
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.onnxruntime import OnnxRuntime
-from edgequant.backends.tflite.read import read
-from edgequant.backends.tflite.twin import Twin
+from edgequant.backends.contract import AbstractBackend
+from edgequant.calibrate.calibrator import AbstractObserver
 from edgequant.core.errors import BadFile, Unsupported
-from edgequant.core.interfaces import AbstractBackend, AbstractObserver
-from edgequant.graph.ops import OPS
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
-from edgequant.quantization.integer.executor import IntegerExecutor
-from edgequant.quantization.integer.wide import WIDE
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import with_stored_weights
+from edgequant.quantization.simulation.executor import IntegerExecutor
+from edgequant.quantization.simulation.kernels.wide import WIDE
+from edgequant.quantization.simulation.simulate import with_stored_weights
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.executorch.backend.backend import ExecuTorch
+from edgequant.backends.executorch.backend.lower import package
+from edgequant.backends.executorch.backend.session import ExecuTorchSession
 from litert_samples import images, lowered, reference
 
-from edgequant.backends.executorch import ExecuTorch
-from edgequant.backends.executorch_lower import package
-from edgequant.backends.executorch_session import ExecuTorchSession
 from edgequant.core.errors import BadFile, BadModel, MissingExtra, Unsupported
-from edgequant.core.records import Deployment
-from edgequant.quantization.simulate import simulator
+from edgequant.core.image import Deployment
+from edgequant.quantization.simulation.simulate import simulator
 
 BACKEND = ExecuTorch()
 Made = Callable[[str], Path]

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.litert.backend.session import Session
+from edgequant.graph.ops.table.table import OPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.backends.litert import LiteRT
 from edgequant.backends.tflite.inspect import read_model
 from edgequant.backends.tflite.layout import pack
-from edgequant.backends.tflite.operators import EMIT
-from edgequant.backends.tflite.session import Session
+from edgequant.backends.tflite.write.layers import EMIT
 from edgequant.core.errors import BadFile, Unsupported
-from edgequant.graph.ops import OPS
-from edgequant.quantization.simulate import with_stored_weights
+from edgequant.quantization.simulation.simulate import with_stored_weights
 
 BACKEND = LiteRT()
 

@@ -8,14 +8,14 @@ import litert_samples as samples
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.core.records import InputSpec
-from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.core.image import InputSpec
 from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulation.executor import IntegerExecutor
 
 # Those that another kernel runs once nothing is delegated, or that it runs in several ways.
 OWN_KERNELS = (

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
+from edgequant.backends.litert.backend.session import Session
+from edgequant.graph.ops.table.table import OPS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgequant.backends.tflite.layout import VERSIONS, Op, Options, Type
-from edgequant.backends.tflite.session import Session
 from edgequant.backends.tflite.writer import Quant, Writer
-from edgequant.core.records import QParams
-from edgequant.graph.ops import OPS
+from edgequant.core.grid import QParams
 from edgequant.graph.program import Step
-from edgequant.quantization.integer.arithmetic import Operands
-from edgequant.quantization.integer.builtin import BUILTIN
-from edgequant.quantization.integer.xnnpack import XNNPACK
+from edgequant.quantization.simulation.arithmetic import Operands
+from edgequant.quantization.simulation.kernels.builtin import BUILTIN
+from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 
 Attrs = Mapping[str, Any]
 Options_ = tuple[int, Any]

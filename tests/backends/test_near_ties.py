@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.onnxruntime import OnnxRuntime
-from edgequant.core.records import InputSpec, QParams
-from edgequant.graph.capture import capture
-from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.core.grid import QParams
+from edgequant.core.image import InputSpec
 from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulation.executor import IntegerExecutor
 
 Operation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 SIDE, COUNT, CHANNELS = 14, 64, 48

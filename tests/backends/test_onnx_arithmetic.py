@@ -8,9 +8,9 @@ import litert_samples as samples
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
 
-from edgequant.backends.onnxruntime import OnnxRuntime
-from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.simulation.executor import IntegerExecutor
 
 BACKEND = OnnxRuntime()
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.backends.onnxruntime.backend.fusion import unfused, warning
 from litert_samples import lowered, reference
 from onnx import TensorProto, helper
-
-from edgequant.backends.onnx_fusion import unfused, warning
-from edgequant.backends.onnxruntime import OnnxRuntime
 
 
 def test_our_own_files_are_fused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.backends.onnx_moves import scale_of
+from edgequant.backends.onnx.moves import scale_of
 from edgequant.core.errors import Unsupported
 
 

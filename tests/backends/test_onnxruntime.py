@@ -11,20 +11,22 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.graph.ops.table.table import OPS
 from onnx import numpy_helper
 from onnx_samples import CLASSES, SPEC, EveryOp, Plain, captured, images, reference, scores, simulated
 from torch import nn
 
-from edgequant.backends.onnx_emit import EMIT
-from edgequant.backends.onnx_graph import pack_int4
-from edgequant.backends.onnxruntime import OnnxRuntime
+from edgequant.backends.contract import AbstractSession
+from edgequant.backends.onnx.emit import EMIT
+from edgequant.backends.onnx.graph import pack_int4
 from edgequant.core.errors import BadFile, Unsupported
-from edgequant.core.interfaces import AbstractSession
-from edgequant.core.records import InputSpec, QParams, RecipeKind
-from edgequant.graph.ops import OPS
+from edgequant.core.grid import QParams
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured
-from edgequant.models.mobilenet_v2 import MobileNetV2
+from edgequant.models.architectures.mobilenet_v2 import MobileNetV2
 from edgequant.quantization.reference import Reference
+from edgequant.recipe.scheme import RecipeKind
 
 BACKEND = OnnxRuntime()
 

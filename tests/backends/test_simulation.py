@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.answering import runtime as judge
+from edgequant.study.study.making.variant import make, plan_variants
+from edgequant.study.study.networks.network import prepare
+from edgequant.study.study.study import NetworkSpec, Study
 from tflite_samples import captured, pixels
 from torch import nn
 
@@ -14,25 +18,21 @@ from edgequant import api
 from edgequant.backends.simulation import Simulation, arithmetic_of
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
+from edgequant.core.arrays import Array
 from edgequant.core.errors import Unsupported
-from edgequant.core.interfaces import Array
+from edgequant.core.grid import QParams
 from edgequant.core.preprocess import normalise
 from edgequant.core.progress import Silent
-from edgequant.core.records import QParams
-from edgequant.core.rundir import RunFolder
 from edgequant.graph.program import Captured
-from edgequant.pipeline import judge
-from edgequant.pipeline.network import prepare
-from edgequant.pipeline.variant import make, plan_variants
 from edgequant.quantization.build import build, observed_tensors
-from edgequant.quantization.integer.accumulate import furthest
-from edgequant.quantization.integer.executor import IntegerExecutor
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.accumulate import furthest
+from edgequant.quantization.simulation.executor import IntegerExecutor
+from edgequant.quantization.simulation.simulate import simulator
 from edgequant.quantization.size import estimated_bytes
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
-from edgequant.study import NetworkSpec, Study
+from edgequant.store.folder import RunFolder
 from edgequant.train.settings import TrainSettings
 
 TARGET = Simulation()
@@ -88,9 +88,9 @@ def test_the_widths_of_a_step_choose_its_arithmetic(bits: int, family: str) -> N
 
 def test_sums_of_sixteen_bits_do_not_overflow() -> None:
     """At the ends of both grids a + b is 65,534 steps, and its fixed-point product passes 2^31."""
-    from edgequant.quantization.integer.arithmetic import Operands
-    from edgequant.quantization.integer.builtin import BUILTIN
-    from edgequant.quantization.integer.wide import WIDE
+    from edgequant.quantization.simulation.arithmetic import Operands
+    from edgequant.quantization.simulation.kernels.builtin import BUILTIN
+    from edgequant.quantization.simulation.kernels.wide import WIDE
 
     step = next(s for s in EVERY_OP.program.steps if s.kind == "add")
     ends, grid = torch.tensor([[32767.0, -32767.0]]), QParams(1e-4, 0, 16)
@@ -153,8 +153,9 @@ def test_no_order_of_a_sum_goes_further_than_the_bound(zero_point: int) -> None:
 
 def test_a_sum_past_float32_is_still_exact() -> None:
     """4,608 products of 255 and 127 pass 2^24: the layer is summed in pieces, of images that lie channels-last."""
-    from edgequant.core.records import InputSpec
-    from edgequant.graph.capture import capture
+    from edgequant.graph.capture.capture.capture import capture
+
+    from edgequant.core.image import InputSpec
 
     class Wide(nn.Module):
         def __init__(self) -> None:

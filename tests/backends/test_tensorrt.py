@@ -11,17 +11,17 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.backends.tensorrt.backend.backend import TensorRT, trtexec
+from edgequant.backends.tensorrt.backend.check import check, faults
+from edgequant.backends.tensorrt.backend.lower import calibration_cache, lower
 from litert_samples import images, lowered, reference
 
-from edgequant.backends import onnx_lower
-from edgequant.backends.onnxruntime import OnnxRuntime
-from edgequant.backends.tensorrt import TensorRT, trtexec
-from edgequant.backends.tensorrt_check import check, faults
-from edgequant.backends.tensorrt_lower import calibration_cache, lower
+from edgequant.backends.onnxruntime.backend import lower as onnx_lower
 from edgequant.core.errors import Unsupported
-from edgequant.core.records import Deployment
+from edgequant.core.image import Deployment
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.simulate import simulator
 
 BACKEND = TensorRT()
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import flatbuffers
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from edgequant.backends.tflite.read.read.pixel_metadata import _normalization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgequant.backends.tflite import writer
 from edgequant.backends.tflite.inspect import metadata, read_model
-from edgequant.backends.tflite.pixel_metadata import _normalization
-from edgequant.pipeline.file_input import open_file, spec_for
+from edgequant.files.input import open_file, spec_for
 
 FIELD = Path(os.environ.get("EDGEQUANT_DATA", "")) / "field"
 

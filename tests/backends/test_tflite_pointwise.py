@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.tflite.read.read.read import read_reference
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.tflite.read import read_reference
-from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.simulation.executor import IntegerExecutor
 
 
 def net(inputs: int, outputs: int, stride: int) -> nn.Module:

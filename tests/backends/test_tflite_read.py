@@ -12,20 +12,21 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.litert.backend.session import Session
+from edgequant.backends.litert.backend.twin import Twin, open_named
+from edgequant.backends.tflite.read.read.read import Imported, read, read_reference
 from tflite_edit import Change, Edit, float_borders, option, unsigned_borders
 from tflite_samples import CLASSES, SPEC, EveryOp, Plain, captured, pixels, reference
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.tflite.read import Imported, read, read_reference
-from edgequant.backends.tflite.session import Session
-from edgequant.backends.tflite.twin import Twin, open_named
 from edgequant.core.errors import BadFile
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec, Scheme
-from edgequant.quantization.integer.executor import IntegerExecutor
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import with_stored_weights
+from edgequant.quantization.simulation.executor import IntegerExecutor
+from edgequant.quantization.simulation.simulate import with_stored_weights
 from edgequant.recipe.recipe import Recipe, Rule
+from edgequant.recipe.scheme import Scheme
 
 RECIPES = ["float32", "float16", "w8", "w4", "dynamic-w8", "w8a8", "w4a8", "w8a16"]
 MIXED = Recipe("mixed", "static", (Rule("*", Scheme(8, 8)), Rule("tail", None), Rule("op:add", None)))
@@ -495,7 +496,7 @@ def test_integers_on_another_scale_are_read(scale: float, kind: str, lowered: An
 @pytest.mark.skipif(not REAL.is_dir(), reason="EDGEQUANT_DATA has no weights/mlperf_tiny_resnet8")
 def test_another_tools_integer_file_is_followed_integer_by_integer() -> None:
     """MLPerf Tiny's ResNet-8, as TensorFlow's converter wrote it, on 200 images of CIFAR-10's test set."""
-    from edgequant.data.cifar import Cifar10
+    from edgequant.data.classes.cifar import Cifar10
 
     path = REAL / "pretrainedResnet_quant.tflite"
     imported = read(path)

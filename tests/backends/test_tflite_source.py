@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.tflite.read.read.source import TFLiteModel
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.networks.sources import build_model
 from tflite_samples import CLASSES, SPEC, captured, pixels, reference
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.tflite.source import TFLiteModel
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.preprocess import normalise
-from edgequant.graph.capture import capture
-from edgequant.pipeline.sources import build_model
 
 
 @pytest.fixture(scope="module")

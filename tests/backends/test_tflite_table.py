@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.tflite.read.read.operators import READERS
+from edgequant.backends.tflite.read.read.read import read
+from edgequant.backends.tflite.read.read.table import RECORDS, TABLE
 from tflite_edit import Change, Edit, option
 from tflite_samples import captured, reference
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.tflite.file_graph import FileOperator, load_graph
-from edgequant.backends.tflite.read import read
-from edgequant.backends.tflite.read_ops import READERS
-from edgequant.backends.tflite.read_table import RECORDS, TABLE
+from edgequant.backends.tflite.graph import FileOperator, load_graph
 from edgequant.core.errors import BadFile
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

@@ -11,12 +11,12 @@ import litert_samples as samples
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.litert.backend.tflm import TFLM
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.tflite import micro
-from edgequant.backends.tflm import TFLM
+from edgequant.backends.litert.backend import micro_session as micro
 from edgequant.core.errors import BadFile, MissingExtra, Unsupported
-from edgequant.quantization.integer.executor import IntegerExecutor
+from edgequant.quantization.simulation.executor import IntegerExecutor
 
 pytest.importorskip("tflite_micro", reason="the extra tflm is not installed")
 BACKEND = TFLM()

@@ -7,14 +7,14 @@ from functools import cache
 import numpy as np
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.interfaces import Array
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.arrays import Array
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference

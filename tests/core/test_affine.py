@@ -8,8 +8,10 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edgequant.core.affine import (
+from edgequant.core.errors import Unsupported
+from edgequant.core.grid import (
     SMALLEST_SCALE,
+    QParams,
     bias_scale,
     choose_qparams,
     dequantize,
@@ -17,8 +19,6 @@ from edgequant.core.affine import (
     quantize_bias,
     quantize_weight,
 )
-from edgequant.core.errors import Unsupported
-from edgequant.core.records import QParams
 
 BOUNDS = st.floats(-1e4, 1e4, width=32)
 BITS = st.integers(2, 16)

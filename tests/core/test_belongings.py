@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgequant.core.belongings import MANIFEST, belongings, claim, claimed
+from edgequant.store.belongings import MANIFEST, belongings, claim, claimed
 
 
 def run(folder: Path, *names: str) -> None:

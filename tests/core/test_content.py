@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgequant.core.content import content, installed
+from edgequant.store.content import content, installed
 
 Python = Callable[..., str]
 
@@ -183,14 +183,14 @@ def test_a_lock_has_no_content() -> None:
 
 
 def test_packages_count_by_version_and_file_and_ones_own_code_by_itself() -> None:
-    assert installed("json") == "json" and installed("edgequant.core.disk") == "edgequant"
+    assert installed("json") == "json" and installed("edgequant.store.disk") == "edgequant"
     assert str(installed("torch.nn.modules.conv")).startswith(f"torch {torch.__version__} ")
     assert installed(__name__) is None
-    assert len(str(installed("edgequant.models.micro_cnn" if _imported() else ""))) == 64
+    assert len(str(installed("edgequant.models.architectures.micro_cnn" if _imported() else ""))) == 64
 
 
 def _imported() -> bool:
-    import edgequant.models.micro_cnn  # noqa: F401
+    import edgequant.models.architectures.micro_cnn  # noqa: F401
 
     return True
 
@@ -201,7 +201,7 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np, torch
 from torch import nn
 import theirs
-from edgequant.core.content import content
+from edgequant.store.content import content
 torch.manual_seed(0)
 made = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
 print(content(made, theirs.model, {"a", "b", "c"}, {"x": np.arange(3)}), end="")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edgequant.core.disk import write_bytes
 from edgequant.core.errors import RunFolderError
-from edgequant.core.files import artifact, write_artifact
+from edgequant.store.artifact import artifact, write_artifact
+from edgequant.store.disk import write_bytes
 
 
 def test_an_artifact_is_recorded_by_its_content(tmp_path: Path) -> None:

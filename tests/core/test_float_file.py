@@ -10,10 +10,10 @@ import pytest
 from torch import nn
 
 from edgequant.core.errors import BadModel, BadOption
-from edgequant.core.float_file import AbstractFloatFile
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import settled
 from edgequant.core.preprocess import from_pixel_record, pixel_record
-from edgequant.core.records import InputSpec
+from edgequant.models.sources.float_file import AbstractFloatFile
 
 SPEC = InputSpec(3, 8, 6, (0.5, 0.4, 0.3), (0.2,), resize=9, interpolation="bicubic", antialias=False)
 

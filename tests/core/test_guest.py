@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgequant.core import forks
-from edgequant.core.guest import guest, visit
+from edgequant.host import forks
+from edgequant.host.guest import guest, visit
 from guest_snapshot import differences, snapshot
 
 
@@ -153,7 +153,7 @@ def test_from_another_thread_signals_are_left_alone() -> None:
 def test_in_a_forked_process_torch_runs_on_one_thread(python: Callable[..., str]) -> None:
     code = (
         "import edgequant, os, torch\n"
-        "from edgequant.core.guest import visit\n"
+        "from edgequant.host.guest import visit\n"
         "torch.set_num_threads(2)\n"
         "torch.rand(999, 999) @ torch.rand(999, 999)\n"
         "def look(name):\n"
@@ -171,7 +171,7 @@ def test_in_a_forked_process_torch_runs_on_one_thread(python: Callable[..., str]
 def test_a_fork_while_another_thread_is_inside_does_not_wait_for_it(python: Callable[..., str]) -> None:
     code = (
         "import os, threading, signal\n"
-        "from edgequant.core.guest import visit\n"
+        "from edgequant.host.guest import visit\n"
         "inside, over = threading.Event(), threading.Event()\n"
         "def stay():\n    with visit():\n        inside.set(); over.wait()\n"
         "thread = threading.Thread(target=stay); thread.start(); inside.wait()\n"

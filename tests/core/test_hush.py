@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from edgequant.core.hush import hushed
+from edgequant.host.hush import hushed
 
 
 def test_this_threads_words_are_dropped_and_the_others_pass(capsys: pytest.CaptureFixture[str]) -> None:

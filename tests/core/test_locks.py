@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edgequant.core.locks import held, take
+from edgequant.store.locks import held, take
 
 HOLDER = """
 import sys
 from pathlib import Path
-from edgequant.core.locks import take
+from edgequant.store.locks import take
 take(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

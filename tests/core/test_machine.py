@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgequant.core import machine as m
+from edgequant.host import machine as m
 
 
 @pytest.fixture

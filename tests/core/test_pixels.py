@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgequant.core.errors import BadModel, BadOption
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import UNKNOWN, USUAL, Stated, described, filled, merged, settled, stated_of
 from edgequant.core.preprocess import from_pixel_record, normalise, normalise_tensor, pixel_record
-from edgequant.core.records import InputSpec
 
 IMAGENET = InputSpec(3, 8, 6, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 OPEN = InputSpec(3, 8, 6, (), ())

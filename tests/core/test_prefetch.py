@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from edgequant.core.prefetch import ahead
+from edgequant.host.prefetch import ahead
 
 
 def test_items_come_in_order_and_each_is_made_once() -> None:

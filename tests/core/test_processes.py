@@ -10,7 +10,7 @@ import psutil
 
 CHILD = """
 import sys, time
-from edgequant.core.processes import die_with
+from edgequant.host.process import die_with
 die_with(int(sys.argv[1]))
 print("alive", flush=True)
 time.sleep(300)

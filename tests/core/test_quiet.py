@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from edgequant.core.quiet import ERRORS, OUTPUT, quiet
+from edgequant.host.quiet import ERRORS, OUTPUT, quiet
 
 
 def test_what_is_written_meanwhile_is_in_the_file_and_not_on_the_terminal(

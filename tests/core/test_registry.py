@@ -9,8 +9,8 @@ from typing import Any, final
 
 import pytest
 
+from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver
 from edgequant.core.errors import BadOption, UnknownName
-from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver
 from edgequant.core.registry import Registry, first_option, parse, unknown
 
 

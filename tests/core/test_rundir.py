@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgequant.core import rundir
-from edgequant.core.belongings import belongings, claim
 from edgequant.core.errors import BadFile, RunFolderError
-from edgequant.core.rundir import RunFolder, clean, read_json, step_key, write_json
+from edgequant.store import folder as rundir
+from edgequant.store.belongings import belongings, claim
+from edgequant.store.folder import RunFolder, clean, read_json, step_key, write_json
 
 Make = Callable[[Path], dict[str, Any]]
 
@@ -246,7 +246,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from edgequant.core.errors import RunFolderError
-from edgequant.core.rundir import RunFolder, write_json
+from edgequant.store.folder import RunFolder, write_json
 run = RunFolder(Path(sys.argv[1])).__enter__()
 run.step("small", {}, lambda folder: {})
 write_json(run.path / "results.json", {"old": 1})
@@ -298,7 +298,7 @@ def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path: Path) -> None
 CHILD = """
 import signal, sys, time
 from pathlib import Path
-from edgequant.core.rundir import RunFolder
+from edgequant.store.folder import RunFolder
 journal = open(sys.argv[2], "a")
 signal.setitimer(signal.ITIMER_REAL, float(sys.argv[3]))  # ends the process where it stands; 0: never
 def say(text):
@@ -374,7 +374,7 @@ def test_clean_makes_json_of_what_runs_hold() -> None:
 
 
 def test_a_run_that_was_killed_holds_no_lock(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from edgequant.core.rundir import RunFolder"
+    code = "import sys; from pathlib import Path; from edgequant.store.folder import RunFolder"
     code += "; RunFolder(Path(sys.argv[1])).__enter__(); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

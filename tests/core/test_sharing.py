@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from edgequant.core import sharing
 from edgequant.core.errors import RunFolderError
-from edgequant.core.rundir import RunFolder
+from edgequant.store import sharing
+from edgequant.store.folder import RunFolder
 
 WORKER = """
 import os, random, signal, sys, time
 from pathlib import Path
-from edgequant.core.rundir import RunFolder
+from edgequant.store.folder import RunFolder
 folder, token, journal = Path(sys.argv[1]), sys.argv[2], open(sys.argv[3], "a")
 fatal, made = int(sys.argv[4]), []  # dies in the middle of its so-and-so-many-th step; 0: never
 def make(i, run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgequant.core import surroundings
+from edgequant.store import surroundings
 
 
 def test_versions_processor_threads_and_switches_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

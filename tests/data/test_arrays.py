@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data.arrays import Arrays, InMemory, from_arrays
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.arrays import Arrays, InMemory, from_arrays
 
 SPEC = InputSpec(1, 6, 5)
 RNG = np.random.default_rng(0)

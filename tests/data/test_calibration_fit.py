@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgequant.core.interfaces import Array
-from edgequant.core.records import InputSpec
-from edgequant.data.calibration_fit import fit, is_noise, pixels_as, readings
+from edgequant.core.arrays import Array
+from edgequant.core.image import InputSpec
+from edgequant.data.calibration.fit import fit, is_noise, pixels_as, readings
 from edgequant.data.splits import ArraySplit
 
 SPEC = InputSpec(3, 12, 12, mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.3))

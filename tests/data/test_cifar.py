@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data.cifar import Cifar10, Cifar100
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.cifar import Cifar10, Cifar100
+from edgequant.data.classes.unpickle import unpickle
 from edgequant.data.splits import stratified
-from edgequant.data.unpickle import unpickle
 
 COLOUR = InputSpec(3, 32, 32)
 

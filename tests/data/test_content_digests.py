@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data import content, digest_cache
-from edgequant.data.content import content_digests
-from edgequant.data.imagefolder import ImageFolder
-from edgequant.data.images import Images
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.imagefolder import ImageFolder
+from edgequant.data.folders import content, digest_cache
+from edgequant.data.folders.content import content_digests
+from edgequant.data.unlabelled import Images
 
 SPEC = InputSpec(3, 8, 8)
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
+from edgequant.core.image import InputSpec
 from edgequant.data import decode as module
 from edgequant.data.decode import check_channels, decode
 

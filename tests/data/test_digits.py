@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data.digits import Digits, read_digits
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.digits import Digits, read_digits
 
 
 def test_the_cut_is_disjoint_complete_and_stratified() -> None:

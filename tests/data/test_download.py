@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data import cifar, idx
+from edgequant.core.image import InputSpec
+from edgequant.data.classes import cifar, idx
 from edgequant.data.download import data_root, fetch, locate, present, unpack
 
 CONTENT = bytes(range(256)) * 40

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data.idx import FashionMnist, Mnist, read_idx
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.idx import FashionMnist, Mnist, read_idx
 
 GREY = InputSpec(1, 28, 28)
 Idx = Callable[[np.ndarray], bytes]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.data import image_statistics
-from edgequant.data.image_statistics import neighbour_likeness, some, split_statistics, statistics
+from edgequant.data.calibration import statistics as image_statistics
+from edgequant.data.calibration.statistics import neighbour_likeness, some, split_statistics, statistics
 from edgequant.data.splits import ArraySplit
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from edgequant.catalog import DATASETS
 from edgequant.core.errors import BadData, BadOption
-from edgequant.core.interfaces import AbstractSplit
-from edgequant.core.records import InputSpec
-from edgequant.data.imagefolder import ImageFolder
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.imagefolder import ImageFolder
+from edgequant.data.dataset import AbstractSplit
 
 SPEC = InputSpec(3, 8, 8)
 Photo = Callable[..., Path]

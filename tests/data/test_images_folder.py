@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData, BadOption
-from edgequant.core.records import InputSpec
-from edgequant.data.images import Images
-from edgequant.data.tree import walk
+from edgequant.core.image import InputSpec
+from edgequant.data.folders.tree import walk
+from edgequant.data.unlabelled import Images
 
 SPEC = InputSpec(3, 8, 8)
 Photo = Callable[..., Path]

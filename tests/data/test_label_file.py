@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec, Splits
-from edgequant.data.folder import FolderSplit
-from edgequant.data.imagefolder import ImageFolder
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.imagefolder import ImageFolder
+from edgequant.data.dataset import Splits
+from edgequant.data.folders.files import FolderSplit
 
 SPEC = InputSpec(3, 8, 8)
 NAMES = ["a.png", "b.JPG", "c.png", "d.png"]

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec, Splits
-from edgequant.data.folder import FolderSplit
-from edgequant.data.imagefolder import ImageFolder
-from edgequant.data.images import Images
-from edgequant.data.layout import role
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.imagefolder import ImageFolder
+from edgequant.data.dataset import Splits
+from edgequant.data.folders.files import FolderSplit
+from edgequant.data.folders.layout import role
+from edgequant.data.unlabelled import Images
 
 SPEC = InputSpec(3, 8, 8)
 Made = Callable[..., Path]

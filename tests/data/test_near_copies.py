@@ -5,9 +5,9 @@ import io
 import numpy as np
 import pytest
 
-from edgequant.core.interfaces import Array
-from edgequant.data import near_copies
-from edgequant.data.near_copies import RECODED, find_copies
+from edgequant.core.arrays import Array
+from edgequant.data.calibration import near_copies
+from edgequant.data.calibration.near_copies import RECODED, find_copies
 from edgequant.data.splits import ArraySplit
 
 

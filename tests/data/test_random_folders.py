@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data.folder import FolderSplit
-from edgequant.data.imagefolder import ImageFolder
-from edgequant.data.images import Images
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.imagefolder import ImageFolder
+from edgequant.data.folders.files import FolderSplit
+from edgequant.data.unlabelled import Images
 
 SPEC = InputSpec(3, 8, 8)
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")

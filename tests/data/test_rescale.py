@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
-from edgequant.data.cifar import Cifar10, Cifar100
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.cifar import Cifar10, Cifar100
 from edgequant.data.decode import scale
 from edgequant.data.rescale import Rescaled, fewer
 from edgequant.data.splits import ArraySplit

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec, Splits
-from edgequant.data.selection import ADVISED, FEWEST, Check, calibration_subset, check_calibration, passing, warnings
+from edgequant.core.image import InputSpec
+from edgequant.data.calibration.selection import (
+    ADVISED,
+    FEWEST,
+    Check,
+    calibration_subset,
+    check_calibration,
+    passing,
+    warnings,
+)
+from edgequant.data.dataset import Splits
 from edgequant.data.splits import ArraySplit, Subset
 
 NAMES = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.core.records import InputSpec
+from edgequant.core.image import InputSpec
 from edgequant.data.splits import (
     ArraySplit,
     Subset,

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.core.records import InputSpec
-from edgequant.data.digits import Digits
-from edgequant.data.image_statistics import split_statistics
-from edgequant.data.selection import calibration_subset
+from edgequant.core.image import InputSpec
+from edgequant.data.calibration.selection import calibration_subset
+from edgequant.data.calibration.statistics import split_statistics
+from edgequant.data.calibration.two_sample import ALPHA, Comparison, binomial_tail, compare, matched
+from edgequant.data.classes.digits import Digits
 from edgequant.data.splits import Subset
-from edgequant.data.two_sample import ALPHA, Comparison, binomial_tail, compare, matched
 
 DRAWS = 150
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.data.unpickle import unpickle
+from edgequant.data.classes.unpickle import unpickle
 
 
 class Hostile:

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.interfaces import Array
-from edgequant.core.records import InputSpec, Job
-from edgequant.graph.capture import capture
+from edgequant.core.arrays import Array
+from edgequant.core.image import InputSpec
+from edgequant.devices.device import Job
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve

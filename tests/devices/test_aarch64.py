@@ -19,14 +19,14 @@ import numpy as np
 import pytest
 import torch
 from device_samples import SPEC, answers, evaluation, pixels, write
+from edgequant.backends.tflite.read.read.read import read
 
-from edgequant.backends.tflite.read import read
-from edgequant.core.interfaces import Array
+from edgequant.core.arrays import Array
 from edgequant.core.preprocess import normalise
 from edgequant.devices.local import Local
-from edgequant.quantization.integer.pick import arithmetic_for
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.kernels.pick import arithmetic_for
+from edgequant.quantization.simulation.simulate import simulator
 
 PYTHON = os.environ.get("EDGEQUANT_AARCH64_PYTHON", "")
 

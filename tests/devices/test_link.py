@@ -9,9 +9,9 @@ import pytest
 from device_samples import evaluation
 
 from edgequant.core.errors import DeviceError
-from edgequant.core.records import JobAnswer
 from edgequant.devices import link
-from edgequant.devices.frames import ALIVE, FAILED, JOB, MARK, PROGRESS, RESULT, pack, zipped
+from edgequant.devices.device import JobAnswer
+from edgequant.devices.far.frames import ALIVE, FAILED, JOB, MARK, PROGRESS, RESULT, pack, zipped
 from edgequant.devices.link import Dropped, run_job
 
 DONE = zipped({"main.json": b'{"files": []}', "outputs-0.npy": b"x"})
@@ -58,7 +58,7 @@ def test_progress_and_the_answer(run: Run) -> None:
     pipe = Scripted(says)
     answer = run(pipe, tick=lambda *both: seen.append(both))
     assert (answer.record, answer.files, answer.attempts) == ({"files": []}, {"outputs-0.npy": b"x"}, 1)
-    assert seen == [(1, 2)] and pipe.closed and b"edgequant/devices/agent.py" in pipe.got
+    assert seen == [(1, 2)] and pipe.closed and b"edgequant/devices/far/agent.py" in pipe.got
 
 
 def test_what_a_login_shell_prints_is_skipped(run: Run) -> None:

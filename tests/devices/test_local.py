@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from device_samples import SPEC, answers, content, evaluation, inputs, npy, pixels, write
+from edgequant.backends.litert.backend.backend import LiteRT
 
-from edgequant.backends.litert import LiteRT
 from edgequant.core.errors import DeviceError
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import Job
+from edgequant.devices.device import Job
 from edgequant.devices.local import Local
 from edgequant.devices.package import FILES, ROOT, runner
 

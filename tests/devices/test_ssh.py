@@ -19,7 +19,7 @@ from edgequant.core.errors import BadOption, DeviceError, MissingExtra
 from edgequant.devices import link
 from edgequant.devices.local import Local
 from edgequant.devices.ssh import Ssh
-from edgequant.pipeline.files import benchmark_file, evaluate_file
+from edgequant.files.files import benchmark_file, evaluate_file
 
 Wait = Callable[[Callable[[], bool]], None]
 

@@ -11,22 +11,23 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.making.calibration import observable
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.interfaces import Array
+from edgequant.core.arrays import Array
+from edgequant.core.grid import QParams, WeightQ
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec, QParams, WeightQ
-from edgequant.data.arrays import Arrays
-from edgequant.data.digits import read_digits
-from edgequant.data.selection import calibration_subset
-from edgequant.graph.capture import capture
+from edgequant.data.calibration.selection import calibration_subset
+from edgequant.data.classes.arrays import Arrays
+from edgequant.data.classes.digits import read_digits
 from edgequant.graph.program import Captured
-from edgequant.pipeline.calibration import observable
-from edgequant.pipeline.doctor import Case, examine
 from edgequant.quantization.build import build
 from edgequant.quantization.reference import Reference
+from edgequant.questions.doctor.examination.examine import Case, examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from stated import SPEC as STATED

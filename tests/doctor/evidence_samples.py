@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from edgequant.catalog import FINDINGS
-from edgequant.core.interfaces import AbstractFinding
-from edgequant.data.calibration_fit import Fit, Reading
-from edgequant.data.near_copies import Copies
-from edgequant.data.two_sample import Comparison
-from edgequant.doctor.diagnose import diagnose
-from edgequant.doctor.evidence import (
+from edgequant.data.calibration.fit import Fit, Reading
+from edgequant.data.calibration.near_copies import Copies
+from edgequant.data.calibration.two_sample import Comparison
+from edgequant.questions.doctor.diagnose import diagnose
+from edgequant.questions.doctor.evidence import (
     CalibrationFacts,
     Evidence,
     Feed,
@@ -25,8 +24,8 @@ from edgequant.doctor.evidence import (
     Speed,
     TensorFacts,
 )
-from edgequant.doctor.found import Found
-from edgequant.doctor.ways import Ways
+from edgequant.questions.doctor.finding import AbstractFinding, Found
+from edgequant.questions.doctor.ways import Ways
 
 N = 400
 PIXELS = Reading("pixels", True, lambda x: x)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from doctor_samples import SPEC, Clinic, scaled, with_coarse_weights, with_grid
 
-from edgequant.core.interfaces import Array
+from edgequant.core.arrays import Array
 from edgequant.core.preprocess import normalise
-from edgequant.doctor.facts import Twin, grid_range, layer_facts, tensor_facts
-from edgequant.pipeline.doctor_twin import twin_of
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import dequantize_weight
+from edgequant.quantization.simulation.simulate import dequantize_weight
+from edgequant.questions.doctor.examination.twin import twin_of
+from edgequant.questions.doctor.facts import Twin, grid_range, layer_facts, tensor_facts
 
 
 def twin(patient: Clinic, reference: Reference) -> Twin:
@@ -109,7 +109,7 @@ def test_layers_are_not_put_back_where_none_could_be_found_guilty(patient: Clini
 
 @pytest.mark.parametrize("target", ["litert", "onnxruntime"])
 def test_a_files_twin_has_its_weights_and_grids(target: str, patient: Clinic) -> None:
-    from edgequant.pipeline.doctor_float import FloatSide, _run
+    from edgequant.questions.doctor.examination.float_side import FloatSide, _run
 
     reference = with_coarse_weights(patient.reference(target=target), "4", 5)
     file = patient.file(reference, target, f"twin-{target}")

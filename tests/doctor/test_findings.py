@@ -24,11 +24,11 @@ from evidence_samples import (
 )  # fmt: skip
 
 from edgequant.catalog import FINDINGS
-from edgequant.data.calibration_fit import Fit, Reading
-from edgequant.data.near_copies import Copies
-from edgequant.data.two_sample import Comparison
-from edgequant.doctor.diagnose import diagnose
-from edgequant.doctor.evidence import Evidence, Feed, InputFacts, OutputFacts, Running, Scores
+from edgequant.data.calibration.fit import Fit, Reading
+from edgequant.data.calibration.near_copies import Copies
+from edgequant.data.calibration.two_sample import Comparison
+from edgequant.questions.doctor.diagnose import diagnose
+from edgequant.questions.doctor.evidence import Evidence, Feed, InputFacts, OutputFacts, Running, Scores
 
 DIFFERENT = Comparison("mean", 1.0, 9.0, 1e-20)
 UNKNOWN = Fit(None, DIFFERENT, False)

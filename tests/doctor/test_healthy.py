@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 from doctor_samples import Clinic
+from edgequant.study.study.making.calibration import observable
+from edgequant.study.study.networks.network import Prepared, prepare
+from edgequant.study.study.study import NetworkSpec, load_study
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
 from edgequant.core.pixels import Stated
 from edgequant.core.progress import Silent
-from edgequant.core.rundir import RunFolder
-from edgequant.data.selection import calibration_subset, check_calibration
-from edgequant.pipeline.calibration import observable
-from edgequant.pipeline.doctor import Case, examine
-from edgequant.pipeline.network import Prepared, prepare
+from edgequant.data.calibration.selection import calibration_subset, check_calibration
 from edgequant.quantization.build import build
+from edgequant.questions.doctor.examination.examine import Case, examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
-from edgequant.study import NetworkSpec, load_study
+from edgequant.store.folder import RunFolder
 
 ROOT = Path(os.environ.get("EDGEQUANT_DATA", "absent"))
 MLPERF = ROOT / "weights/mlperf_tiny_resnet8"

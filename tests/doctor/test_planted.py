@@ -14,7 +14,7 @@ from doctor_samples import Clinic, Mend, photographs, scaled, with_coarse_weight
 
 from edgequant.backends.tflite.inspect import read_model
 from edgequant.catalog import FINDINGS
-from edgequant.core.interfaces import Array
+from edgequant.core.arrays import Array
 from edgequant.core.pixels import Stated
 
 Images = Callable[[Clinic], tuple[Array, Array | None]]

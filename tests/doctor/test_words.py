@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgequant.core.errors import BadData
-from edgequant.doctor.confidence import confidence, probabilities, step_at
-from edgequant.doctor.evidence import OutputFacts, Scores
-from edgequant.doctor.outputs import compare_outputs, sqnr
-from edgequant.pipeline.doctor import troubleshooting
+from edgequant.questions.doctor.confidence import confidence, probabilities, step_at
+from edgequant.questions.doctor.evidence import OutputFacts, Scores
+from edgequant.questions.doctor.examination.examine import troubleshooting
+from edgequant.questions.doctor.outputs import compare_outputs, sqnr
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_playbook_is_the_findings_own_words() -> None:
-    """Written by: python -c "from edgequant.pipeline.doctor import troubleshooting as t; print(t(), end='')"."""
+    """Written by: python -c "from edgequant.questions.doctor.examination.examine import troubleshooting as t; print(t(), end='')"."""
     assert (DOCS / "troubleshooting.md").read_text(encoding="utf-8") == troubleshooting()
 
 

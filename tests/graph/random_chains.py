@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from edgequant.core.records import InputSpec
+from edgequant.core.image import InputSpec
 
 SPEC = InputSpec(4, 6, 4)
 Act = Callable[[torch.Tensor], torch.Tensor]

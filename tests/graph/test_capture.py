@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured
 
 SPEC = InputSpec(4, 8, 8)
@@ -358,7 +358,7 @@ def test_a_second_input_is_refused() -> None:
 
 
 def test_several_traced_inputs_are_refused() -> None:
-    from edgequant.graph.builder import Builder
+    from edgequant.graph.capture.capture.builder import Builder
 
     class Two(nn.Module):
         def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -370,7 +370,7 @@ def test_several_traced_inputs_are_refused() -> None:
 
 
 def test_several_traced_outputs_are_refused() -> None:
-    from edgequant.graph.builder import Builder
+    from edgequant.graph.capture.capture.builder import Builder
 
     class Two(nn.Module):
         def forward(self, x: torch.Tensor) -> Any:

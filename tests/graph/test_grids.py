@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.api import quantize
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.affine import choose_qparams
 from edgequant.core.errors import BadOption
+from edgequant.core.grid import choose_qparams
+from edgequant.core.image import Deployment, InputSpec
 from edgequant.core.preprocess import input_range
-from edgequant.core.records import Capability, Deployment, InputSpec
-from edgequant.graph.capture import capture
 from edgequant.graph.deploy import deployed
 from edgequant.graph.ending import logits, squashes
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.resolve import names, resolve
+from edgequant.recipe.scheme import Capability
 from stated import RAW
 
 SPEC = InputSpec(4, 6, 6)
@@ -135,7 +136,7 @@ class Gated(nn.Module):
 
 def test_a_gate_beside_features_loses_nothing(tmp_path: Path) -> None:
     """Trained for seconds on digits and measured in the runtime: once the features were clipped to [0, 1)."""
-    from edgequant.data.digits import read_digits
+    from edgequant.data.classes.digits import read_digits
 
     pixels, labels = read_digits()
     x = torch.from_numpy(pixels.astype(np.float32)).permute(0, 3, 1, 2).sub(128).div(128)

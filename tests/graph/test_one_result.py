@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.graph.one_result import give_one
+from edgequant.core.image import InputSpec
+from edgequant.graph.source.one_result import give_one
 
 SPEC = InputSpec(3, 8, 8)
 

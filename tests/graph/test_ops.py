@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from edgequant.graph.ops.table.table import OPS
 from torch import nn
-
-from edgequant.graph.ops import OPS
 
 X = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0)) * 4
 Y = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(1))

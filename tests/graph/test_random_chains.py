@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_chains import SPEC, Random
 
 from edgequant.core.errors import BadModel
-from edgequant.graph.capture import capture
 
 NUMBERS = st.lists(st.integers(0, 10**6), min_size=2, max_size=24)
 SLOW = [HealthCheck.too_slow]

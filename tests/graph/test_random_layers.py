@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 
 SPEC = InputSpec(4, 9, 8)
 Make = Callable[[Any], Any]  # draw -> a layer or a function of images (N, 4, 9, 8)

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.graph.ops.table.table import Op
 from torch import nn
 
+from edgequant.core.arrays import Array
 from edgequant.core.errors import BadModel
-from edgequant.core.interfaces import Array
-from edgequant.core.records import InputSpec
-from edgequant.graph import builder, ops
-from edgequant.graph.capture import capture
-from edgequant.graph.ops import Op
+from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import builder
+from edgequant.graph.ops.table import table as ops
 from edgequant.graph.program import Network
 
 SPEC = InputSpec(3, 16, 16)
@@ -197,7 +198,7 @@ def test_a_runtime_that_answers_otherwise_refuses_and_names_its_tensor() -> None
 def test_where_rounding_explains_everything_nothing_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
     captured = capture(plain(nn.GELU()), SPEC, ()).network
     other = capture(plain(nn.Sigmoid()), SPEC, ()).network
-    monkeypatch.setattr("edgequant.graph.same.uncertainty", lambda *_: torch.ones(()))
+    monkeypatch.setattr("edgequant.graph.source.same.uncertainty", lambda *_: torch.ones(()))
     with pytest.raises(BadModel, match="the one that a runtime runs cannot be told: on noise and on images"):
         capture(captured, SPEC, (), photographs(1.0), Elsewhere(other))
     monkeypatch.undo()

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 
 SPEC = InputSpec(3, 32, 32)
 Body = Callable[[Any, torch.Tensor], Any]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
+from edgequant.graph.capture.capture.views import View, permuted, reshaped, shuffled_groups, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from edgequant.graph.views import View, permuted, reshaped, shuffled_groups, whole
 
 BASES = st.sampled_from([(4, 6, 3), (8, 1, 5), (12, 2, 2), (6,), (1, 4, 4)])
 

@@ -18,14 +18,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from edgequant.study.study.answering import elsewhere as study_devices
+from edgequant.study.study.answering import runtime as judge
+from edgequant.study.study.running import execution
+from edgequant.study.study.study import Calibration, NetworkSpec, Study
 
 from edgequant import api
-from edgequant.core import surroundings
 from edgequant.core.errors import EdgequantError
-from edgequant.core.rundir import RunFolder
 from edgequant.measure.memory import PeakMemory
-from edgequant.pipeline import execution, judge, study_devices
-from edgequant.study import Calibration, NetworkSpec, Study
+from edgequant.store import surroundings
+from edgequant.store.folder import RunFolder
 
 NET = """
 import torch
@@ -80,8 +82,8 @@ from typing import final
 
 import numpy as np
 
-from edgequant.core.interfaces import AbstractCalibrator, AbstractDataset, AbstractObserver, AbstractRefiner
-from edgequant.data.arrays import from_arrays
+from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver; from edgequant.data.dataset import AbstractDataset; from edgequant.refine.refiner import AbstractRefiner
+from edgequant.data.classes.arrays import from_arrays
 from edgequant.refine.bias_correct import BiasCorrect
 
 CLIP = 0.9

@@ -10,10 +10,11 @@ from typing import Any, final
 import numpy as np
 import pytest
 
+from edgequant.backends.contract import AbstractSession
+from edgequant.core.arrays import Array
 from edgequant.core.errors import BadData, BadModel
-from edgequant.core.interfaces import AbstractSession, Array
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec
 from edgequant.data.splits import ArraySplit
 from edgequant.measure.accuracy import Answers, cores, evaluate, judge, summary
 

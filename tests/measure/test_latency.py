@@ -13,18 +13,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.core import stopwatch
+from edgequant.backends.contract import AbstractSession
+from edgequant.core.arrays import Array
 from edgequant.core.errors import BadOption
-from edgequant.core.interfaces import AbstractSession, Array
-from edgequant.core.stopwatch import (
-    Budget,
-    describe,
-    far_out,
-    median_interval,
-    quantile_interval,
-    sample,
-    sample_turns,
-)
+from edgequant.host import stopwatch
+from edgequant.host.stopwatch import Budget, describe, far_out, median_interval, quantile_interval, sample, sample_turns
 from edgequant.measure.latency import benchmark, described, eager_latency, ratio
 
 QUICK = Budget(warmup_s=0.01, min_runs=12, max_runs=30, budget_s=0.1)

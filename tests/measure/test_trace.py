@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.litert.backend.session import Session
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.tflite.session import Session
-from edgequant.core.interfaces import Array
-from edgequant.core.records import InputSpec, QParams, WeightQ
-from edgequant.graph.capture import capture
+from edgequant.core.arrays import Array
+from edgequant.core.grid import QParams, WeightQ
+from edgequant.core.image import InputSpec
 from edgequant.measure.trace import TensorDifference, first_difference, trace
-from edgequant.quantization.integer.arithmetic import Pick
 from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulation.arithmetic import Pick
 
 SPEC = InputSpec(3, 8, 6)
 X = np.random.default_rng(0).uniform(-1, 1, (6, 3, 8, 6)).astype(np.float32)

@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from edgequant.models.onnx_network import OnnxNetwork
+from edgequant.models.sources.onnx.network import OnnxNetwork
 
 DRAW = np.random.default_rng(0)
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from edgequant.core.errors import BadModel, MissingExtra
-from edgequant.core.records import InputSpec
-from edgequant.models import efficientnet_lite0 as lite
-from edgequant.models.efficientnet_lite0 import EfficientNetLite0, SameConv2d
+from edgequant.core.image import InputSpec
+from edgequant.models.architectures import efficientnet_lite0 as lite
+from edgequant.models.architectures.efficientnet_lite0 import EfficientNetLite0, SameConv2d
 
 HAS_WEIGHTS = importlib.util.find_spec(lite.PACKAGE) is not None
 

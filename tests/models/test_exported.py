@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.models.exported import Exported, check_archive
+from edgequant.core.image import InputSpec
+from edgequant.models.sources.exported import Exported, check_archive
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch.export's own making
 

@@ -7,9 +7,9 @@ from torch import nn
 
 from edgequant.catalog import MODELS
 from edgequant.core.errors import BadModel, BadOption
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import settled
-from edgequant.core.records import InputSpec
-from edgequant.models.file import File
+from edgequant.models.sources.python_file import File
 
 SPEC = InputSpec(3, 8, 8)
 HEAD = "from torch import nn\n"
@@ -86,7 +86,7 @@ def test_dataclasses_and_files_beside_it_work(write):
         "class make(nn.Module):\n    input_spec = dict(channels=1, height=20, width=30, mean=(0.5,), std=(0.25,))",
         "def make():\n    n = nn.ReLU()\n    n.input_spec = dict(channels=1, height=20, width=30, mean=(0.5,), "
         "std=(0.25,))\n    return n",
-        "from edgequant.core.records import InputSpec\ninput_spec = InputSpec(1, 20, 30, (0.5,), (0.25,))\n"
+        "from edgequant.core.image import InputSpec\ninput_spec = InputSpec(1, 20, 30, (0.5,), (0.25,))\n"
         "def make(n): ...",
     ],
     ids=["file", "class", "network", "record"],

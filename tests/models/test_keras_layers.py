@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from edgequant.core.errors import BadModel
-from edgequant.models.keras_network import input_shape, preprocessing, translate
-from edgequant.models.keras_package import import_keras
+from edgequant.models.sources.keras.network import input_shape, preprocessing, translate
+from edgequant.models.sources.keras.package import import_keras
 
 keras = import_keras()
 L = keras.layers

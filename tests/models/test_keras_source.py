@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.networks.objects import as_model
+from edgequant.study.study.networks.sources import build_model
 
 from edgequant.core.errors import BadModel, BadOption, UnknownName
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.models import keras_applications as applications
-from edgequant.models import keras_files, keras_package
-from edgequant.models.file import File
-from edgequant.models.keras_memory import from_keras
-from edgequant.models.keras_network import without_softmax
-from edgequant.models.keras_package import import_keras
-from edgequant.models.keras_source import Keras
-from edgequant.pipeline.objects import as_model
-from edgequant.pipeline.sources import build_model
+from edgequant.models.sources.keras import applications as applications
+from edgequant.models.sources.keras import files as keras_files
+from edgequant.models.sources.keras import package as keras_package
+from edgequant.models.sources.keras.memory import from_keras
+from edgequant.models.sources.keras.network import without_softmax
+from edgequant.models.sources.keras.package import import_keras
+from edgequant.models.sources.keras.source import Keras
+from edgequant.models.sources.python_file import File
 
 keras = import_keras()
 L = keras.layers
@@ -283,7 +284,7 @@ def test_a_translation_that_differs_is_refused() -> None:
 @pytest.mark.skipif(not REAL.is_file(), reason="EDGEQUANT_DATA has no weights/mlperf_tiny_resnet8")
 def test_a_published_h5_recognises_images() -> None:
     """MLPerf Tiny's ResNet-8 as it was trained with TensorFlow: 87.19% of all 10,000 test images; here 100 of them."""
-    from edgequant.data.cifar import Cifar10
+    from edgequant.data.classes.cifar import Cifar10
 
     source = build_model(f"{REAL},mean=0,std=0.00392156862745098")
     inputs = source.inputs(None)

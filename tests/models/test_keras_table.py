@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.models.keras_layers import LAYERS
-from edgequant.models.keras_memory import from_keras
-from edgequant.models.keras_network import judge_of, translate
-from edgequant.models.keras_operations import BINARY, UNARY
-from edgequant.models.keras_package import import_keras
-from edgequant.models.keras_site import Site
-from edgequant.models.keras_table import COMMON, LAYER_TABLE, OPERATION_TABLE, entries_of, kind_of
+from edgequant.core.image import InputSpec
+from edgequant.models.sources.keras.layers import LAYERS
+from edgequant.models.sources.keras.memory import from_keras
+from edgequant.models.sources.keras.network import judge_of, translate
+from edgequant.models.sources.keras.operations import BINARY, UNARY
+from edgequant.models.sources.keras.package import import_keras
+from edgequant.models.sources.keras.site import Site
+from edgequant.models.sources.keras.table import COMMON, LAYER_TABLE, OPERATION_TABLE, entries_of, kind_of
 
 keras = import_keras()
 L = keras.layers

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from edgequant.core.errors import BadModel
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.architectures.micro_cnn import MicroCNN
 
 
 def parameters(network: torch.nn.Module) -> int:

@@ -9,13 +9,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from onnx import helper
 from onnx_graphs import array, graph, node, pool, same, stored
 from torch import nn
 
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.models.onnx_network import OnnxNetwork
+from edgequant.core.image import InputSpec
+from edgequant.models.sources.onnx.network import OnnxNetwork
 
 EXACT: dict[str, Any] = {  # what was read as something else once, each against ONNX Runtime
     "max-pool-same-1": pool("MaxPool", kernel_shape=[2, 2], auto_pad="SAME_UPPER"),

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from edgequant.graph.capture.capture.capture import capture
 from onnx import TensorProto, helper
 from onnx_graphs import array, graph, node, pool, stored
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.models.onnx_network import OnnxNetwork
-from edgequant.models.onnx_table import NEWEST
+from edgequant.core.image import InputSpec
+from edgequant.models.sources.onnx.network import OnnxNetwork
+from edgequant.models.sources.onnx.table import NEWEST
 
 
 def with_opset(opset: int) -> onnx.ModelProto:

@@ -11,16 +11,16 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.networks.contract import contract
 from onnx import TensorProto, helper
 from onnx_graphs import array, graph, node, same
 
 from edgequant.core.errors import BadModel, BadOption
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import Stated
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.models.onnx_network import OnnxNetwork
-from edgequant.models.onnx_source import Onnx
-from edgequant.pipeline.contract import contract
+from edgequant.models.sources.onnx.network import OnnxNetwork
+from edgequant.models.sources.onnx.source import Onnx
 
 CASES: dict[str, Any] = {
     "conv": lambda: graph(

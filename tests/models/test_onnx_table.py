@@ -9,10 +9,10 @@ from typing import Any
 import onnx
 import pytest
 
-from edgequant.models.onnx_layers import LAYERS
-from edgequant.models.onnx_operators import OPERATORS
-from edgequant.models.onnx_site import Site
-from edgequant.models.onnx_table import NEWEST, OLDEST, TABLE
+from edgequant.models.sources.onnx.layers import LAYERS
+from edgequant.models.sources.onnx.operators import OPERATORS
+from edgequant.models.sources.onnx.site import Site
+from edgequant.models.sources.onnx.table import NEWEST, OLDEST, TABLE
 
 Schema = onnx.defs.OpSchema
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from edgequant.core.errors import BadModel, MissingExtra
 from edgequant.core.preprocess import normalise
-from edgequant.data.unpickle import unpickle
-from edgequant.models.resnet8 import Network, ResNet8, SameConv, load_keras_weights, same_padding
+from edgequant.data.classes.unpickle import unpickle
+from edgequant.models.architectures.resnet8 import Network, ResNet8, SameConv, load_keras_weights, same_padding
 from edgequant.models.weights import save_weights
 
 needs_h5py = pytest.mark.skipif(importlib.util.find_spec("h5py") is None, reason="h5py is not installed")
@@ -59,7 +59,7 @@ def write_keras(path: Path, network: nn.Module) -> None:
     """The network's weights, as Keras writes them."""
     import h5py
 
-    from edgequant.models.resnet8 import CONVOLUTIONS, NORM_ENTRIES, NORMS
+    from edgequant.models.architectures.resnet8 import CONVOLUTIONS, NORM_ENTRIES, NORMS
 
     state = network.state_dict()
     with h5py.File(path, "w") as file:

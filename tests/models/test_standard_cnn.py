@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from edgequant.core.errors import BadModel
-from edgequant.models.standard_cnn import StandardCNN
+from edgequant.models.architectures.standard_cnn import StandardCNN
 
 
 def multiplications(network: torch.nn.Module, x: torch.Tensor) -> int:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.models.unwrapped import unwrapped
+from edgequant.models.sources.unwrapped import unwrapped
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch\\.jit.*:DeprecationWarning")  # of torch.compile itself
 

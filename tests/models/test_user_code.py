@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgequant.models import user_code
+from edgequant.models.sources import user_code
 
 NET = """
 import norm

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.weights import load_weights, read_state, save_weights
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from edgequant.core.errors import BadModel
-from edgequant.core.records import InputSpec
+from edgequant.core.image import InputSpec
 from edgequant.models.wrap import Wrapped
 
 SPEC = InputSpec(1, 4, 4)

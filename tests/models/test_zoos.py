@@ -11,10 +11,10 @@ import pytest
 from torch import nn
 
 from edgequant.core.errors import BadModel, MissingExtra, UnknownName
-from edgequant.core.records import InputSpec
-from edgequant.models.timm_source import Timm
-from edgequant.models.torchvision_source import Torchvision
-from edgequant.models.zoo import interpolation
+from edgequant.core.image import InputSpec
+from edgequant.models.sources.timm import Timm
+from edgequant.models.sources.torchvision import Torchvision
+from edgequant.models.sources.zoo import interpolation
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

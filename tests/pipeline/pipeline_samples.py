@@ -8,18 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from edgequant.study.study.making.variant import Variant
+from edgequant.study.study.networks.network import Prepared, prepare_objects
+from edgequant.study.study.study import Calibration, NetworkSpec, Study
 from torch import nn
 
-from edgequant.core.interfaces import AbstractDataset, AbstractModel, Array
+from edgequant.core.arrays import Array
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
 from edgequant.core.progress import Silent
-from edgequant.core.records import InputSpec
-from edgequant.core.rundir import RunFolder
-from edgequant.data.arrays import InMemory
+from edgequant.data.classes.arrays import InMemory
+from edgequant.data.dataset import AbstractDataset
+from edgequant.models.model import AbstractModel
 from edgequant.models.wrap import Wrapped
-from edgequant.pipeline.network import Prepared, prepare_objects
-from edgequant.pipeline.variant import Variant
-from edgequant.study import Calibration, NetworkSpec, Study
+from edgequant.store.folder import RunFolder
 
 SPEC = InputSpec(1, 8, 8)
 HUNDRED = Calibration(n=100)

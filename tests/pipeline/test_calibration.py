@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgequant.study.study.making import calibration
+from edgequant.study.study.making.calibration import checked, observable, statistics
+from edgequant.study.study.networks.network import Prepared, prepare
+from edgequant.study.study.study import Calibration, NetworkSpec
 
+from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMaxObserver
 from edgequant.catalog import CALIBRATORS
-from edgequant.core.interfaces import AbstractCalibrator, AbstractObserver, Tick
-from edgequant.core.progress import AbstractProgress, Silent
-from edgequant.core.rundir import RunFolder
-from edgequant.data.selection import calibration_subset
+from edgequant.core.progress import AbstractProgress, Silent, Tick
+from edgequant.data.calibration.selection import calibration_subset
 from edgequant.data.splits import Subset
-from edgequant.pipeline import calibration
-from edgequant.pipeline.calibration import checked, observable, statistics
-from edgequant.pipeline.network import Prepared, prepare
 from edgequant.refine.equalize import Equalize
-from edgequant.study import Calibration, NetworkSpec
+from edgequant.store.folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from edgequant.study.study.answering.changes import LOST_FIRST, SHOWN, SIDE, counted, pictures, thumbnail
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edgequant.core.belongings import belongings, claimed
-from edgequant.data.arrays import from_arrays
+from edgequant.data.classes.arrays import from_arrays
 from edgequant.measure.accuracy import Answers
-from edgequant.pipeline.changes import LOST_FIRST, SHOWN, SIDE, counted, pictures, thumbnail
+from edgequant.store.belongings import belongings, claimed
 
 
 def split(labels: Any) -> Any:

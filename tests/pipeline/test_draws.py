@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from edgequant.study.study.making.variant import plan_variants
+from edgequant.study.study.networks.network import Prepared
+from edgequant.study.study.running.checks import check_calibration_images
+from edgequant.study.study.running.draws import draw_notes
+from edgequant.study.study.study import Calibration, Study, from_table, to_dict, to_toml
 from pipeline_samples import in_memory, prepared, study
 
 from edgequant.core.errors import BadData
-from edgequant.pipeline.checks import check_calibration_images
-from edgequant.pipeline.draws import draw_notes
-from edgequant.pipeline.network import Prepared
-from edgequant.pipeline.variant import plan_variants
-from edgequant.study import Calibration, Study, from_table, to_dict, to_toml
 
 UNSAID = Calibration()
 

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import METADATA
+from edgequant.graph.capture.capture.capture import capture
 from PIL import Image
 from torch import nn
 
-from edgequant.backends.litert import METADATA
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
+from edgequant.core.arrays import Array
 from edgequant.core.errors import BadData, BadFile, BadModel, BadOption, Unsupported
-from edgequant.core.interfaces import Array
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import Stated
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
-from edgequant.pipeline.file_ending import ends_in_softmax
-from edgequant.pipeline.files import (
+from edgequant.files.ending import ends_in_softmax
+from edgequant.files.files import (
     benchmark_file,
     evaluate_file,
     inspect_file,
@@ -151,7 +151,8 @@ def test_a_foreign_float_file_needs_to_be_told_its_pixels(foreign: Any) -> None:
 
 
 def test_a_foreign_integer_file_takes_raw_bytes(foreign: Any) -> None:
-    from edgequant.backends.tflite.session import Session
+    from edgequant.backends.litert.backend.session import Session
+
     from edgequant.core.preprocess import normalise
 
     file = open_file(foreign("w8a8"))
@@ -253,8 +254,8 @@ def test_parity_names_the_first_tensor_that_differs(make: Make, monkeypatch: pyt
     """An executor that rounds the mean otherwise is found out there, not at the output."""
     from dataclasses import replace
 
-    from edgequant.quantization.integer import pick
-    from edgequant.quantization.integer.xnnpack import XNNPACK
+    from edgequant.quantization.simulation.kernels import pick
+    from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 
     wrong = replace(XNNPACK, ops={**XNNPACK.ops, "mean": lambda o: XNNPACK.ops["mean"](o) - 3})
     monkeypatch.setattr(pick, "XNNPACK", wrong)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgequant.study.study.answering.against_float import caution, paired
+from edgequant.study.study.networks.float_first import ALPHA, unfit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipeline_samples import in_memory, prepared, tiny
 from scipy.stats import binom
 
-from edgequant.core.interfaces import Array
-from edgequant.core.records import Splits
+from edgequant.core.arrays import Array
+from edgequant.data.dataset import Splits
 from edgequant.data.splits import ArraySplit
-from edgequant.pipeline.against_float import caution, paired
-from edgequant.pipeline.float_first import ALPHA, unfit
 
 
 def answers(predicted: Array, classes: int) -> Array:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgequant.study.study.study import Calibration
 
 import edgequant
-from edgequant.models.keras_package import import_keras
-from edgequant.study import Calibration
+from edgequant.models.sources.keras.package import import_keras
 
 pytest.importorskip("keras")
 import_keras()

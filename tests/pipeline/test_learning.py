@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.making.learning import check_refiners, settings_of, teacher_of, teaching, training_code
+from edgequant.study.study.making.variant import Variant, make, scores
+from edgequant.study.study.networks.network import Prepared
+from edgequant.study.study.running.checks import check_names
 from pipeline_samples import in_memory, prepared, study, tiny, variant
 
 from edgequant.catalog import BACKENDS, REFINERS
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.progress import Silent
-from edgequant.core.rundir import RunFolder, Step
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.weights import save_weights
-from edgequant.pipeline.checks import check_names
-from edgequant.pipeline.learning import check_refiners, settings_of, teacher_of, teaching, training_code
-from edgequant.pipeline.network import Prepared
-from edgequant.pipeline.variant import Variant, make, scores
-from edgequant.refine.distill import Distill
-from edgequant.refine.qat import QAT
+from edgequant.refine.training.distill import Distill
+from edgequant.refine.training.qat import QAT
+from edgequant.store.folder import RunFolder, Step
 from edgequant.train.settings import TrainSettings
 
 QUICK = "qat:epochs=1,lr=0.01,batch=16,augment="

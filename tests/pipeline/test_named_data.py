@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgequant.study.study.networks.named_data import named_dataset
 from pipeline_samples import in_memory
 
 from edgequant.core.errors import BadData, UnknownName
-from edgequant.core.records import InputSpec
-from edgequant.data.digits import Digits
-from edgequant.pipeline.named_data import named_dataset
+from edgequant.core.image import InputSpec
+from edgequant.data.classes.digits import Digits
 
 SPEC = InputSpec(3, 8, 8)
 Made = Callable[..., Path]

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from edgequant.study.study.networks import network
+from edgequant.study.study.networks.network import build_model, kept_weights, prepare, training_key
+from edgequant.study.study.study import NetworkSpec
 from pipeline_samples import images, in_memory, prepared, tiny
 from torch import nn
 
 from edgequant.core.errors import BadData, BadModel, UnknownName
+from edgequant.core.image import InputSpec
 from edgequant.core.progress import Silent
-from edgequant.core.records import InputSpec
-from edgequant.core.rundir import RunFolder
-from edgequant.models.file import File
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.architectures.micro_cnn import MicroCNN
+from edgequant.models.sources.python_file import File
 from edgequant.models.weights import save_weights
 from edgequant.models.wrap import Wrapped
-from edgequant.pipeline import network
-from edgequant.pipeline.network import build_model, kept_weights, prepare, training_key
-from edgequant.study import NetworkSpec
+from edgequant.store.folder import RunFolder
 from edgequant.train.settings import TrainSettings
 from stated import taught
 

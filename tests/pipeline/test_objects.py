@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.networks.objects import as_dataset, as_model
 from pipeline_samples import images, in_memory, tiny
 
 from edgequant.core.errors import BadData, BadModel, UnknownName
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import Stated, settled
-from edgequant.core.records import InputSpec
-from edgequant.data.arrays import InMemory
-from edgequant.data.digits import Digits
-from edgequant.data.images import Images
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.data.classes.arrays import InMemory
+from edgequant.data.classes.digits import Digits
+from edgequant.data.unlabelled import Images
+from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.wrap import Wrapped
-from edgequant.pipeline.objects import as_dataset, as_model
 
 
 def test_a_spec_and_a_data_set_are_what_they_are() -> None:

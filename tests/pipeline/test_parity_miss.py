@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.study.study.making.variant import make
+from edgequant.study.study.results import exit_status
 from pipeline_samples import HUNDRED, in_memory, prepared, study, tiny, variant
 from torch import nn
 
 import edgequant
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.onnxruntime import OnnxRuntime
+from edgequant.core.grid import WeightQ
 from edgequant.core.progress import Silent
-from edgequant.core.records import WeightQ
-from edgequant.core.rundir import RunFolder
-from edgequant.pipeline.results import exit_status
-from edgequant.pipeline.variant import make
 from edgequant.quantization.reference import Reference
+from edgequant.store.folder import RunFolder
 from stated import RAW
 
 

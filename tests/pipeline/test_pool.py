@@ -14,18 +14,18 @@ from typing import Any
 
 import psutil
 import pytest
+from edgequant.study.study.answering.finished import finish
+from edgequant.study.study.making.variant import Variant, plan_variants
+from edgequant.study.study.networks.network import Prepared, prepare
+from edgequant.study.study.running import ahead as pool
+from edgequant.study.study.running.checks import check_names
+from edgequant.study.study.study import Calibration, NetworkSpec, Study, check
 
 from edgequant import run as run_study
 from edgequant.core.errors import BadModel, BadOption, Diverged, RunFolderError, UnknownName, Unsupported, WorkerDied
 from edgequant.core.progress import Silent
-from edgequant.core.rundir import RunFolder
-from edgequant.pipeline import pool
-from edgequant.pipeline.checks import check_names
-from edgequant.pipeline.code import source_hash
-from edgequant.pipeline.making import finish
-from edgequant.pipeline.network import Prepared, prepare
-from edgequant.pipeline.variant import Variant, plan_variants
-from edgequant.study import Calibration, NetworkSpec, Study, check
+from edgequant.store.code import source_hash
+from edgequant.store.folder import RunFolder
 
 STUDY = Study(
     name="pooled",

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgequant.study.study.making import prune_target
+from edgequant.study.study.making.pruned import pruned, pruners
+from edgequant.study.study.study import Calibration, NetworkSpec, Study
 
 from edgequant import api
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.progress import Silent
-from edgequant.core.records import Run
-from edgequant.core.rundir import RunFolder
-from edgequant.pipeline import prune_target
-from edgequant.pipeline.pruned import pruned, pruners
 from edgequant.recipe.recipe import parse_recipe
-from edgequant.refine.prune import Prune
-from edgequant.study import Calibration, NetworkSpec, Study
+from edgequant.refine.training.prune import Prune
+from edgequant.store.folder import RunFolder
+from edgequant.store.run import Run
 from edgequant.train.settings import TrainSettings
 
 W8A8 = parse_recipe("w8a8")

@@ -6,11 +6,10 @@ import random
 from typing import Any
 
 import pytest
+from edgequant.study.study.recommendation import recommend, slower
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipeline_samples import study
-
-from edgequant.pipeline.recommendation import recommend, slower
 
 LIMIT = 1.0
 

@@ -9,22 +9,22 @@ from typing import Any, final
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.making.refined import refined
+from edgequant.study.study.networks.network import Prepared
 from pipeline_samples import HUNDRED, prepared
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.interfaces import AbstractRefiner
-from edgequant.core.rundir import RunFolder
-from edgequant.pipeline.network import Prepared
-from edgequant.pipeline.refined import refined
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
+from edgequant.refine.refiner import AbstractRefiner
 from edgequant.refine.walk import FLOAT_BIAS
+from edgequant.store.folder import RunFolder
 
 CALLS: list[int] = []  # not read by the refiner: what its code reads is in its key
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgequant.study.study.criteria import judge_criterion
+from edgequant.study.study.recommendation import recommend
+from edgequant.study.study.results import MEASURED, SCHEMA, assemble, blank, command, environment, exit_status
+from edgequant.study.study.study import Criterion
 from pipeline_samples import prepared, study, variant
 
-from edgequant.core.disk import clean
-from edgequant.pipeline.criteria import judge_criterion
-from edgequant.pipeline.recommendation import recommend
-from edgequant.pipeline.results import MEASURED, SCHEMA, assemble, blank, command, environment, exit_status
-from edgequant.study import Criterion
+from edgequant.store.disk import clean
 
 
 def record(name: str, size: int = 1000, **fields: Any) -> dict[str, Any]:

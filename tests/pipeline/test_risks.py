@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from edgequant.study.study.risks import risks
 from pipeline_samples import prepared, study, tiny
 from torch import nn
-
-from edgequant.pipeline.risks import risks
 
 
 class Excited(nn.Module):

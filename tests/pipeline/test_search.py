@@ -11,11 +11,11 @@ import pytest
 
 from edgequant import api
 from edgequant.core.errors import BadOption
-from edgequant.core.records import Run
-from edgequant.pipeline.search_asked import Asked, budget, parse_schemes, study_of
-from edgequant.pipeline.sensitivity import Asked as AskedSensitivity
+from edgequant.questions.search.asked import Asked, budget, parse_schemes, study_of
+from edgequant.questions.sensitivity.sensitivity import Asked as AskedSensitivity
 from edgequant.recipe.recipe import load_recipe
 from edgequant.recipe.write import recipe_of
+from edgequant.store.run import Run
 
 MICRO: dict[str, Any] = {"data": "digits", "weights": "random", "samples": 100, "allow_few": True, "images": 32}
 SIMULATED = MICRO | {"target": "simulation"}

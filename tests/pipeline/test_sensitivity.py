@@ -13,9 +13,9 @@ import pytest
 from edgequant import api
 from edgequant.core.errors import BadData, BadOption
 from edgequant.core.progress import Silent
-from edgequant.core.records import Run
-from edgequant.pipeline import sensitivity_rows as rows
-from edgequant.pipeline.sensitivity import Asked, analyse, check_asked, study_of, subject
+from edgequant.questions.sensitivity import rows as rows
+from edgequant.questions.sensitivity.sensitivity import Asked, analyse, check_asked, study_of, subject
+from edgequant.store.run import Run
 
 MICRO: dict[str, Any] = {"data": "digits", "weights": "random", "samples": 100, "allow_few": True, "images": 48}
 
@@ -137,9 +137,10 @@ def test_what_a_model_lacks_is_said() -> None:
 
 
 def test_one_image_is_too_few(tmp_path: Path) -> None:
-    from edgequant.core.rundir import RunFolder
-    from edgequant.pipeline import sensitivity
-    from edgequant.pipeline.network import prepare
+    from edgequant.study.study.networks.network import prepare
+
+    from edgequant.questions.sensitivity import sensitivity
+    from edgequant.store.folder import RunFolder
 
     study = study_of(Asked("micro_cnn", **MICRO))
     with RunFolder(tmp_path / "run") as run:

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.networks.source_check import built, seen
+from edgequant.study.study.networks.sources import build_model
 from pipeline_samples import in_memory, prepared
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.onnxruntime import OnnxRuntime
 from edgequant.core.errors import BadModel
-from edgequant.core.interfaces import AbstractModel
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Network
-from edgequant.models.keras_package import import_keras
-from edgequant.pipeline.source_check import built, seen
-from edgequant.pipeline.sources import build_model
+from edgequant.models.model import AbstractModel
+from edgequant.models.sources.keras.package import import_keras
 from edgequant.quantization.build import build
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from edgequant.study.study.networks.sources import build_model, reads, short_name, told
 
 from edgequant.core.errors import UnknownName
-from edgequant.models.efficientnet_lite0 import EfficientNetLite0
-from edgequant.models.keras_source import Keras
-from edgequant.models.micro_cnn import MicroCNN
-from edgequant.pipeline.sources import build_model, reads, short_name, told
+from edgequant.models.architectures.efficientnet_lite0 import EfficientNetLite0
+from edgequant.models.architectures.micro_cnn import MicroCNN
+from edgequant.models.sources.keras.source import Keras
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edgequant.study.study.answering.elsewhere import others
+from edgequant.study.study.running.checks import check_names
+from edgequant.study.study.study import check, load_study
 
 from edgequant import api
 from edgequant.core.errors import BadOption, UnknownName
-from edgequant.pipeline.checks import check_names
-from edgequant.pipeline.study_devices import others
 from edgequant.report.sections.devices import Devices
-from edgequant.study import check, load_study
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_each_file_has_a_record_of_each_device(record: api.Run) -> None:
 
 
 def test_a_device_that_is_lost_is_exit_status_1(record: api.Run) -> None:
-    from edgequant.pipeline.results import exit_status
+    from edgequant.study.study.results import exit_status
 
     assert exit_status(record.results) == 1
 

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.study.study.networks.network import Prepared, training_key
+from edgequant.study.study.networks.transfer import transferred
+from edgequant.study.study.study import NetworkSpec
 from pipeline_samples import SPEC, images, in_memory, prepared, tiny
 from torch import nn
 
 from edgequant.core.errors import BadData, BadModel
-from edgequant.core.interfaces import AbstractModel
+from edgequant.core.image import InputSpec
 from edgequant.core.progress import Silent
-from edgequant.core.records import InputSpec
-from edgequant.core.rundir import RunFolder
-from edgequant.data.arrays import InMemory
+from edgequant.data.classes.arrays import InMemory
+from edgequant.models.model import AbstractModel
 from edgequant.models.weights import save_weights
 from edgequant.models.wrap import Wrapped
-from edgequant.pipeline.network import Prepared, training_key
-from edgequant.pipeline.transfer import transferred
-from edgequant.study import NetworkSpec
+from edgequant.store.folder import RunFolder
 from edgequant.train.settings import TrainSettings
 from edgequant.train.transfer import Transfer
 

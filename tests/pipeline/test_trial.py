@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edgequant.core.errors import BadFile
-from edgequant.pipeline import trial
+from edgequant.files import trial
 
 FILE = Path("any.tflite")
 

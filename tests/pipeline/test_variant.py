@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgequant.study.study.making.variant import Variant, make, plan_variants, scores
+from edgequant.study.study.networks.network import Prepared
+from edgequant.study.study.running.checks import check_calibration_images, check_ids, check_supported
+from edgequant.study.study.study import Calibration, NetworkSpec, Study
 from pipeline_samples import HUNDRED, in_memory, prepared, study, variant
 
 from edgequant.core.errors import BadData, BadOption, Unsupported
 from edgequant.core.progress import Silent
-from edgequant.core.rundir import RunFolder, Step
 from edgequant.data.draw import drawn
-from edgequant.pipeline.checks import check_calibration_images, check_ids, check_supported
-from edgequant.pipeline.network import Prepared
-from edgequant.pipeline.variant import Variant, make, plan_variants, scores
-from edgequant.study import Calibration, NetworkSpec, Study
+from edgequant.store.folder import RunFolder, Step
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edgequant.core.errors import BadData
 from edgequant.core.progress import AbstractProgress
-from edgequant.core.records import Task
+from edgequant.pools.pool import Task
 
 
 def task(function: str, where: Path, name: str = "") -> Task:
@@ -88,7 +88,7 @@ def dies_with_a_bar(_where: Path, progress: AbstractProgress) -> None:
 
 def sleeps(where: Path, _progress: AbstractProgress) -> None:
     """For minutes, with a process of its own as `measure.memory` starts them."""
-    code = "import sys, time; from edgequant.core.processes import die_with"
+    code = "import sys, time; from edgequant.host.process import die_with"
     code += "; die_with(int(sys.argv[1])); print(flush=True); time.sleep(300)"
     with subprocess.Popen([sys.executable, "-c", code, str(os.getpid())], stdout=subprocess.PIPE) as child:
         assert child.stdout and child.stdout.readline()

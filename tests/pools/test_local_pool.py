@@ -18,8 +18,7 @@ import pytest
 from pool_samples import task, traces
 
 from edgequant.core.errors import BadData, WorkerDied
-from edgequant.core.interfaces import Tick
-from edgequant.core.progress import AbstractProgress, Silent
+from edgequant.core.progress import AbstractProgress, Silent, Tick
 from edgequant.pools.local import Local
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgequant.core.errors import BadData, WorkerDied
 from edgequant.core.progress import Silent
-from edgequant.core.records import Task
+from edgequant.pools.pool import Task
 from edgequant.pools.turns import Turns
 
 A, B, C = (Task(name, "module:function", None) for name in "abc")

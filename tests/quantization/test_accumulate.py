@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgequant.core.records import QParams
+from edgequant.core.grid import QParams
 from edgequant.graph.program import Step
-from edgequant.quantization.integer.accumulate import EXACT, accumulate, furthest, pieces
-from edgequant.quantization.integer.arithmetic import Product
+from edgequant.quantization.simulation.accumulate import EXACT, accumulate, furthest, pieces
+from edgequant.quantization.simulation.arithmetic import Product
 
 
 def product(layer: nn.Conv2d | nn.Linear, source: QParams, seed: int = 0, top: int = 127) -> Product:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -13,12 +14,11 @@ from torch import nn
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.affine import quantize_bias
+from edgequant.core.grid import QParams, quantize_bias
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import InputSpec, QParams
-from edgequant.graph.capture import capture
 from edgequant.quantization.build import build, observed_tensors, roomy
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

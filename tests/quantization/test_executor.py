@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 import scalar
 import torch
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.graph.ops.table.table import OPS
 from torch import nn
 
 from edgequant.core.errors import Unsupported
-from edgequant.core.records import InputSpec, QParams, WeightQ
-from edgequant.graph.capture import capture
-from edgequant.graph.ops import OPS
-from edgequant.quantization.integer.builtin import BUILTIN, BUILTIN_ARM, BUILTIN_OPS
-from edgequant.quantization.integer.executor import IntegerExecutor
-from edgequant.quantization.integer.onnxruntime import ONNXRUNTIME, ONNXRUNTIME_OPS
-from edgequant.quantization.integer.pick import arithmetic_for
-from edgequant.quantization.integer.xnnpack import XNNPACK, XNNPACK_OPS
+from edgequant.core.grid import QParams, WeightQ
+from edgequant.core.image import InputSpec
 from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulation.executor import IntegerExecutor
+from edgequant.quantization.simulation.kernels.builtin import BUILTIN, BUILTIN_ARM, BUILTIN_OPS
+from edgequant.quantization.simulation.kernels.onnxruntime import ONNXRUNTIME, ONNXRUNTIME_OPS
+from edgequant.quantization.simulation.kernels.pick import arithmetic_for
+from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK, XNNPACK_OPS
 
 SPEC = InputSpec(2, 5, 4)
 f32 = np.float32

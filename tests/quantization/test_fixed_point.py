@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgequant.quantization.integer.fixed_point import (
+from edgequant.quantization.simulation.fixed_point import (
     CHUNK,
     Multiplier,
     Rescaling,

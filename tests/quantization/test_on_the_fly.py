@@ -8,25 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from edgequant.catalog import BACKENDS
 from edgequant.core.errors import Unsupported
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 from edgequant.quantization.build import build
-from edgequant.quantization.dynamic import DynamicNetwork
-from edgequant.quantization.integer.on_the_fly import (
-    asymmetric_int8,
-    dynamic_quantize_linear,
-    qd8,
-    symmetric_int8,
-)
-from edgequant.quantization.integer.wide import WIDE
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import simulator, with_stored_weights
+from edgequant.quantization.simulation.dynamic import DynamicNetwork
+from edgequant.quantization.simulation.kernels.wide import WIDE
+from edgequant.quantization.simulation.on_the_fly import asymmetric_int8, dynamic_quantize_linear, qd8, symmetric_int8
+from edgequant.quantization.simulation.simulate import simulator, with_stored_weights
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 

@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
 
 from litert_samples import images, reference
 
-from edgequant.quantization.integer.wide import WIDE
 from edgequant.quantization.qdq import to_qdq
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.kernels.wide import WIDE
+from edgequant.quantization.simulation.simulate import simulator
 
 NETWORKS = ["depthwise", "mean", "add, relu6", "relu", "cat", "no biases", "pad operator", "excite"]
 

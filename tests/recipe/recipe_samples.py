@@ -6,13 +6,14 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
-from edgequant.core.records import Capability, InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured, Program, Step
 from edgequant.recipe.recipe import Recipe
 from edgequant.recipe.resolve import Plan, resolve
+from edgequant.recipe.scheme import Capability
 
 SPEC = InputSpec(3, 8, 8)
 KINDS = frozenset({"float32", "float16", "dynamic", "weight-only", "static"})

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgequant.core.errors import BadOption
-from edgequant.core.records import Scheme
 from edgequant.recipe.recipe import NAMES, Recipe, Rule, load_recipe, parse_recipe
+from edgequant.recipe.scheme import Scheme
 
 
 def bits(recipe: Recipe, *names: str) -> tuple[int | None, int | None]:

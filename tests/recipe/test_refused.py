@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from edgequant.backends.litert.backend.backend import LiteRT
 from recipe_samples import planned
 
-from edgequant.backends.litert import LiteRT
 from edgequant.core.errors import BadOption, Unsupported
-from edgequant.core.records import Scheme
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
+from edgequant.recipe.scheme import Scheme
 
 LITERT = LiteRT.capability
 

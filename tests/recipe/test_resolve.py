@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
 from recipe_samples import ANY, SPEC, branches, planned, program, step
 
-from edgequant.backends.litert import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
 from edgequant.core.errors import Unsupported
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import Capability, Scheme
 from edgequant.quantization.build import build, observed_tensors
-from edgequant.quantization.simulate import simulator
+from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import Recipe, Rule, load_recipe, parse_recipe
 from edgequant.recipe.resolve import Plan, fates, names, resolve
+from edgequant.recipe.scheme import Capability, Scheme
 
 
 def tensor_bits(plan: Plan) -> set[int]:

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from refine_samples import Residual, tensors
 from refine_samples import captured as capture_new
 
-from edgequant.core.interfaces import Array
-from edgequant.core.records import Splits
+from edgequant.core.arrays import Array
+from edgequant.data.dataset import Splits
 from edgequant.data.splits import ArraySplit
 from edgequant.graph.program import Captured
 from edgequant.train.settings import TrainSettings

@@ -7,22 +7,24 @@ from functools import cache
 
 import numpy as np
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.interfaces import AbstractRefiner, Array
+from edgequant.core.arrays import Array
+from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import Capability, InputSpec, Scheme
-from edgequant.graph.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
-from edgequant.quantization.integer.builtin import BUILTIN
-from edgequant.quantization.integer.executor import IntegerExecutor
-from edgequant.quantization.integer.xnnpack import XNNPACK
 from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulation.executor import IntegerExecutor
+from edgequant.quantization.simulation.kernels.builtin import BUILTIN
+from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.resolve import resolve
+from edgequant.recipe.scheme import Capability, Scheme
+from edgequant.refine.refiner import AbstractRefiner
 
 SPEC = InputSpec(3, 8, 8)
 ANY = Capability(frozenset({"static", "weight-only", "float32"}), frozenset(range(2, 9)), frozenset(range(2, 17)))

@@ -8,9 +8,8 @@ import pytest
 import torch
 from refine_samples import fingerprint, images, reference_of, residual, silent, simulated, tensors, unchanged
 
-from edgequant.core.affine import quantize_weight
 from edgequant.core.errors import BadData, BadOption, Unsupported
-from edgequant.core.records import QParams
+from edgequant.core.grid import QParams, quantize_weight
 from edgequant.quantization.reference import Reference
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect

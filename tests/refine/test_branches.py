@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from edgequant.backends.litert.backend.backend import LiteRT
+from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.making.calibration import observable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from refine_samples import images, tensors
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.backends.onnxruntime import OnnxRuntime
+from edgequant.backends.contract import AbstractBackend
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.interfaces import AbstractBackend
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured
-from edgequant.pipeline.calibration import observable
 from edgequant.quantization.build import Ranges, build
-from edgequant.quantization.integer.executor import IntegerExecutor
 from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import Plan, resolve
 from edgequant.refine.branches import LEAST_SQNR, balanced, shared
@@ -94,7 +94,7 @@ def made(captured: Captured, observers: Ranges, target: AbstractBackend) -> tupl
 def answers(reference: Reference) -> torch.Tensor:
     """(N, classes) reals, simulated."""
     out = reference.activations[reference.captured.program.output]
-    from edgequant.quantization.integer.xnnpack import XNNPACK
+    from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 
     return (IntegerExecutor(reference, XNNPACK)(tensors(IMAGES, SPEC)) - out.zero_point) * out.scale
 

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from edgequant.backends.litert.backend.backend import LiteRT
 from refine_samples import SPEC, captured, images, reference_of
 from torch import nn
 
-from edgequant.backends.litert import LiteRT
-from edgequant.core.interfaces import AbstractRefiner
 from edgequant.graph.copies import copied, copies
 from edgequant.quantization.reference import Reference
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
 from edgequant.refine.equalize import Equalize
-from edgequant.refine.oscillation import Freezing
-from edgequant.refine.qat_export import learned
-from edgequant.refine.qat_network import FakeQuantized
+from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.training.learned import learned
+from edgequant.refine.training.network import FakeQuantized
+from edgequant.refine.training.oscillation import Freezing
 
 
 class Recurrent(nn.Module):

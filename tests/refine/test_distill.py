@@ -13,11 +13,11 @@ from refine_samples import SPEC, Residual, captured, images, reference_of, silen
 from torch import nn
 
 from edgequant.core.errors import BadData, BadModel, BadOption
-from edgequant.core.records import InputSpec
-from edgequant.refine.distill import Distill, hint_distance, renormalised, soft_cross_entropy
-from edgequant.refine.oscillation import Freezing
-from edgequant.refine.qat import QAT
-from edgequant.refine.qat_network import FakeQuantized
+from edgequant.core.image import InputSpec
+from edgequant.refine.training.distill import Distill, hint_distance, renormalised, soft_cross_entropy
+from edgequant.refine.training.network import FakeQuantized
+from edgequant.refine.training.oscillation import Freezing
+from edgequant.refine.training.qat import QAT
 from edgequant.train.training import Teacher
 
 

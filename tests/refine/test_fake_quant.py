@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.refine import fake_quant
-from edgequant.refine.fake_quant import FakeQuantize, FakeQuantizeWeight, Grid, RoundBias, fake_quantize
+from edgequant.refine.training import fake_quant
+from edgequant.refine.training.fake_quant import FakeQuantize, FakeQuantizeWeight, Grid, RoundBias, fake_quantize
 
 
 def straight(x: torch.Tensor) -> torch.Tensor:

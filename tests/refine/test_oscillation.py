@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from edgequant.refine.oscillation import Oscillation, threshold
+from edgequant.refine.training.oscillation import Oscillation, threshold
 
 
 def history(*values: Sequence[float], limit: float = 1.0) -> Oscillation:

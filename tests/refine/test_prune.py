@@ -13,11 +13,12 @@ from torch import nn
 
 from edgequant.catalog import DATASETS, MODELS
 from edgequant.core.errors import BadData, BadOption
-from edgequant.core.records import InputSpec, Splits
+from edgequant.core.image import InputSpec
+from edgequant.data.dataset import Splits
 from edgequant.data.splits import Subset
-from edgequant.refine import prune as module_of
-from edgequant.refine.prune import Prune
-from edgequant.refine.pruning import count, rebuild
+from edgequant.refine.training import prune as module_of
+from edgequant.refine.training.channels import count, rebuild
+from edgequant.refine.training.prune import Prune
 from edgequant.train.loop import fit
 from edgequant.train.settings import TrainSettings
 from edgequant.train.training import Teacher, Training

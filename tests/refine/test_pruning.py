@@ -12,7 +12,7 @@ from torch import nn
 
 from edgequant.catalog import MODELS
 from edgequant.core.errors import BadModel, BadOption
-from edgequant.refine.pruning import Pruning, count, last_layer, rebuild, shrink
+from edgequant.refine.training.channels import Pruning, count, last_layer, rebuild, shrink
 
 SHAPE = (3, 16, 16)
 CASES = [

@@ -15,10 +15,10 @@ from refine_samples import fingerprint, reference_of, silent, simulated, tensors
 
 from edgequant.core.errors import BadData, BadModel, BadOption, Diverged, RunFolderError
 from edgequant.quantization.reference import Reference
-from edgequant.refine import qat_store
-from edgequant.refine.oscillation import Freezing
-from edgequant.refine.qat import QAT, rate_for
-from edgequant.refine.qat_network import FakeQuantized
+from edgequant.refine import store as qat_store
+from edgequant.refine.training.network import FakeQuantized
+from edgequant.refine.training.oscillation import Freezing
+from edgequant.refine.training.qat import QAT, rate_for
 from edgequant.train import loop
 from edgequant.train.settings import TrainSettings
 
@@ -59,7 +59,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path: Path, monkeypatch: pytes
         made.append(network)
         return fit(network, *rest, **options)
 
-    monkeypatch.setattr("edgequant.refine.qat.fit", spy)
+    monkeypatch.setattr("edgequant.refine.training.qat.fit", spy)
     found = SHORT.train(start(), training(tmp_path), silent)
     with torch.no_grad():
         scores = made[0](tensors(pixels(50)))
@@ -81,7 +81,9 @@ def test_weights_in_the_network_are_on_their_grid(tmp_path: Path) -> None:
 
 def test_only_some_images_are_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    monkeypatch.setattr("edgequant.refine.qat.fit", lambda _network, splits, *_, **__: seen.append(len(splits.train)))
+    monkeypatch.setattr(
+        "edgequant.refine.training.qat.fit", lambda _network, splits, *_, **__: seen.append(len(splits.train))
+    )
     given = training(tmp_path)
     for images in (0, 40, 10**6):
         QAT(images=images).train(start(), given, silent)

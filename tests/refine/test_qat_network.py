@@ -8,18 +8,18 @@ from qat_samples import pixels, trained
 from refine_samples import captured, fingerprint, per_tensor, reference_of, silent, tensors, unchanged
 from torch import nn
 
-from edgequant.core.records import Scheme
-from edgequant.quantization.integer.builtin import BUILTIN
-from edgequant.quantization.integer.executor import IntegerExecutor
-from edgequant.quantization.integer.xnnpack import XNNPACK
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulate import with_stored_weights
+from edgequant.quantization.simulation.executor import IntegerExecutor
+from edgequant.quantization.simulation.kernels.builtin import BUILTIN
+from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
+from edgequant.quantization.simulation.simulate import with_stored_weights
 from edgequant.recipe.recipe import Recipe, Rule
+from edgequant.recipe.scheme import Scheme
 from edgequant.refine.adaround import AdaRound
-from edgequant.refine.oscillation import Freezing
-from edgequant.refine.qat_export import learned
-from edgequant.refine.qat_layout import has_free_zero_point, into_cells, learned_groups, trained_weights
-from edgequant.refine.qat_network import FakeQuantized
+from edgequant.refine.training.layout import has_free_zero_point, into_cells, learned_groups, trained_weights
+from edgequant.refine.training.learned import learned
+from edgequant.refine.training.network import FakeQuantized
+from edgequant.refine.training.oscillation import Freezing
 
 MIXED = Recipe("mixed", "static", (Rule("*", Scheme(4, 8)), Rule("block.2", None), Rule("head", None)))
 RECIPES = {"w8a8": 0.97, "w4a4-all": 0.995, "w4a8": 0.97, "w3a5-all": 0.99, "w8a16": 0.5}

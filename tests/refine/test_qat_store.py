@@ -9,7 +9,7 @@ from refine_samples import reference_of
 from safetensors.torch import save_file
 
 from edgequant.core.errors import BadFile
-from edgequant.refine import qat_store
+from edgequant.refine import store as qat_store
 
 
 def test_a_file_that_is_damaged_or_not_ours_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from edgequant.graph.capture.capture.capture import capture
 from PIL import Image
 from report_sample import results
 from torch import nn
@@ -19,17 +20,16 @@ from torch import nn
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.records import InputSpec
-from edgequant.core.rundir import RunFolder
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured
 from edgequant.measure.accuracy import pack_hits
-from edgequant.models.keras_package import import_keras
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.architectures.micro_cnn import MicroCNN
+from edgequant.models.sources.keras.package import import_keras
 from edgequant.models.weights import save_weights
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
+from edgequant.store.folder import RunFolder
 
 SPEC = InputSpec(3, 12, 12)
 STUDY = """

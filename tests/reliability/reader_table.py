@@ -9,26 +9,27 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.networks.sources import build_model
+from edgequant.study.study.running.checks import check_names, check_networks
+from edgequant.study.study.study import load_study
+
 from edgequant import api
+from edgequant.core.image import InputSpec
 from edgequant.core.pixels import settled
-from edgequant.core.records import InputSpec
-from edgequant.core.rundir import RunFolder
-from edgequant.data.arrays import Arrays
-from edgequant.data.cifar import class_names, read_batches
+from edgequant.data.classes.arrays import Arrays
+from edgequant.data.classes.cifar import class_names, read_batches
+from edgequant.data.classes.idx import read_idx
+from edgequant.data.classes.synsets import read_synsets
 from edgequant.data.decode import decode
-from edgequant.data.idx import read_idx
-from edgequant.data.synsets import read_synsets
-from edgequant.graph.capture import capture
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.files.files import inspect_file
+from edgequant.files.parity import parity_file
+from edgequant.files.trial import attempt, runnable
+from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.weights import load_weights
-from edgequant.pipeline.checks import check_names, check_networks
-from edgequant.pipeline.compare import compare
-from edgequant.pipeline.file_parity import parity_file
-from edgequant.pipeline.files import inspect_file
-from edgequant.pipeline.sources import build_model
-from edgequant.pipeline.trial import attempt, runnable
+from edgequant.questions.compare import compare
 from edgequant.recipe.recipe import load_recipe
-from edgequant.study import load_study
+from edgequant.store.folder import RunFolder
 
 GREY = InputSpec(1, 8, 8)
 IMAGE = InputSpec(3, 12, 12, resize=14)
@@ -101,9 +102,9 @@ def warm() -> None:
     import typst  # noqa: F401
     import vl_convert  # noqa: F401
 
-    import edgequant.backends.onnxruntime
-    import edgequant.models.keras_source  # noqa: F401
-    from edgequant.models.keras_package import import_keras
+    import edgequant.backends.onnxruntime.backend
+    import edgequant.models.sources.keras.source  # noqa: F401
+    from edgequant.models.sources.keras.package import import_keras
 
     import_keras()
     PIL.Image.init()

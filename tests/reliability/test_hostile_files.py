@@ -19,9 +19,9 @@ import torch
 from reader_client import Reader
 
 from edgequant.core.errors import BadData
-from edgequant.core.rundir import RunFolder
-from edgequant.data import idx
+from edgequant.data.classes import idx
 from edgequant.data.download import unpack
+from edgequant.store.folder import RunFolder
 
 COMMAND = "touch $EDGEQUANT_CANARY"
 

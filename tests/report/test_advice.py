@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from edgequant.core.records import Run
-from edgequant.report.advice import advise
-from edgequant.report.sections.ptq_or_qat import PTQOrQAT
+from edgequant.questions.advise.advise import advise
+from edgequant.questions.advise.section import PTQOrQAT
+from edgequant.store.run import Run
 
 
 def record(name: str, recipe: str, top1: float | None, refine: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:

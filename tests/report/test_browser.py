@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from edgequant.study.study.answering.changes import thumbnail
 from report_sample import results
 
 from edgequant.catalog import SECTIONS
-from edgequant.core.disk import write_bytes
-from edgequant.core.records import Run
-from edgequant.pipeline.changes import thumbnail
 from edgequant.report.document import build
-from edgequant.report.render_html import html
+from edgequant.report.formats.html import html
+from edgequant.store.disk import write_bytes
+from edgequant.store.run import Run
 
 playwright = pytest.importorskip("playwright.sync_api")
 

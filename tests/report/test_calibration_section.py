@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgequant.core.records import Run
 from edgequant.report.sections.calibration import Calibration
+from edgequant.store.run import Run
 
 
 def check(name: str, seen: str, met: bool) -> dict[str, Any]:

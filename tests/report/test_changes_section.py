@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from edgequant.core.records import Run
 from edgequant.report.document import build
-from edgequant.report.render_html import shared
+from edgequant.report.formats.html import shared
 from edgequant.report.sections.changes import Changes
+from edgequant.store.run import Run
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

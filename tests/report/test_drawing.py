@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from edgequant.report.charts.charts.drawing import Drawer
 
 from edgequant.core.errors import EdgequantError
-from edgequant.report import drawing, drawing_worker
-from edgequant.report.drawing import Drawer
+from edgequant.report.charts.charts import drawing, drawing_worker
 
 SPEC = {"data": {"values": [{"a": 1}]}, "mark": "point", "encoding": {"x": {"field": "a", "type": "quantitative"}}}
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_sample import results
 
-from edgequant.core.records import Run
 from edgequant.report import headline
 from edgequant.report import lookup as look
 from edgequant.report.load import busy, conditions
 from edgequant.report.loss import MAY, OVER, SHOWN, Loss, changed, loss, noise
+from edgequant.store.run import Run
 
 POINTS = st.floats(-50, 50)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from edgequant.report.charts.charts.pareto import dominates, front
 from hypothesis import given
 from hypothesis import strategies as st
-
-from edgequant.report.pareto import dominates, front
 
 coordinate = st.integers(0, 6).map(float)  # a small grid, so that ties and equal points come often
 points = st.lists(st.tuples(coordinate, coordinate), max_size=25)

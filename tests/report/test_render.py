@@ -12,8 +12,8 @@ from report_sample import results
 
 from edgequant.catalog import SECTIONS
 from edgequant.core.errors import RunFolderError
-from edgequant.core.records import Run
-from edgequant.report.render import render
+from edgequant.report.formats.render import render
+from edgequant.store.run import Run
 
 
 def sections():

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from report_sample import results
 
-from edgequant.core.records import Run
-from edgequant.report.render_card import card
+from edgequant.report.formats.card import card
+from edgequant.store.run import Run
 
 
 def made(**changes: Any) -> tuple[dict[str, Any], str]:

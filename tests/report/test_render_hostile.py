@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 from report_sample import results
 
 from edgequant.catalog import SECTIONS
-from edgequant.core.records import Run
-from edgequant.report.render import render
+from edgequant.report.formats.render import render
+from edgequant.store.run import Run
 
 HOSTILE = (
     '</script><img src=x onerror=alert(1)>|`"\\#import "x"\n# h\n![p](http://e.com/p.png)\x00\ud800\u202e{{7*7}}$x$'

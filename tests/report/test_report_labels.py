@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from edgequant.report.charts.charts.labels import _overlap, around, leader, place, segment
+from edgequant.report.charts.charts.scales import Axis, cost_axis, value_axis
 from hypothesis import given
 from hypothesis import strategies as st
-
-from edgequant.report.labels import _overlap, around, leader, place, segment
-from edgequant.report.scales import Axis, cost_axis, value_axis
 
 WIDTH, HEIGHT = 660.0, 380.0
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from edgequant.report import markup as md
-from edgequant.report.prose import literal, parser, typst
+from edgequant.report.formats.prose import literal, parser, typst
 
 text = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Z", "Cc")), max_size=60).map(md.clean)
 

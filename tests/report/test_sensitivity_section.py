@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from edgequant.core.records import Run
+from edgequant.questions.search.section import Search
+from edgequant.questions.sensitivity.section import Sensitivity
 from edgequant.report import format as fmt
 from edgequant.report.document import build
 from edgequant.report.mix import verdict
-from edgequant.report.sections.search import Search
-from edgequant.report.sections.sensitivity import Sensitivity
+from edgequant.store.run import Run
 
 
 def row(layer: str, bits: int, kl: float, drop: float | None = 0.0, **changes: Any) -> dict[str, Any]:

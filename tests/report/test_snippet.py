@@ -10,22 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from edgequant.graph.capture.capture.capture import capture
+from edgequant.study.study.study import to_dict
 from PIL import Image
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.records import Deployment, InputSpec, Run
-from edgequant.graph.capture import capture
+from edgequant.core.image import Deployment, InputSpec
+from edgequant.files.files import predict_files
 from edgequant.graph.deploy import deployed
-from edgequant.pipeline.files import predict_files
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
-from edgequant.report.snippet import snippet
-from edgequant.report.usage import usage
-from edgequant.study import to_dict
+from edgequant.report.snippets.snippet import snippet
+from edgequant.report.snippets.usage import usage
+from edgequant.store.run import Run
 
 CLASSES = tuple(f"class {k}" for k in range(9))
 COLOUR = InputSpec(3, 16, 12, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 20, "bicubic")
@@ -130,7 +131,7 @@ def test_the_c_says_what_goes_in_and_what_comes_out(tmp_path: Path) -> None:
 
 def test_the_grid_is_the_files_own(tmp_path: Path) -> None:
     """Recomputed from mean and std; the file's header is the judge."""
-    from edgequant.backends.tflite.session import Session
+    from edgequant.backends.litert.backend.session import Session
 
     for recipe in ("w8a8", "w8a16"):
         path, record = lower(COLOUR, recipe, "litert", Deployment(), tmp_path)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgequant.report.charts.charts.parallel import AXES
 from report_sample import results
 
-from edgequant.core.records import Run
 from edgequant.report.document import build
-from edgequant.report.parallel import AXES
 from edgequant.report.sections.sweep import STEM, Sweep
+from edgequant.store.run import Run
 
 SECTION = Sweep()
 

@@ -16,8 +16,8 @@ from edgequant import api
 from edgequant.cli import main
 from edgequant.commands import runs
 from edgequant.core.errors import BadOption, MissingExtra
-from edgequant.core.records import Run
 from edgequant.report import tracking
+from edgequant.store.run import Run
 
 
 class Refusal(Exception):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 import torch
+from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
+from edgequant.calibrate.calibrator import AbstractObserver
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.interfaces import AbstractObserver
-from edgequant.core.records import InputSpec
-from edgequant.graph.capture import capture
+from edgequant.core.image import InputSpec
 from edgequant.graph.program import Captured
 
 SPEC = InputSpec(3, 8, 8)

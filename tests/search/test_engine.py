@@ -7,11 +7,11 @@ import pytest
 import torch
 from search_samples import batches, images, network, observers
 
+from edgequant.core.grid import QParams
 from edgequant.core.preprocess import normalise
-from edgequant.core.records import QParams
-from edgequant.quantization.integer.executor import IntegerExecutor
-from edgequant.quantization.integer.xnnpack import XNNPACK
-from edgequant.quantization.simulate import dequantize_weight
+from edgequant.quantization.simulation.executor import IntegerExecutor
+from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
+from edgequant.quantization.simulation.simulate import dequantize_weight
 from edgequant.search import engine
 from edgequant.search.forms import FLOAT, alone, snap, together, uniform
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.core.interfaces import Array
+from edgequant.core.arrays import Array
 from edgequant.search.screen import ranking, screen
 
 

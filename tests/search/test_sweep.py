@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgequant.study.study.study import load_study
 
 from edgequant import api
 from edgequant.core.errors import BadOption
-from edgequant.core.records import Run
-from edgequant.pipeline.sweep import Asked, study_of
+from edgequant.questions.sweep import Asked, study_of
 from edgequant.recipe.recipe import parse_recipe
-from edgequant.search import sweep
-from edgequant.study import load_study
+from edgequant.store.run import Run
+from edgequant.study.study import widths as sweep
 
 MICRO = {"data": "digits", "weights": "random"}
 

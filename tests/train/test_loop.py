@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from edgequant.core.errors import BadData, BadModel, BadOption, Diverged, RunFolderError
-from edgequant.core.records import InputSpec, Splits
+from edgequant.core.image import InputSpec
+from edgequant.data.dataset import Splits
 from edgequant.data.splits import ArraySplit
-from edgequant.models.micro_cnn import MicroCNN
+from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.train.loop import fit, smoothed_cross_entropy, to_pixels
 from edgequant.train.settings import TrainSettings
 

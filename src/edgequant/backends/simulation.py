@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ..core.errors import Unsupported
-from ..core.interfaces import AbstractBackend, AbstractSession
-from ..core.records import Artifact, Capability
+from ..recipe.scheme import Capability
+from ..store.artifact import Artifact
+from .contract import AbstractBackend, AbstractSession
 
 if TYPE_CHECKING:
     from ..graph.program import Step
-    from ..quantization.integer.arithmetic import Arithmetic, Pick
     from ..quantization.reference import Reference
+    from ..quantization.simulation.arithmetic import Arithmetic, Pick
 
 
 @final
@@ -49,9 +50,9 @@ class Simulation(AbstractBackend):
 
 def arithmetic_of(reference: Reference, step: Step) -> Arithmetic:
     """By the widths of the tensors that a step reads and makes."""
-    from ..quantization.integer.builtin import BUILTIN
-    from ..quantization.integer.wide import WIDE
-    from ..quantization.integer.xnnpack import XNNPACK
+    from ..quantization.simulation.kernels.builtin import BUILTIN
+    from ..quantization.simulation.kernels.wide import WIDE
+    from ..quantization.simulation.kernels.xnnpack import XNNPACK
 
     known = reference.activations
     bits = {known[tensor].bits for tensor in (*step.inputs, step.name) if tensor in known}

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 
 import torch
 
-from ..core.interfaces import AbstractCalibrator, AbstractObserver, Array
+from ..core.arrays import Array
 from ..core.preprocess import normalise
 from ..graph.program import Captured
+from .calibrator import AbstractCalibrator, AbstractObserver
 
 
 def collect(

@@ -26,7 +26,8 @@ from typing import final
 import numpy as np
 import torch
 
-from ..core.interfaces import AbstractCalibrator, Array
+from ..core.arrays import Array
+from .calibrator import AbstractCalibrator
 from .histogram import OCTAVES, Histogram, HistogramObserver
 
 MOST_LEVELS = 256  # for more, 2,048 bins have too few a level to demand two filled ones

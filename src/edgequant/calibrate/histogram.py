@@ -22,9 +22,10 @@ from typing import Protocol, final
 import numpy as np
 import torch
 
+from ..core.arrays import Array
 from ..core.errors import BadFile
-from ..core.interfaces import AbstractObserver, Array
 from .bounds import check_bits, extremes, in_memory_order, negligible, require_seen, span
+from .calibrator import AbstractObserver
 from .minmax import pack, unpack
 
 MANTISSA = 10

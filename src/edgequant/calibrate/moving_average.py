@@ -9,8 +9,8 @@ from typing import final
 import torch
 
 from ..core.errors import BadOption
-from ..core.interfaces import AbstractCalibrator, AbstractObserver
 from .bounds import check_bits, extremes, in_memory_order, negligible, require_seen, span
+from .calibrator import AbstractCalibrator, AbstractObserver
 from .minmax import pack, unpack
 
 

@@ -20,7 +20,8 @@ from typing import final
 import numpy as np
 import torch
 
-from ..core.interfaces import AbstractCalibrator, Array
+from ..core.arrays import Array
+from .calibrator import AbstractCalibrator
 from .histogram import Cells, Histogram, HistogramObserver
 
 MERGE = 16  # 64 cells an octave: the integral below is exact within a cell, so finer ones change nothing

@@ -9,8 +9,8 @@ from typing import final
 import torch
 
 from ..core.errors import BadData, BadOption
-from ..core.interfaces import AbstractCalibrator
 from .bounds import negligible
+from .calibrator import AbstractCalibrator
 from .histogram import Histogram, HistogramObserver
 
 

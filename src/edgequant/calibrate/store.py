@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from ..core.errors import BadFile, cause
-from ..core.interfaces import AbstractObserver
+from .calibrator import AbstractObserver
 
 FORMAT = "edgequant-statistics/1"
 

@@ -23,7 +23,7 @@ def evaluate(
 ) -> None:
     """Accuracy of a file on the full test split, in its runtime; on another device, also how its scores differ."""
     from ..console.records import show_record
-    from ..pipeline import files
+    from ..files import files
 
     with progress() as bars:
         record = files.evaluate_file(file, data, pixels.stated, quick, bars, device)
@@ -37,7 +37,7 @@ def predict(
     pixels: Pixels,
 ) -> None:
     """The five likeliest classes of each image, as an app would use the file. Exit 2 where an image cannot be read."""
-    from ..pipeline import files
+    from ..files import files
 
     found = files.predict_files(file, images, pixels.stated)
     for one in found:
@@ -60,7 +60,7 @@ def parity(
 ) -> None:
     """The file against the integer executor, tensor by tensor. Exit 1 where the gate is missed."""
     from ..console.records import show_record
-    from ..pipeline import files
+    from ..files import files
 
     with progress() as bars:
         record = files.parity_file(file, data or None, images, pixels.stated, bars)
@@ -85,7 +85,7 @@ def benchmark(
 ) -> None:
     """Latency of a file, with warm-up and files interleaved; kernels and memory."""
     from ..console.records import show_latencies
-    from ..pipeline import files
+    from ..files import files
 
     with progress() as bars:
         record = files.benchmark_file(
@@ -103,7 +103,7 @@ def inspect(
 ) -> None:
     """What is in the file: per tensor type, bits and bytes; where the bytes go."""
     from ..console.records import show_inspection
-    from ..pipeline import files
+    from ..files import files
 
     show_inspection(files.inspect_file(file, edgetpu), json)
 
@@ -134,7 +134,7 @@ def doctor(
 ) -> None:
     """What is wrong with a quantized file, why, and what to type. Exit 0: healthy, 1: findings."""
     from ..console.records import show_diagnosis
-    from ..pipeline.doctor import Case, examine
+    from ..questions.doctor.examination.examine import Case, examine
 
     case = Case(
         source, file, data, weights, calibration, samples, seed, target, images, network,

@@ -19,9 +19,9 @@ def report(
     for path in api.report(folder):
         typer.echo(path)
     if mlflow:
-        from ..core.disk import read_results
-        from ..core.records import Run
         from ..report import tracking
+        from ..store.disk import read_results
+        from ..store.run import Run
 
         run, record = read_results(folder)
         typer.echo(f"MLflow run {tracking.log(Run(record, run), mlflow)}")
@@ -33,8 +33,8 @@ def compare(
 ) -> None:
     """What became worse from one run to another, beyond noise. Exit 1 where something did."""
     from ..console.runs import show_changes
-    from ..pipeline.compare import compare as compared
-    from ..pipeline.compare import worse
+    from ..questions.compare import compare as compared
+    from ..questions.compare import worse
 
     changes = compared(first, second)
     show_changes(changes)

@@ -83,8 +83,8 @@ def quantize(
 ) -> None:
     """One network to one file, measured against its float32."""
     from .. import api
-    from ..core.records import Deployment
-    from ..study import Calibration
+    from ..core.image import Deployment
+    from ..study.study import Calibration
 
     with progress() as bars:
         result = api.quantize(

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..console.bars import Bars
-    from ..core.records import Run
+    from ..store.run import Run
 
 
 def progress() -> Bars:
@@ -21,7 +21,7 @@ def progress() -> Bars:
 def finish(finished: Run) -> NoReturn:
     """The table, the recommendation, the criteria; then the exit status."""
     from ..console.runs import show
-    from ..pipeline.results import exit_status
+    from ..study.results import exit_status
 
     show(finished)
     raise typer.Exit(exit_status(finished.results))

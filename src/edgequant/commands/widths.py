@@ -28,7 +28,7 @@ def sweep(
     """Every combination of weight and activation bits, simulated: accuracy against compression."""
     from .. import api
     from ..console.runs import show_sweep
-    from ..pipeline.results import exit_status
+    from ..study.results import exit_status
 
     asked = api.Asked(
         source, weight_bits, activation_bits, data=data, all_layers=all_layers, quick=quick,

@@ -10,8 +10,7 @@ from typing import final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..core.interfaces import Tick
-from ..core.progress import AbstractProgress
+from ..core.progress import AbstractProgress, Tick
 
 
 def screen() -> Console:

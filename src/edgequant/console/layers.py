@@ -7,8 +7,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from ..core.records import Run
 from ..report.mix import verdict
+from ..store.run import Run
 from .bars import screen
 
 

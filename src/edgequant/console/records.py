@@ -99,7 +99,7 @@ def show_diagnosis(record: dict[str, Any], as_json: bool) -> None:
 def _print_json(record: dict[str, Any]) -> None:
     import json
 
-    from ..core.disk import clean
+    from ..store.disk import clean
 
     print(json.dumps(clean(record), indent=1))
 

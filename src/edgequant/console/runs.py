@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..core.records import Run
 from ..report.load import busy
+from ..store.run import Run
 from .bars import screen
 
 WIDEST = 64  # characters of an id on one line; one with many options goes on below

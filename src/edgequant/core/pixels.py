@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, Literal, final
 
 from .errors import BadModel, BadOption
-from .records import InputSpec
+from .image import InputSpec
 
 Words = str | int | float | tuple[float, ...]  # "0.485,0.456,0.406", "0.485:0.456:0.406", 0.5 or (0.485, 0.456, 0.406)
 Numbers = tuple[float, ...]

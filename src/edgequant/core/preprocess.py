@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .interfaces import Array
-from .records import InputSpec
+from .arrays import Array
+from .image import InputSpec
 
 if TYPE_CHECKING:
     import torch

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import final
 
-from .interfaces import Tick
+Tick = Callable[[int, int], None]  # (done, total)
 
 
 class AbstractProgress(ABC):

@@ -46,8 +46,8 @@ class Registry(Generic[T]):
 
     @property
     def kind(self) -> type[T]:
-        """The abstract class that every entry implements."""
-        return typing.cast("type[T]", getattr(importlib.import_module("edgequant.core.interfaces"), self._interface))
+        """The abstract class that every entry implements; the registry names it as `module:Class`."""
+        return typing.cast("type[T]", _named(self._interface))
 
     def summary(self, name: str) -> str:
         """What the component is, in a line; known without importing it."""
@@ -76,7 +76,7 @@ class Registry(Generic[T]):
             ) from error
         if not (isinstance(found, type) and issubclass(found, self.kind) and dataclasses.is_dataclass(found)):
             raise UnknownName(
-                f"{name!r} is no {self.noun}: a dataclass that implements {self._interface} was expected."
+                f"{name!r} is no {self.noun}: a dataclass that implements {self.kind.__name__} was expected."
             )
         return typing.cast("type[T]", found)
 
@@ -111,6 +111,12 @@ class Registry(Generic[T]):
         """The options of a component and their defaults, as text. Imports the component."""
         fields = dataclasses.fields(self.get(name))  # type: ignore[arg-type]
         return {f.name: "" if f.default is dataclasses.MISSING else repr(f.default) for f in fields}
+
+
+def _named(path: str) -> Any:
+    """What stands at `module:attribute`."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def first_option(text: str) -> str:

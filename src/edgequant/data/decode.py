@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.errors import BadData
-from ..core.interfaces import Array
+from ..core.image import InputSpec
 from ..core.preprocess import BAR
-from ..core.records import InputSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.interfaces import AbstractSplit, Array
+from ..core.arrays import Array
+from .dataset import AbstractSplit
 from .splits import Subset
 
 SEED = 0

@@ -8,9 +8,10 @@ from typing import final
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.errors import BadData
-from ..core.interfaces import AbstractSplit, Array
-from ..core.records import InputSpec, Splits
+from ..core.image import InputSpec
+from .dataset import AbstractSplit, Splits
 
 VALIDATION_SEED = 2718  # of the cut itself; it never changes, so that two studies share their splits
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import final
 
 from ..core.errors import BadOption
-from ..core.interfaces import AbstractDevice, Tick
-from ..core.records import Job, JobAnswer
+from ..core.progress import Tick
 from .adb_wire import AdbPipe
+from .device import AbstractDevice, Job, JobAnswer
 from .link import run_job
 from .package import BOOTSTRAP
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..core.errors import DeviceError
-from ..core.interfaces import Tick
-from ..core.records import Job, JobAnswer
-from .frames import ALIVE, FAILED, JOB, MARK, PROGRESS, RESULT, Garbled, pack, unpack, unzipped, zipped
+from ..core.progress import Tick
+from .device import Job, JobAnswer
+from .far.frames import ALIVE, FAILED, JOB, MARK, PROGRESS, RESULT, Garbled, pack, unpack, unzipped, zipped
 from .package import runner
 
 ATTEMPTS = 3

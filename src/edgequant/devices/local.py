@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import final
 
-from ..core.interfaces import AbstractDevice, Tick
-from ..core.records import Job, JobAnswer
+from ..core.progress import Tick
+from .device import AbstractDevice, Job, JobAnswer
 from .link import run_job
 from .package import BOOTSTRAP
 from .process_pipe import ProcessPipe

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from .frames import zipped
+from .far.frames import zipped
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (
-    "core/errors.py", "core/machine.py", "core/stopwatch.py",
-    "devices/agent.py", "devices/frames.py", "devices/runner.py", "devices/runtimes.py",
+    "core/errors.py", "host/machine.py", "host/stopwatch.py",
+    "devices/far/agent.py", "devices/far/frames.py", "devices/far/runner.py", "devices/far/runtimes.py",
 )  # fmt: skip
 
 # A constant: no name of a file, no option and nothing else that a user typed becomes part of it.
@@ -24,7 +24,7 @@ try:
     with open(path, "wb") as file:
         file.write(stdin.read(size))
     sys.path.insert(0, path)
-    from edgequant.devices import agent
+    from edgequant.devices.far import agent
     agent.serve(folder)
 finally:
     shutil.rmtree(folder, ignore_errors=True)
@@ -35,6 +35,6 @@ finally:
 def runner() -> bytes:
     """The runner; the same bytes for the same code."""
     packages = dict.fromkeys(
-        ("edgequant/__init__.py", "edgequant/core/__init__.py", "edgequant/devices/__init__.py"), b""
+        (f"edgequant/{room}__init__.py" for room in ("", "core/", "host/", "devices/", "devices/far/")), b""
     )
     return zipped({**packages, **{f"edgequant/{name}": (ROOT / name).read_bytes() for name in FILES}})

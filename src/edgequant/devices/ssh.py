@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import final
 
 from ..core.errors import BadOption, MissingExtra
-from ..core.interfaces import AbstractDevice, Tick
-from ..core.records import Job, JobAnswer
+from ..core.progress import Tick
+from .device import AbstractDevice, Job, JobAnswer
 from .link import run_job
 from .package import BOOTSTRAP
 from .process_pipe import ProcessPipe

@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from ..core.records import Deployment, InputSpec
+from ..core.image import Deployment, InputSpec
 from .ending import logits
 from .program import Captured, Network, Step
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .ops import OPS
+from .ops.table import OPS
 from .program import Network, Program, Step
 
 Grid = tuple[float, float] | None  # the range that is prescribed; None: the tensor takes any

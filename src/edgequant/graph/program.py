@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..core.records import Deployment, InputSpec
+from ..core.image import Deployment, InputSpec
 
 Activation = Literal["", "relu", "relu6", "relu1"]
 TOPS: dict[str, float] = {"relu6": 6.0, "relu1": 1.0}  # where an activation ends above; all begin at 0
@@ -75,7 +75,7 @@ class Network(nn.Module):
         return self.layers[mangle(name)]  # type: ignore[return-value]
 
     def run_step(self, step: Step, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        from .ops import OPS
+        from .ops.table import OPS
 
         module = self.layer(step.layer) if step.weighted else None
         result = OPS[step.kind].run(step.attrs, module, *(values[name] for name in step.inputs))

@@ -12,10 +12,12 @@ from typing import Any, final
 
 import numpy as np
 
+from ..backends.contract import AbstractSession
+from ..core.arrays import Array
 from ..core.errors import BadData, BadFile, BadModel
-from ..core.interfaces import AbstractSession, AbstractSplit, Array
+from ..core.image import InputSpec
 from ..core.preprocess import normalise
-from ..core.records import InputSpec
+from ..data.dataset import AbstractSplit
 from .statistics import mcnemar, paired_drop, wilson
 
 CHUNK = 64  # images a worker holds at a time

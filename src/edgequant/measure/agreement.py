@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.interfaces import Array
+from ..core.arrays import Array
 from .statistics import wilson
 
 

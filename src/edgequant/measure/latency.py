@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.interfaces import AbstractSession, Array
-from ..core.stopwatch import Budget, describe, median_interval, quantile_interval, sample, sample_turns
+from ..backends.contract import AbstractSession
+from ..core.arrays import Array
+from ..host.stopwatch import Budget, describe, median_interval, quantile_interval, sample, sample_turns
 
 if TYPE_CHECKING:
     from torch import nn

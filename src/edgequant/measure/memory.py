@@ -28,7 +28,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ..core.processes import die_with
+from ..host.process import die_with
 
 RESET = Path("/proc/self/clear_refs")  # writing 5 sets VmHWM back to VmRSS; see man 5 proc
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, final
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.errors import BadModel
-from ..core.interfaces import Array
 
 Mode = Literal["integer", "float", "dynamic"]
 OFF_GRID = 0.25  # of a step. Dequantizing to float32 errs by less than 0.01 even for int16; a real difference is 1

@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.errors import BadData
-from ..core.interfaces import Array
 
 Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..core.interfaces import Array
+from ..core.arrays import Array
 from ..graph.program import Program
-from ..quantization.integer.arithmetic import Arithmetic, Pick
-from ..quantization.integer.executor import IntegerExecutor
 from ..quantization.reference import Reference
+from ..quantization.simulation.arithmetic import Arithmetic, Pick
+from ..quantization.simulation.executor import IntegerExecutor
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import final
 from torch import nn
 
 from ..core.errors import BadModel
-from ..core.interfaces import AbstractModel
-from ..core.records import InputSpec
+from ..core.image import InputSpec
+from .model import AbstractModel
 
 
 @final

@@ -16,9 +16,8 @@ from multiprocessing.connection import Connection, wait
 from typing import IO, Any, final
 
 from ..core.errors import EdgequantError
-from ..core.interfaces import AbstractPool, Tick
-from ..core.progress import AbstractProgress
-from ..core.records import Task
+from ..core.progress import AbstractProgress, Tick
+from .pool import AbstractPool, Task
 from .turns import Turns
 
 GOING_S = 10.0  # between the end of a process's talk and its own

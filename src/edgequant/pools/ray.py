@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from ..core.errors import DeviceError, EdgequantError, MissingExtra
-from ..core.interfaces import AbstractPool
 from ..core.progress import AbstractProgress
-from ..core.records import Task
+from .pool import AbstractPool, Task
 from .turns import Turns
 from .worker import gathered
 

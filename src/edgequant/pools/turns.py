@@ -8,7 +8,7 @@ from typing import final
 
 from ..core.errors import EdgequantError, WorkerDied
 from ..core.progress import AbstractProgress
-from ..core.records import Task
+from .pool import Task
 
 
 @final

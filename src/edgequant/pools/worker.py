@@ -21,10 +21,9 @@ from multiprocessing.connection import Connection
 from typing import Any, final
 
 from ..core.errors import EdgequantError
-from ..core.interfaces import Tick
-from ..core.processes import die_with
-from ..core.progress import AbstractProgress
-from ..core.records import Task
+from ..core.progress import AbstractProgress, Tick
+from ..host.process import die_with
+from .pool import Task
 
 TICK_S = 0.1  # between two messages of one bar
 

@@ -9,15 +9,15 @@ from typing import Literal
 import numpy as np
 import torch
 
+from ..calibrate.calibrator import AbstractObserver
 from ..calibrate.weights import weight_scales
-from ..core.affine import choose_qparams, quantize_bias, quantize_weight
 from ..core.errors import Unsupported
-from ..core.interfaces import AbstractObserver
+from ..core.grid import QParams, WeightQ, choose_qparams, quantize_bias, quantize_weight
 from ..core.preprocess import input_range
-from ..core.records import LayerFate, QParams, Scheme, WeightQ
-from ..graph.ops import OPS
+from ..graph.ops.table import OPS
 from ..graph.program import Captured, Step
 from ..recipe.resolve import Plan, fates
+from ..recipe.scheme import LayerFate, Scheme
 from .reference import Reference
 
 Ranges = Mapping[str, AbstractObserver]

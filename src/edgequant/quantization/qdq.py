@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..core.records import QParams, WeightQ
-from ..graph.ops import OPS
+from ..core.grid import QParams, WeightQ
+from ..graph.ops.table import OPS
 from ..graph.program import TOPS, Step, mangle
 from .reference import Reference
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..core.records import LayerFate, QParams, RecipeKind, WeightQ
+from ..core.grid import QParams, WeightQ
 from ..graph.program import Captured, Step
+from ..recipe.scheme import LayerFate, RecipeKind
 
 
 @dataclass(frozen=True)

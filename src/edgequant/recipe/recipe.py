@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import BadOption, cause
-from ..core.records import RecipeKind, Scheme
 from ..core.registry import unknown
+from .scheme import RecipeKind, Scheme
 
 NAMES = ("float32", "float16", "dynamic-w8", "w8", "w8a8", "w8a16", "w4", "w4a8", "w4a16")
 OPTIONS = {

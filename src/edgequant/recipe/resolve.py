@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from ..core.errors import BadOption, Unsupported
-from ..core.records import Capability, LayerFate, Scheme
-from ..graph.ops import OPS
+from ..graph.ops.table import OPS
 from ..graph.program import Program, Step
 from .recipe import Recipe
+from .scheme import Capability, LayerFate, Scheme
 
 EVERY_NETWORK = ("*", "first", "last", "depthwise")  # rules that recipes with names are made of
 WORDS = "op:KIND, depthwise, first or last"

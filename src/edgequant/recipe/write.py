@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ..core.records import Scheme
 from .recipe import Recipe, Rule, parse_recipe
+from .scheme import Scheme
 
 WHY = "the search leaves it in float"
 

@@ -9,15 +9,16 @@ from typing import final
 import torch
 
 from ..calibrate.weights import weight_scales
-from ..core.affine import quantize_bias
+from ..core.arrays import Array
 from ..core.errors import BadData, BadOption, Unsupported
-from ..core.interfaces import AbstractRefiner, Array, Tick
-from ..core.records import WeightQ
+from ..core.grid import WeightQ, quantize_bias
+from ..core.progress import Tick
 from ..graph.copies import copies
 from ..graph.program import Captured, Step
 from ..quantization.reference import Reference
-from ..quantization.simulate import dequantize_weight
+from ..quantization.simulation.simulate import dequantize_weight
 from .notes import noted, same_integers
+from .refiner import AbstractRefiner
 from .rounding import Problem, Schedule, learn_rounding, output_error
 from .samples import Samples, draw
 from .walk import Walk

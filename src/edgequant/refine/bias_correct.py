@@ -8,11 +8,13 @@ from typing import final
 
 import torch
 
+from ..core.arrays import Array
 from ..core.errors import BadOption
-from ..core.interfaces import AbstractRefiner, Array, Tick
+from ..core.progress import Tick
 from ..graph.program import Captured, Step
 from ..quantization.reference import Reference
 from .notes import noted
+from .refiner import AbstractRefiner
 from .walk import Walk, correct_bias
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..core.affine import choose_qparams
+from ..core.grid import choose_qparams
 from ..core.preprocess import input_range
 from ..graph.copies import copied
-from ..graph.ops import OPS
+from ..graph.ops.table import OPS
 from ..graph.program import Captured, Network, Program, Step
 from ..quantization.build import Ranges
 from ..recipe.resolve import Plan

@@ -8,12 +8,14 @@ from typing import final
 
 import torch
 
-from ..core.interfaces import AbstractRefiner, Array, Tick
+from ..core.arrays import Array
+from ..core.progress import Tick
 from ..graph.copies import copied
 from ..graph.program import Captured, Network, Program, Step
 from ..quantization.reference import Reference
 from .notes import noted
 from .pairs import Pair, consecutive, input_ranges, output_ranges, scale_inputs, scale_outputs
+from .refiner import AbstractRefiner
 
 SWEEPS = 50  # over chains of pairs; a chain of three converges in about ten
 CONVERGED = 1e-3  # no factor of a sweep is further from 1

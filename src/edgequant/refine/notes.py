@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from ..core.records import LayerFate, WeightQ
+from ..core.grid import WeightQ
 from ..quantization.reference import Reference
+from ..recipe.scheme import LayerFate
 
 
 def noted(reference: Reference, notes: Mapping[str, str]) -> Reference:

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..core.arrays import Array
 from ..core.errors import BadData
-from ..core.interfaces import Array
+from ..core.grid import WeightQ
 from ..core.preprocess import normalise
-from ..core.records import WeightQ
-from ..graph.ops import OPS
+from ..graph.ops.table import OPS
 from ..graph.program import Network, Step, activate, last_uses
-from ..quantization.integer.arithmetic import Arithmetic
-from ..quantization.integer.builtin import BUILTIN
-from ..quantization.integer.executor import IntegerExecutor, _Values
-from ..quantization.integer.xnnpack import XNNPACK
 from ..quantization.reference import Reference
-from ..quantization.simulate import dequantize_weight
+from ..quantization.simulation.arithmetic import Arithmetic
+from ..quantization.simulation.executor import IntegerExecutor, _Values
+from ..quantization.simulation.kernels.builtin import BUILTIN
+from ..quantization.simulation.kernels.xnnpack import XNNPACK
+from ..quantization.simulation.simulate import dequantize_weight
 
 BATCH = 32
 See = Callable[[torch.Tensor], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.records import Run
+from ..store.run import Run
 from . import format as fmt
 from . import lookup as look
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.interfaces import AbstractSection
-from ..core.records import Run
-from . import drawing, headline
+from ..store.run import Run
 from . import format as fmt
+from . import headline
 from . import lookup as look
 from . import markup as md
+from .charts import drawing
 from .contract import contract
+from .section import AbstractSection
 
 if TYPE_CHECKING:
     import altair

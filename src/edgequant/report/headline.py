@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..core.records import Run
+from ..store.run import Run
 from . import format as fmt
 from . import lookup as look
 from .loss import MAY, loss, noise, points

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..core.machine import others
-from ..core.records import Run
+from ..host.machine import others
+from ..store.run import Run
 from . import format as fmt
 from . import lookup as look
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from ..core.records import Run
+from ..store.run import Run
 from . import format as fmt
 
 Variant = Mapping[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..core.errors import BadOption, MissingExtra
-from ..core.records import Run
+from ..store.run import Run
 from . import lookup as look
 
 LONGEST = 5000  # characters of a tag that every MLflow server takes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.interfaces import Array
+from ..core.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..core.interfaces import Array
+from ..core.arrays import Array
 from ..graph.program import Program
 
 TINY = 1e-12  # below the smallest probability that float32 softmax tells from 0 in practice

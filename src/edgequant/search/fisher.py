@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 
-from ..core.interfaces import Array
+from ..core.arrays import Array
 from ..graph.program import Captured
 from .divergence import log_probabilities
 from .engine import Engine, channels_last

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import torch
 
-from ..core.records import Capability, QParams, Scheme
-from ..graph.ops import OPS
+from ..core.grid import QParams
+from ..graph.ops.table import OPS
 from ..graph.program import Captured, Step
 from ..quantization.build import Ranges, build
 from ..quantization.reference import Reference
-from ..quantization.simulate import dequantize_weight
+from ..quantization.simulation.simulate import dequantize_weight
 from ..recipe.recipe import Recipe, Rule
 from ..recipe.resolve import resolve
+from ..recipe.scheme import Capability, Scheme
 
 ANY = Capability(
     kinds=frozenset({"static"}), weight_bits=frozenset(range(2, 9)), activation_bits=frozenset(range(2, 17))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.interfaces import Array
+from ..core.arrays import Array
 
 SHARE = 20  # the first round sees 1/20 of the images
 Measure = Callable[[Sequence[str], int, int], dict[str, Array]]  # candidates, first image, end -> (images,) KL each

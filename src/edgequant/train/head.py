@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..core.arrays import Array
 from ..core.errors import Diverged
-from ..core.interfaces import Array
 from .transfer import Transfer
 
 Tick = Callable[[int, int], None]

@@ -21,10 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..core.arrays import Array
 from ..core.errors import BadData, Diverged
-from ..core.interfaces import AbstractSplit, Array
+from ..core.image import InputSpec
 from ..core.preprocess import normalise_tensor
-from ..core.records import InputSpec, Splits
+from ..data.dataset import AbstractSplit, Splits
 from . import checkpoint
 from .augment import augment, resize
 from .parts import gradients

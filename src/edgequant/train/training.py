@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import nn
 
-from ..core.records import InputSpec, Splits
+from ..core.image import InputSpec
+from ..data.dataset import Splits
 from .loop import Loss
 from .settings import TrainSettings
 

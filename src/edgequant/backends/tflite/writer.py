@@ -17,7 +17,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from ...core.interfaces import Array
+from ...core.arrays import Array
 
 ALIGNMENT = 16  # of constant data, as the schema's force_align demands
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
-from ..pareto import front
+from ..charts.pareto import front
+from ..section import AbstractSection
 
 if TYPE_CHECKING:
     import altair
 
-    from ..charts import Point
+    from ..charts.charts import Point
 
 Cost = Callable[[look.Variant], float | None]
 Group = tuple[str, list[look.Variant]]  # what tells it from other groups ("" where there is one), its variants
@@ -49,7 +49,7 @@ class Accuracy(AbstractSection):
 
     def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:
         """One chart a group; where that holds several networks, another of the recommended one's alone."""
-        from ..charts import pareto
+        from ..charts.charts import pareto
 
         charts: dict[str, altair.TopLevelMixin] = {}
         for stem, label, group in _views(run, "pareto_chart", look.latency, ("data", "device")):
@@ -104,7 +104,7 @@ def _row(run: Run, variant: look.Variant, fast: bool, small: bool) -> tuple[str,
 
 
 def _point(run: Run, variant: look.Variant, cost: float) -> Point:
-    from ..charts import Point
+    from ..charts.charts import Point
 
     top1, chosen = float(variant["top1"]), look.recommended(run) is variant
     low, high = _interval(variant, top1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
+from ..section import AbstractSection
 
 if TYPE_CHECKING:
     import altair
@@ -42,7 +42,7 @@ class Changes(AbstractSection):
         return [header, *body] if body else []
 
     def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:
-        from ..confusion_chart import confusion
+        from ..charts.confusion import confusion
 
         shown = _shown(run)
         pairs, names = _pairs(shown), _classes(run, shown)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
+from ..section import AbstractSection
 
 MEMORY, PYTHON = "in memory", "edgequant (Python)"  # as the record says it
 QUESTIONS = ("sensitivity", "search")  # what they asked is not in the study

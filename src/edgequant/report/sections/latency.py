@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import load
 from .. import lookup as look
 from .. import markup as md
+from ..section import AbstractSection
 
 if TYPE_CHECKING:
     import altair
@@ -47,7 +47,7 @@ class Latency(AbstractSection):
         rows = [_bar(run, v) for v in look.measured(run) if (look.latency(v) or 0) > 0]
         if not rows:
             return {}
-        from ..charts import latencies
+        from ..charts.charts import latencies
 
         return {"latency_chart": latencies(rows, "Latency of every file")}
 

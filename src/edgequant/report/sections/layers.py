@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
+from ..section import AbstractSection
 
 
 @final

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
 from ..load import busy
 from ..loss import changed, noise
-from ..snippet import snippet
+from ..section import AbstractSection
+from ..snippets.snippet import snippet
 
 Figure = Callable[[look.Variant], float | None]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
+from ..section import AbstractSection
 
 if TYPE_CHECKING:
     import altair
@@ -51,7 +51,7 @@ class Sweep(AbstractSection):
         drawn = [(label, found) for label, found in lines if len(found) > 1]
         if not drawn:
             return {}
-        from ..parallel import parallel_coordinates
+        from ..charts.parallel import parallel_coordinates
 
         title = "Accuracy against bits and size"
         return {
@@ -118,7 +118,7 @@ def _line(row: look.Variant) -> dict[str, Any] | None:
     values = [fmt.number(row.get(key)) for key in keys]
     if any(value is None for value in values):
         return None
-    from ..parallel import AXES
+    from ..charts.parallel import AXES
 
     texts = {"ratio": fmt.ratio(values[2]), "size": _size(row), "accuracy": fmt.percent(values[4])}
     return {"id": md.line(row.get("variant") or "unnamed"), **dict(zip(AXES, values)), **texts}

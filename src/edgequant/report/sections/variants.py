@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from ...core.interfaces import AbstractSection
-from ...core.records import Run
+from ...store.run import Run
 from .. import format as fmt
 from .. import lookup as look
 from .. import markup as md
+from ..section import AbstractSection
 
 COLLAPSED = 5.0  # points: a drop whose whole interval lies above has a cause, and wants a remedy
 Column = tuple[str, Callable[[Run, look.Variant], str]]

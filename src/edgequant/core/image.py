@@ -1,0 +1,63 @@
+"""What a network takes, and how an app meets the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network takes: the one record that travels with the model, the file and the measurements.
+
+    Pixels are 0..255. The network sees `(pixel / 255 - mean) / std`, float32 `(N, C, H, W)`, its channels in `order`,
+    which is also that of `mean` and `std`: with "bgr" the blue channel and its mean come first.
+    With mean = std = 128/255 that is `(pixel - 128) / 128`: an int8 input of scale 1/128 and zero
+    point 0 then *is* the camera byte minus 128, and quantizing the input loses nothing.
+    """
+
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...] = (128 / 255,)
+    std: tuple[float, ...] = (128 / 255,)
+    resize: int | None = None  # the shorter side before the centre crop; None: resize straight to (height, width)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    antialias: bool = True  # False: as TensorFlow's plain resize, which samples without a filter
+    order: Literal["rgb", "bgr"] = "rgb"  # of three channels
+    fit: Literal["", "crop", "letterbox"] = ""  # "": as `resize` says; crop: the largest box of the middle that fits
+
+    def __repr__(self) -> str:
+        """Names kept weights and cached steps: a field that is newer than they are appears only where it was set."""
+        always = ("channels", "height", "width", "mean", "std", "resize", "interpolation", "antialias")
+        newer = (f.name for f in fields(self) if f.name not in always and getattr(self, f.name) != f.default)
+        return f"InputSpec({', '.join(f'{name}={getattr(self, name)!r}' for name in (*always, *newer))})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.channels, self.height, self.width)
+
+    @property
+    def colours(self) -> str:
+        """The order of the channels in a word: grey, rgb, bgr, or how many there are."""
+        return {1: "grey", 3: self.order}.get(self.channels, f"{self.channels} channels")
+
+    @property
+    def fitted(self) -> str:
+        """How an image of another size is brought to this one: stretch, crop or letterbox."""
+        return self.fit or ("stretch" if self.resize is None else "crop")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """How an app meets the file. Empty: as the recipe and the target have it.
+
+    `input`: "uint8" takes the camera's bytes 0..255 as they are and "int8" those less 128, whatever mean and std the
+    network was trained with; "float32" takes the normalised pixels. `output`: the type of the scores; those that a
+    recipe leaves in float stay float32. "logits": the scores before a last softmax or sigmoid, in the recipe's own
+    type. `layout` of the input: "nhwc" or "nchw".
+    """
+
+    input: str = ""
+    output: str = ""
+    layout: str = ""

@@ -1,0 +1,34 @@
+"""Keras 3 on its torch backend: the one place that imports it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ....core.errors import BadModel, MissingExtra
+
+
+def import_keras() -> Any:
+    """The package, on the torch backend; TensorFlow is never asked for.
+
+    Raises MissingExtra where it is not installed, BadModel where this process already runs it on another backend.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, while it is imported
+    try:
+        import keras
+    except ImportError as error:
+        raise MissingExtra(f"A Keras model needs Keras 3 ({error}). Install it: pip install 'keras~=3.15'.") from error
+    if keras.config.backend() != "torch":
+        raise BadModel(
+            f"Keras runs on {keras.config.backend()} in this process; edgequant reads Keras models on its torch"
+            " backend. Set KERAS_BACKEND=torch before Keras is imported."
+        )
+    return keras
+
+
+def is_keras(network: Any) -> bool:
+    """Whether it is a Keras model; known without importing Keras, which its maker must have done."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(network, getattr(keras, "Model", ()))

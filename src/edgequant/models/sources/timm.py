@@ -1,0 +1,67 @@
+"""A model of timm (PyTorch Image Models), if the user has it: `timm:mobilenetv3_small_100`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from torch import nn
+
+from ...core.errors import BadModel
+from ...core.image import InputSpec
+from ..model import AbstractModel
+from .zoo import check_name, interpolation, package
+
+
+@final
+@dataclass(frozen=True)
+class Timm(AbstractModel):
+    """`model` is timm's name; `weights` is `pretrained` (timm downloads them) or `random`, for any classes.
+
+    The record (size, mean, std, crop, interpolation) is timm's own `pretrained_cfg`.
+    """
+
+    model: str = ""
+    weights: str = "pretrained"
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights not in ("pretrained", "random"):
+            raise BadModel(
+                f"timm takes weights=pretrained or random. Got {self.weights!r}. Give a file with --weights FILE."
+            )
+
+    @property
+    def has_weights(self) -> bool:
+        return self.weights == "pretrained"
+
+    def with_weights(self, weights: str) -> Timm:  # noqa: ARG002
+        """For weights of the user's, which are loaded into what `build` gives: timm fetches none."""
+        return replace(self, weights="random")
+
+    def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:
+        timm = self._package()
+        config = timm.get_pretrained_cfg(self.model)
+        record = dict(timm.data.resolve_data_config(pretrained_cfg=config.to_dict() if config else {}))
+        channels, height, width = (int(d) for d in record["input_size"])
+        height, width = (self.size, self.size) if self.size else (height, width)
+        resize = None if image_shape else math.floor(min(height, width) / float(record["crop_pct"]))
+        pixels = (tuple(record["mean"]), tuple(record["std"]))
+        return InputSpec(channels, height, width, *pixels, resize, interpolation(record["interpolation"]))
+
+    def build(self, inputs: InputSpec, classes: int) -> nn.Module:
+        options: dict[str, Any] = {} if self.has_weights else {"num_classes": classes}
+        try:
+            network = self._package().create_model(
+                self.model, pretrained=self.has_weights, in_chans=inputs.channels, exportable=True, **options
+            )
+        except Exception as error:  # timm raises what its download and its models do
+            said = " ".join(str(error).split())[:160].rstrip(".")
+            raise BadModel(f"timm could not make {self.model}: {said}. Give --weights FILE, or random.") from error
+        return network  # type: ignore[no-any-return]
+
+    def _package(self) -> Any:
+        timm = package("timm")
+        check_name("timm", self.model, list(timm.list_models()) + list(timm.list_pretrained()))
+        return timm

@@ -1,0 +1,112 @@
+"""Mixed precision: the mixes that were measured, the chosen one, and what each layer costs in each scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from ...report import format as fmt
+from ...report import lookup as look
+from ...report import markup as md
+from ...report.mix import verdict
+from ...report.section import AbstractSection
+from ...store.run import Run
+
+if TYPE_CHECKING:
+    import altair
+
+STEM = "search"
+HEADER = ("Layers narrower", "Bytes", "ms, one thread", "KL from float", "Top-1", "Drop", "Chosen")
+Record = Mapping[str, Any]
+
+
+@final
+@dataclass(frozen=True)
+class Search(AbstractSection):
+    """Empty, and so left out of the report, where the results hold no search."""
+
+    title: ClassVar[str] = "Mixed precision"
+
+    def text(self, run: Run) -> str:
+        return "\n\n".join(_words(record) for record in _records(run))
+
+    def rows(self, run: Run) -> list[tuple[str, ...]]:
+        found = _records(run)
+        several = len(found) > 1
+        body = [(md.network(r), *_row(r, p)) if several else _row(r, p) for r in found for p in _points(r)]
+        head = ("Network", *HEADER) if several else HEADER
+        return [head, *body] if body else []
+
+    def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:
+        """The front of each network."""
+        from ..sensitivity.chart import front
+
+        drawn = [(record, [_dot(record, p) for p in _points(record)]) for record in _records(run)]
+        return {
+            STEM if k == 0 else f"{STEM}_{k + 1}": front(dots, f"Mixes of {md.network(record)}")
+            for k, (record, dots) in enumerate(drawn)
+            if dots
+        }
+
+
+def _records(run: Run) -> list[Record]:
+    return look.mappings(run.results.get("search"))
+
+
+def _points(record: Record) -> list[Record]:
+    return look.mappings(record.get("front"))
+
+
+def _words(record: Record) -> str:
+    recipe = look.mapping(record.get("chosen")).get("recipe") or "nothing"
+    schemes = record.get("schemes")
+    names = [md.line(name) for name in schemes] if isinstance(schemes, list) and schemes else ["unknown"]
+    return (
+        f"**{md.escape(verdict(record))}** {md.escape(md.network(record))}, target"
+        f" {md.code(record.get('target') or 'unknown')}: each layer takes one of {md.listed(names)}. Bytes and"
+        f" milliseconds of a mix are sums over layers, each measured; accuracy is simulated on"
+        f" {fmt.count(record.get('n'))} {md.escape(record.get('split') or '')} images. Chosen: {md.code(recipe)}."
+        f"{_slower(record)}"
+    )
+
+
+def _slower(record: Record) -> str:
+    """How many layers a narrower scheme slows down, by their own measurement."""
+    pairs = [look.mappings(layer.get("options")) for layer in look.mappings(record.get("layers"))]
+    timed = [[fmt.number(o.get("ms")) or 0.0 for o in options[:2]] for options in pairs if len(options) > 1]
+    slower = sum(narrow > 1.05 * wide for wide, narrow in timed if wide > 0)
+    known = sum(wide > 0 for wide, _ in timed)
+    return f" The second scheme is more than 5% slower than the first in {slower} of {known} layers." if known else ""
+
+
+def _row(record: Record, point: Record) -> tuple[str, ...]:
+    ms = fmt.number(point.get("ms"))
+    return (
+        fmt.count(point.get("narrow")),
+        fmt.count(point.get("bytes")),
+        fmt.ABSENT if ms is None else fmt.milliseconds(ms),
+        _small(point.get("kl")),
+        fmt.percent(point.get("top1")),
+        fmt.with_interval(fmt.points(point.get("drop")), point.get("drop_ci95")),
+        "chosen" if _chosen(record, point) else "",
+    )
+
+
+def _small(value: Any) -> str:
+    found = fmt.number(value)
+    return fmt.ABSENT if found is None else f"{found:.3g}"
+
+
+def _chosen(record: Record, point: Record) -> bool:
+    choice = point.get("choice")
+    return bool(choice) and choice == look.mapping(record.get("chosen")).get("choice")
+
+
+def _dot(record: Record, point: Record) -> dict[str, Any]:
+    return {
+        "bytes": (fmt.number(point.get("bytes")) or 0.0) / 1e6,
+        "kl": fmt.number(point.get("kl")) or 0.0,
+        "top1": fmt.percent(point.get("top1")),
+        "chosen": _chosen(record, point),
+    }

@@ -1,0 +1,117 @@
+"""results.json (schema edgequant/1): the record of a run, its recommendation and its criteria."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..store.disk import SCHEMA
+from .criteria import judge_criterion
+from .recommendation import recommend
+from .study import Study, to_dict
+
+MEASURED = (
+    "file", "sha256", "bytes", "bytes_compressed", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95",
+    "hits", "drop", "drop_ci95", "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "arena_bytes",
+    "kernels", "compression", "parity", "seconds", "validation_top1", "eager_latency_ms",
+    "validation", "agreement", "fidelity", "unfit", "caution", "against_float32",
+)  # fmt: skip
+PACKAGES = ("torch", "ai-edge-litert", "onnxruntime", "onnx", "numpy")
+
+
+def environment(seed: int, command: str, folder: Path) -> dict[str, Any]:
+    """Where and with what the figures were measured. `folder`: the run's, as it was typed."""
+    import torch
+
+    versions = {"edgequant": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        versions[name] = metadata.version(name)
+    return {
+        "versions": versions,
+        "cpu": _cpu(),
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),  # the last bits of trained weights depend on it
+        "system": platform.platform(),
+        "seed": seed,
+        "git": _git(),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": command,
+        "folder": str(folder),
+    }
+
+
+def command() -> str:
+    """What was typed, as a shell reads it; from a program of one's own, that it was one: its path may tell too much."""
+    if Path(sys.argv[0]).name in ("edgequant", "__main__.py"):
+        return shlex.join(["edgequant", *sys.argv[1:]])
+    return "edgequant (Python)"
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor()
+    lines = info.read_text(errors="replace").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _git() -> str | None:
+    """The commit of the package's own checkout; None where it is installed from a wheel."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def blank(variant: Any, status: str, reason: str = "") -> dict[str, Any]:
+    """A variant's record with every key, nothing measured yet."""
+    calibration = variant.calibration
+    record: dict[str, Any] = {
+        "id": variant.id,
+        "name": variant.name,
+        "model": variant.network.name,
+        "data": variant.network.data,
+        "recipe": variant.plain,
+        "refine": [r.partition(":")[0] for r in variant.refine],
+        "calibration": {"method": calibration.method, "n": calibration.n, "seed": calibration.seed},
+        "target": variant.target,
+        "device": "local",
+        "input": to_dict(variant.network.captured.inputs),
+        "deployed": to_dict(variant.network.captured.deployed),
+        "status": status,
+        "reason": reason,
+        "baseline_id": None,
+    }
+    return record | dict.fromkeys(MEASURED) | {"layers": []}
+
+
+def assemble(study: Study, variants: list[dict[str, Any]], env: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    best, why = recommend(variants, study)
+    return {
+        "schema": SCHEMA,
+        "study": to_dict(study),
+        "environment": env,
+        "notes": notes,
+        "recommended": best,
+        "recommendation_reason": why,
+        "variants": variants,
+        "criteria": [result for c in study.criteria for result in judge_criterion(c, variants, best)],
+    }
+
+
+def exit_status(results: dict[str, Any]) -> int:
+    """0 done; 1 where a criterion or a parity gate was missed, or a variant or a device that should run failed."""
+    missed = any(not c["met"] for c in results["criteria"])
+    failed = any(v["status"] == "failed" for v in results["variants"])
+    broken = any(v["parity"] and v["parity"]["gate"] == "failed" for v in results["variants"])
+    lost = any(d["status"] == "failed" for v in results["variants"] for d in v.get("devices", []))
+    return int(missed or failed or broken or lost)
