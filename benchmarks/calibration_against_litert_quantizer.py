@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from edgequant.graph.capture.capture.capture import capture
 
 from edgequant.calibrate.collect import collect
 from edgequant.catalog import BACKENDS, CALIBRATORS, MODELS
 from edgequant.core.arrays import Array
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe

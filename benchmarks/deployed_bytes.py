@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from edgequant.graph.capture.capture.capture import capture
-from edgequant.study.study.networks.network import build_model, load_data
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
@@ -27,14 +25,16 @@ from edgequant.catalog import BACKENDS, DATASETS
 from edgequant.core.arrays import Array
 from edgequant.core.image import Deployment
 from edgequant.core.preprocess import normalise
-from edgequant.data.calibration.selection import calibration_subset
 from edgequant.data.dataset import AbstractSplit
+from edgequant.data.draw import calibration_subset
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.deploy import deployed
 from edgequant.graph.program import Captured
 from edgequant.models.weights import load_weights
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
+from edgequant.study.networks.network import build_model, load_data
 
 BATCH = 100
 

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
@@ -29,6 +28,7 @@ from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS, MODELS
 from edgequant.core.arrays import Array
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.models.weights import load_weights
 from edgequant.quantization.build import build, observed_tensors

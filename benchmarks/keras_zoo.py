@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
@@ -27,6 +26,7 @@ from edgequant.catalog import BACKENDS, MODELS
 from edgequant.core.arrays import Array
 from edgequant.core.errors import EdgequantError
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.measure.parity import INTEGER, INTEGER_LITERT, integer_parity
 from edgequant.quantization.build import build, observed_tensors

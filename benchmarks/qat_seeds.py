@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgequant.study.study.study import Calibration, Study, check, load_study
 from scipy.stats import t as student
 
 import edgequant
 from edgequant.core.progress import AbstractProgress, Silent
+from edgequant.study.study import Calibration, Study, check, load_study
 
 KEPT = (
     "status", "reason", "n", "top1", "validation_top1", "drop", "drop_ci95", "p_value", "bytes", "size_ratio",

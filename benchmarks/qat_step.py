@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS, MODELS
+from edgequant.graph.capture.capture import capture
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edgequant.backends.litert.backend.backend import LiteRT
-from edgequant.graph.capture.capture.capture import capture
 
+from edgequant.backends.litert.backend import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.models.architectures.mobilenet_v2 import MobileNetV2
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.simulation.executor import IntegerExecutor

@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from edgequant.study.study.making.calibration import statistics
-from edgequant.study.study.networks.network import prepare
-from edgequant.study.study.study import load_study
 from scipy.stats import spearmanr
 
 from edgequant.core.preprocess import normalise
 from edgequant.core.progress import Silent
-from edgequant.data.calibration.selection import calibration_subset
+from edgequant.data.draw import calibration_subset
 from edgequant.search import divergence, engine, fisher, forms, screen
 from edgequant.store.folder import RunFolder
+from edgequant.study.making.calibration import statistics
+from edgequant.study.networks.network import prepare
+from edgequant.study.study import load_study
 
 PEERS = 2  # full evaluations of the test set for each layer, as public per-layer analysis tools make them
 FISHER_IMAGES = 128

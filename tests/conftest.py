@@ -56,7 +56,7 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def one_drawer() -> Iterator[None]:
     """One process that draws the charts of all tests: each would start its own, and load its fonts again."""
-    from edgequant.report.charts.charts import drawing
+    from edgequant.report.charts import drawing
 
     with drawing.at_hand():
         yield

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from edgequant.study.study.study import Calibration, NetworkSpec, Study
 from torch import nn
 
 import edgequant
@@ -20,6 +19,7 @@ from edgequant import api
 from edgequant.core.arrays import Array
 from edgequant.core.errors import BadData, BadModel, BadOption, EdgequantError, Unsupported
 from edgequant.core.image import InputSpec
+from edgequant.study.study import Calibration, NetworkSpec, Study
 from stated import RAW, taught
 
 HUNDRED = Calibration(n=100)

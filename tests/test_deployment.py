@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from edgequant.study.study.study import Calibration
 from torch import nn
 
 import edgequant as package
@@ -17,6 +16,7 @@ from edgequant.core.image import Deployment, InputSpec
 from edgequant.core.preprocess import normalise
 from edgequant.files.files import evaluate_file, open_file
 from edgequant.models.wrap import Wrapped
+from edgequant.study.study import Calibration
 
 SPEC = InputSpec(3, 8, 8, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 import typer
-from edgequant.study.study.running.checks import check_names
-from edgequant.study.study.study import Calibration, NetworkSpec, Study, load_study, shipped
 
 from edgequant.catalog import BACKENDS, CALIBRATORS, DATASETS, KINDS, MODELS
 from edgequant.cli import app
 from edgequant.commands.listing import RECIPES
 from edgequant.core.errors import UnknownName
+from edgequant.study.running.checks import check_names
+from edgequant.study.study import Calibration, NetworkSpec, Study, load_study, shipped
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

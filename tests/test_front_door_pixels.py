@@ -13,9 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from edgequant.study.study.networks.network import Prepared, kept_by_a_study, prepare
-from edgequant.study.study.networks.preprocessing import at_chance, check
-from edgequant.study.study.study import NetworkSpec, load_study
 from torch import nn
 
 import edgequant
@@ -30,6 +27,9 @@ from edgequant.data.dataset import Splits
 from edgequant.report.contract import contract
 from edgequant.store.folder import RunFolder
 from edgequant.store.run import Run
+from edgequant.study.networks.network import Prepared, kept_by_a_study, prepare
+from edgequant.study.networks.preprocessing import at_chance, check
+from edgequant.study.study import NetworkSpec, load_study
 from stated import RAW, taught
 
 INPUTS = InputSpec(3, 8, 8, *IMAGENET)

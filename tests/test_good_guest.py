@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from edgequant.study.study.study import Calibration
 from torch import nn
 
 import edgequant
@@ -20,6 +19,7 @@ from edgequant.core.errors import EdgequantError
 from edgequant.core.image import InputSpec
 from edgequant.core.progress import AbstractProgress
 from edgequant.files import files
+from edgequant.study.study import Calibration
 from guest_snapshot import differences, snapshot
 from stated import RAW, taught
 

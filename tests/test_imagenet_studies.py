@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgequant.study.study.study import load_study
 from PIL import Image
 
 from edgequant import api
+from edgequant.study.study import load_study
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="needs Keras")
 CLASSES, TRAIN, VAL = 3, 8, 4

@@ -1,9 +1,10 @@
-"""Data flows one way, so imports do too: a package imports only what stands before it."""
+"""Data flows one way, so imports do too: a file imports from its own room, and from rooms that stand before it."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,27 @@ import pytest
 import edgequant
 
 ORDER = (
-    "core", "pools", "data", "models", "train", "graph", "recipe", "calibrate", "quantization", "refine", "search",
-    "backends", "measure", "doctor", "devices", "study", "studies", "report", "catalog", "pipeline", "console", "api",
-    "__init__", "commands", "cli", "__main__",
+    "core", "host", "store", "catalog",
+    "graph.ops", "graph", "graph.parse", "graph.capture",
+    "data", "data.folders", "data.classes", "data.named", "data.calibration",
+    "recipe", "recipe.presets", "calibrate",
+    "quantization", "quantization.simulation", "quantization.simulation.kernels",
+    "models", "models.architectures", "models.sources.keras", "models.sources", "models.sources.onnx",
+    "train", "refine", "refine.training", "search",
+    "backends", "backends.tflite", "backends.tflite.read", "backends.tflite.write", "backends.litert",
+    "backends.onnx", "backends.onnxruntime", "backends.tensorrt", "backends.executorch",
+    "measure", "devices.far", "devices", "pools",
+    "report.charts", "report.templates", "report", "report.snippets", "report.sections", "report.formats",
+    "files",
+    "studies", "study", "study.networks", "study.making", "study.answering", "study.running",
+    "questions", "questions.advise", "questions.sensitivity", "questions.search",
+    "questions.doctor", "questions.doctor.findings", "questions.doctor.findings.calibration",
+    "questions.doctor.examination",
+    "console", "api", "", "commands", "cli", "__main__",
 )  # fmt: skip
-STAGES = (
-    "data",
-    "models",
-    "calibrate",
-    "backends",
-    "measure",
-    "devices",
-    "report",
-)  # these meet in pipeline and api only
+LARGEST = 16  # files of a room, its `__init__` among them
 ROOT = Path(edgequant.__file__).parent
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 VENDORS = {
     "torch",
     "onnx",
@@ -40,63 +47,73 @@ VENDORS = {
 }
 
 
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node, also those inside functions, but for what only a type checker reads."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
-            for other in child.orelse:
-                yield from statements(other)
-            continue
-        yield child
-        yield from statements(child)
+def room(name: str) -> str:
+    """`study.making` of `study.making.variant`; a file of the package itself is a room, its `__init__` is ""."""
+    package, _, stem = name.rpartition(".")
+    return package if package or stem == "__init__" else stem
 
 
-def modules(path: Path) -> Iterator[tuple[str, ...]]:
-    """What a file imports, absolute: ("edgequant", "core", "errors", "BadData")."""
-    parts = ("edgequant", *path.relative_to(ROOT).with_suffix("").parts)
-    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (tuple(alias.name.split(".")) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+def imports(name: str) -> Iterator[str]:
+    """The files of the package that a file imports, anywhere in it, also for the type checker alone."""
+    parts = ("edgequant", *name.split("."))
+    for node in ast.walk(ast.parse(FILES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
             base = parts[: len(parts) - node.level] if node.level else ()
-            module = (*base, *(node.module or "").split("."))
-            yield from (tuple(filter(None, (*module, alias.name))) for alias in node.names)
+            module = tuple(filter(None, (*base, *(node.module or "").split("."))))
+            if module[0] != "edgequant":
+                continue
+            for alias in node.names:
+                found = (".".join(filter(None, (*module[1:], *more))) for more in ((alias.name,), ("__init__",), ()))
+                yield next(one for one in found if one in FILES)
 
 
-def imports(path: Path) -> set[str]:
-    """The top-level parts of the package that a file imports; `from . import __version__` is of __init__."""
-    found = [full[1] for full in modules(path) if full[0] == "edgequant" and len(full) > 1]
-    return {part if (ROOT / part).is_dir() or (ROOT / f"{part}.py").is_file() else "__init__" for part in found}
+GRAPH = {name: set(imports(name)) - {name} for name in FILES}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_one_way(path: Path) -> None:
-    here = path.relative_to(ROOT).with_suffix("").parts[0]
-    for there in imports(path):
-        if (here, there) in {("__init__", "api"), ("pipeline", "__init__")}:  # names the version; imports on first use
+@pytest.mark.parametrize("name", [n for n in FILES if n != "catalog"])  # the catalog names what its entries implement
+def test_imports_point_one_way(name: str) -> None:
+    for there in GRAPH[name]:
+        if (room(name), room(there)) in {("", "api"), ("study", "")}:  # imports on first use; names the version
             continue
-        assert ORDER.index(there) <= ORDER.index(here), f"{here} imports {there}"
-        assert here == there or not {here, there} <= set(STAGES), f"{here} and {there} meet"
+        assert ORDER.index(room(there)) <= ORDER.index(room(name)), f"{name} imports {there}"
 
 
-def test_every_package_has_its_place() -> None:
-    present = {path.relative_to(ROOT).with_suffix("").parts[0] for path in FILES}
-    assert present <= set(ORDER), present - set(ORDER)
+def test_there_are_no_circles() -> None:
+    try:
+        TopologicalSorter(
+            {name: needs for name, needs in GRAPH.items() if name not in ("catalog", "__init__")}
+        ).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
-COMMANDS = [f"commands/{path.stem}" for path in sorted((ROOT / "commands").glob("*.py"))]
+def test_every_room_has_its_place_and_says_what_is_in_it() -> None:
+    assert {room(name) for name in FILES} == set(ORDER)
+    for name, path in FILES.items():
+        if path.name == "__init__.py":
+            assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{name} says nothing"
+
+
+def test_no_room_is_too_large() -> None:
+    sizes = {folder: len([*folder.glob("*.py")]) for folder in ROOT.rglob("*") if folder.is_dir()}
+    assert max(sizes.values()) <= LARGEST, max(sizes, key=sizes.__getitem__)
+
+
+def test_tests_lie_where_their_subject_lies() -> None:
+    beside = {"benchmarks", "keys", "reliability", "samples"}
+    for path in (here := Path(__file__).parent).rglob("test_*.py"):
+        folder = path.parent.relative_to(here)
+        assert (ROOT / folder).is_dir() or folder.parts[0] in beside, path
+
+
+COMMANDS = [f"commands.{path.stem}" for path in sorted((ROOT / "commands").glob("*.py"))]
 
 
 @pytest.mark.parametrize(
-    "name", ["__init__", "__main__", "catalog", "cli", "core/errors", "core/registry", "core/records", *COMMANDS]
+    "name", ["__init__", "__main__", "catalog", "cli", "core.errors", "core.registry", "store.run", *COMMANDS]
 )
 def test_what_start_up_reads_names_no_vendor_package(name: str) -> None:
-    path = ROOT / f"{name}.py"
-    at_top = [
-        node
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    named = {alias.name.split(".")[0] for node in at_top if isinstance(node, ast.Import) for alias in node.names}
+    at_top = ast.parse(FILES[name].read_text(encoding="utf-8")).body
+    named = {a.name.split(".")[0] for node in at_top if isinstance(node, ast.Import) for a in node.names}
     named |= {(node.module or "").split(".")[0] for node in at_top if isinstance(node, ast.ImportFrom)}
     assert not named & VENDORS

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgequant.study.study.study import Calibration, load_study
 from PIL import Image
 
 import edgequant
+from edgequant.study.study import Calibration, load_study
 
 
 def folder(root: Path, classes: int = 4, each: int = 55) -> None:

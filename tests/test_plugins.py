@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgequant.study.study.study import Calibration, NetworkSpec, Study
 
 from edgequant import api, catalog
 from edgequant.store.run import Run
+from edgequant.study.study import Calibration, NetworkSpec, Study
 
 FILES = {
     "shop_stripes": '''

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgequant.study.study.study import Calibration, NetworkSpec, Study, load_study
 
 import edgequant
+from edgequant.study.study import Calibration, NetworkSpec, Study, load_study
 
 QAT = "qat:epochs=1,batch=32,augment="
 

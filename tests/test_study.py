@@ -7,10 +7,12 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from edgequant.study.study.networks.network import build_model
-from edgequant.study.study.results import MEASURED
-from edgequant.study.study.running.checks import check_names, check_networks, needs_images, recipes_of, targets_of
-from edgequant.study.study.study import (
+
+from edgequant.core.errors import BadOption, UnknownName
+from edgequant.study.networks.network import build_model
+from edgequant.study.results import MEASURED
+from edgequant.study.running.checks import check_names, check_networks, needs_images, recipes_of, targets_of
+from edgequant.study.study import (
     Calibration,
     Criterion,
     NetworkSpec,
@@ -21,8 +23,6 @@ from edgequant.study.study.study import (
     shipped,
     to_toml,
 )
-
-from edgequant.core.errors import BadOption, UnknownName
 from edgequant.train.settings import TrainSettings
 
 SHIPPED = shipped()

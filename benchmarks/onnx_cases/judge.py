@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from edgequant.graph.capture.capture.capture import capture
 
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import capture
 from edgequant.models.sources.onnx.network import OnnxNetwork
 
 from .random_graphs import Case

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-from edgequant.graph.capture.capture.capture import capture
 
 from edgequant.calibrate.collect import collect
 from edgequant.catalog import BACKENDS, CALIBRATORS, MODELS
 from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import capture
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve

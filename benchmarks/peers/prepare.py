@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edgequant.study.study.networks.network import load_data
-from edgequant.study.study.networks.sources import build_model
 from networks import DATA, IMAGES, SEED, SUBJECTS, Subject
 
 from edgequant.catalog import DATASETS
 from edgequant.core.preprocess import normalise
-from edgequant.data.calibration.selection import calibration_subset
+from edgequant.data.draw import calibration_subset
 from edgequant.models.weights import load_weights
+from edgequant.study.networks.network import load_data
+from edgequant.study.networks.sources import build_model
 
 
 def prepare(subject: Subject, folder: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edgequant.backends.litert.backend.twin import Twin
-from edgequant.backends.tflite.read.read.read import read
 
+from edgequant.backends.litert.twin import Twin
+from edgequant.backends.tflite.read.read import read
 from edgequant.core.errors import EdgequantError
 
 from .random_files import Case

@@ -20,15 +20,16 @@ from .models.model import AbstractModel
 from .questions.advise import advise as advice
 from .questions.search.asked import Asked as AskedSearch
 from .questions.search.search import search as search_layers
-from .questions.sensitivity.sensitivity import Asked as AskedSensitivity
+from .questions.sensitivity.asked import Asked as AskedSensitivity
 from .questions.sensitivity.sensitivity import ask as ask_layers
 from .questions.sweep import Asked, study_of
 from .report.formats.render import render
 from .store.disk import read_results
 from .store.folder import RunFolder
 from .store.run import Run
-from .study.networks.network import Prepared, prepare, prepare_objects
+from .study.networks.network import prepare, prepare_objects
 from .study.networks.objects import as_dataset, as_model
+from .study.prepared import Prepared
 from .study.running.checks import check_networks, check_supported
 from .study.running.execution import execute
 from .study.study import Calibration, NetworkSpec, Study, check, load_study, shipped

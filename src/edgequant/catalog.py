@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from .core.registry import Registry
 
 if TYPE_CHECKING:
-    from .data.dataset import AbstractDataset
-    from .models.model import AbstractModel
-    from .calibrate.calibrator import AbstractCalibrator
-    from .refine.refiner import AbstractRefiner
     from .backends.contract import AbstractBackend
+    from .calibrate.calibrator import AbstractCalibrator
+    from .data.dataset import AbstractDataset
     from .devices.device import AbstractDevice
+    from .models.model import AbstractModel
     from .pools.pool import AbstractPool
     from .questions.doctor.finding import AbstractFinding
+    from .refine.refiner import AbstractRefiner
     from .report.section import AbstractSection
 
 DATASETS: Registry[AbstractDataset] = Registry(
@@ -34,7 +34,7 @@ DATASETS: Registry[AbstractDataset] = Registry(
             "edgequant.data.classes.imagefolder:ImageFolder",
             "a folder of images, one sub-folder a class, or with a list of labels",
         ),
-        "images": ("edgequant.data.unlabelled:Images", "a folder of images without labels"),
+        "images": ("edgequant.data.folders.unlabelled:Images", "a folder of images without labels"),
         "mnist": ("edgequant.data.classes.idx:Mnist", "MNIST, IDX files"),
     },
 )
@@ -64,7 +64,7 @@ MODELS: Registry[AbstractModel] = Registry(
             "edgequant.models.architectures.standard_cnn:StandardCNN",
             "about 350 k parameters, plain convolutions",
         ),
-        "tflite": ("edgequant.backends.tflite.read.source:TFLiteModel", "a float .tflite: path/to/model.tflite"),
+        "tflite": ("edgequant.backends.litert.source:TFLiteModel", "a float .tflite: path/to/model.tflite"),
         "timm": ("edgequant.models.sources.timm:Timm", "a model of timm by name, if it is installed"),
         "torchvision": ("edgequant.models.sources.torchvision:Torchvision", "a model of torchvision, if installed"),
     },

@@ -5,21 +5,21 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import architectures
-import litert_samples as samples
 import numpy as np
 import pytest
 import torch
-from edgequant.backends.litert.backend.backend import LiteRT
-from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
+import architectures
+import litert_samples as samples
 from edgequant.backends.contract import AbstractBackend
+from edgequant.backends.litert.backend import LiteRT
+from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.calibrate.calibrator import AbstractObserver
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.measure.parity import INTEGER, INTEGER_LITERT, integer_parity
 from edgequant.quantization.build import build, observed_tensors

@@ -9,21 +9,20 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import litert_samples as samples
 import numpy as np
-import op_samples
 import pytest
 import torch
-from edgequant.backends.litert.backend.backend import LiteRT
-from edgequant.backends.litert.backend.twin import Twin
-from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
-from edgequant.backends.tflite.read.read.read import read
-from edgequant.graph.ops.table.table import OPS
-from op_samples import LACKS, NETS, SPEC, WRITE_ONLY
 
+import litert_samples as samples
+import op_samples
 from edgequant.backends.contract import AbstractBackend
+from edgequant.backends.litert.backend import LiteRT
+from edgequant.backends.litert.twin import Twin
+from edgequant.backends.onnxruntime.backend import OnnxRuntime
+from edgequant.backends.tflite.read.read import read
 from edgequant.calibrate.calibrator import AbstractObserver
 from edgequant.core.errors import BadFile, Unsupported
+from edgequant.graph.ops.table import OPS
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
@@ -32,6 +31,7 @@ from edgequant.quantization.simulation.kernels.wide import WIDE
 from edgequant.quantization.simulation.simulate import with_stored_weights
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
+from op_samples import LACKS, NETS, SPEC, WRITE_ONLY
 
 LITERT, PLAIN, ONNX = LiteRT(), LiteRT(delegate=False), OnnxRuntime()
 INTEGER_CASES: dict[str, tuple[AbstractBackend, str]] = {

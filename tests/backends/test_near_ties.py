@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edgequant.backends.litert.backend.backend import LiteRT
-from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
+from edgequant.backends.litert.backend import LiteRT
+from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.core.grid import QParams
 from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import capture
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.executor import IntegerExecutor
 

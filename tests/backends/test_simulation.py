@@ -7,11 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edgequant.study.study.answering import runtime as judge
-from edgequant.study.study.making.variant import make, plan_variants
-from edgequant.study.study.networks.network import prepare
-from edgequant.study.study.study import NetworkSpec, Study
-from tflite_samples import captured, pixels
 from torch import nn
 
 from edgequant import api
@@ -33,7 +28,12 @@ from edgequant.quantization.size import estimated_bytes
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
+from edgequant.study.answering import runtime as judge
+from edgequant.study.making.variant import make, plan_variants
+from edgequant.study.networks.network import prepare
+from edgequant.study.study import NetworkSpec, Study
 from edgequant.train.settings import TrainSettings
+from tflite_samples import captured, pixels
 
 TARGET = Simulation()
 EVERY_OP = captured()
@@ -153,9 +153,8 @@ def test_no_order_of_a_sum_goes_further_than_the_bound(zero_point: int) -> None:
 
 def test_a_sum_past_float32_is_still_exact() -> None:
     """4,608 products of 255 and 127 pass 2^24: the layer is summed in pieces, of images that lie channels-last."""
-    from edgequant.graph.capture.capture.capture import capture
-
     from edgequant.core.image import InputSpec
+    from edgequant.graph.capture.capture import capture
 
     class Wide(nn.Module):
         def __init__(self) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edgequant.graph.capture.capture.capture import capture
-from edgequant.study.study.networks.network import build_model, load_data
 
 from edgequant.catalog import DATASETS
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
+from edgequant.study.networks.network import build_model, load_data
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "resnet20.py"
 DATA = Path(os.environ.get("EDGEQUANT_DATA", "."))

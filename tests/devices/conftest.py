@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from sshd_server import Server, serve
 
 Wait = Callable[[Callable[[], bool]], None]

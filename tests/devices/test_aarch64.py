@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from device_samples import SPEC, answers, evaluation, pixels, write
-from edgequant.backends.tflite.read.read.read import read
 
+from device_samples import SPEC, answers, evaluation, pixels, write
+from edgequant.backends.tflite.read.read import read
 from edgequant.core.arrays import Array
 from edgequant.core.preprocess import normalise
 from edgequant.devices.local import Local

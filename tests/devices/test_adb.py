@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from device_samples import answers, evaluation
-from fake_adb import FakeAdb, fake_adb
-from sshd_server import free_port
 
+from device_samples import answers, evaluation
 from edgequant.core.errors import BadOption, DeviceError
 from edgequant.devices import link
 from edgequant.devices.adb import Adb
 from edgequant.devices.local import Local
 from edgequant.devices.package import BOOTSTRAP
+from fake_adb import FakeAdb, fake_adb
+from sshd_server import free_port
 
 Wait = Callable[[Callable[[], bool]], None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from fake_adb import FakeAdb, fake_adb
 
 adbutils = pytest.importorskip("adbutils")

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from device_samples import evaluation
 
+from device_samples import evaluation
 from edgequant.core.errors import DeviceError
 from edgequant.devices import link
 from edgequant.devices.device import JobAnswer

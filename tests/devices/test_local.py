@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from device_samples import SPEC, answers, content, evaluation, inputs, npy, pixels, write
-from edgequant.backends.litert.backend.backend import LiteRT
 
+from device_samples import SPEC, answers, content, evaluation, inputs, npy, pixels, write
+from edgequant.backends.litert.backend import LiteRT
 from edgequant.core.errors import DeviceError
 from edgequant.core.preprocess import normalise
 from edgequant.devices.device import Job

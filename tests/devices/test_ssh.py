@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from device_samples import answers, evaluation, pixels, write
-from sshd_server import Server, free_port, key, write_config
 
+from device_samples import answers, evaluation, pixels, write
 from edgequant.core.errors import BadOption, DeviceError, MissingExtra
 from edgequant.devices import link
 from edgequant.devices.local import Local
 from edgequant.devices.ssh import Ssh
 from edgequant.files.files import benchmark_file, evaluate_file
+from sshd_server import Server, free_port, key, write_config
 
 Wait = Callable[[Callable[[], bool]], None]
 

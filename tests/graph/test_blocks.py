@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.core.image import InputSpec
 from edgequant.graph.blocks import has_squeeze_and_excitation, has_swish
+from edgequant.graph.capture.capture import capture
 
 
 class Gated(nn.Module):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from edgequant.graph.capture.capture.capture import capture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -14,6 +13,7 @@ from torch import nn
 from edgequant.core.grid import choose_qparams
 from edgequant.core.image import Deployment, InputSpec
 from edgequant.core.preprocess import input_range, normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.deploy import NORMALISE, deployed, is_raw, raw_pixels, raw_spec
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve

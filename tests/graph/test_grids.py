@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.api import quantize
@@ -19,6 +18,7 @@ from edgequant.core.errors import BadOption
 from edgequant.core.grid import choose_qparams
 from edgequant.core.image import Deployment, InputSpec
 from edgequant.core.preprocess import input_range
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.deploy import deployed
 from edgequant.graph.ending import logits, squashes
 from edgequant.quantization.build import build, observed_tensors

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.head import body, width, with_head
 
 SPEC = InputSpec(3, 8, 8)

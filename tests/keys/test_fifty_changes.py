@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from edgequant.study.study.study import Calibration
 from world import World, measurements, pixels, replaced
 
 from edgequant.store import surroundings
-from edgequant.study.study import keys
+from edgequant.study import keys
+from edgequant.study.study import Calibration
 
 Change = Callable[[World], Any]
 

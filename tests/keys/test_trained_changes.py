@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from edgequant.study.study.study import Calibration
 from test_fifty_changes import Change, again_is_fresh, option, sets, source, threads, world
 from torch import nn
 from world import NET, World, counted, figures, files, pixels
@@ -19,6 +18,7 @@ from edgequant import api
 from edgequant.core.image import InputSpec
 from edgequant.models.weights import save_weights
 from edgequant.models.wrap import Wrapped
+from edgequant.study.study import Calibration
 from edgequant.train.settings import TrainSettings
 from edgequant.train.transfer import Transfer
 

@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgequant.study.study.answering import elsewhere as study_devices
-from edgequant.study.study.answering import runtime as judge
-from edgequant.study.study.running import execution
-from edgequant.study.study.study import Calibration, NetworkSpec, Study
 
 from edgequant import api
 from edgequant.core.errors import EdgequantError
 from edgequant.measure.memory import PeakMemory
 from edgequant.store import surroundings
 from edgequant.store.folder import RunFolder
+from edgequant.study.answering import elsewhere as study_devices
+from edgequant.study.answering import runtime as judge
+from edgequant.study.running import execution
+from edgequant.study.study import Calibration, NetworkSpec, Study
 
 NET = """
 import torch
@@ -82,7 +82,9 @@ from typing import final
 
 import numpy as np
 
-from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver; from edgequant.data.dataset import AbstractDataset; from edgequant.refine.refiner import AbstractRefiner
+from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver
+from edgequant.data.dataset import AbstractDataset
+from edgequant.refine.refiner import AbstractRefiner
 from edgequant.data.classes.arrays import from_arrays
 from edgequant.refine.bias_correct import BiasCorrect
 

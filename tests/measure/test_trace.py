@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from edgequant.backends.litert.backend.backend import LiteRT
-from edgequant.backends.litert.backend.session import Session
-from edgequant.graph.capture.capture.capture import capture
 from torch import nn
 
+from edgequant.backends.litert.backend import LiteRT
+from edgequant.backends.litert.session import Session
 from edgequant.core.arrays import Array
 from edgequant.core.grid import QParams, WeightQ
 from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import capture
 from edgequant.measure.trace import TensorDifference, first_difference, trace
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.arithmetic import Pick

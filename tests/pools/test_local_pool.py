@@ -15,11 +15,11 @@ from typing import final
 
 import psutil
 import pytest
-from pool_samples import task, traces
 
 from edgequant.core.errors import BadData, WorkerDied
 from edgequant.core.progress import AbstractProgress, Silent, Tick
 from edgequant.pools.local import Local
+from pool_samples import task, traces
 
 
 @final

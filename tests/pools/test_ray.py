@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pool_samples import task, traces
 
 from edgequant.core.errors import BadData, DeviceError, MissingExtra, WorkerDied
 from edgequant.core.progress import Silent
 from edgequant.pools.ray import Ray
+from pool_samples import task, traces
 
 
 def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

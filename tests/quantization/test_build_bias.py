@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edgequant.graph.capture.capture.capture import capture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -17,6 +16,7 @@ from edgequant.catalog import BACKENDS
 from edgequant.core.grid import QParams, quantize_bias
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.quantization.build import build, observed_tensors, roomy
 from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import parse_recipe

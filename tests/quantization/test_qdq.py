@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
-
-from litert_samples import images, reference
-
 from edgequant.quantization.qdq import to_qdq
 from edgequant.quantization.simulation.kernels.wide import WIDE
 from edgequant.quantization.simulation.simulate import simulator
+from litert_samples import images, reference
 
 NETWORKS = ["depthwise", "mean", "add, relu6", "relu", "cat", "no biases", "pad operator", "excite"]
 

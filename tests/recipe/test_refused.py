@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from edgequant.backends.litert.backend.backend import LiteRT
-from recipe_samples import planned
 
+from edgequant.backends.litert.backend import LiteRT
 from edgequant.core.errors import BadOption, Unsupported
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.scheme import Scheme
+from recipe_samples import planned
 
 LITERT = LiteRT.capability
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edgequant.backends.litert.backend.backend import LiteRT
-from recipe_samples import ANY, SPEC, branches, planned, program, step
 
+from edgequant.backends.litert.backend import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
@@ -21,6 +20,7 @@ from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import Recipe, Rule, load_recipe, parse_recipe
 from edgequant.recipe.resolve import Plan, fates, names, resolve
 from edgequant.recipe.scheme import Capability, Scheme
+from recipe_samples import ANY, SPEC, branches, planned, program, step
 
 
 def tensor_bits(plan: Plan) -> set[int]:

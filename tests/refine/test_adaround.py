@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from refine_samples import fingerprint, images, reference_of, residual, silent, simulated, tensors, unchanged
 
 from edgequant.core.errors import BadData, BadOption, Unsupported
 from edgequant.core.grid import QParams, quantize_weight
@@ -14,6 +13,7 @@ from edgequant.quantization.reference import Reference
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
 from edgequant.refine.equalize import Equalize
+from refine_samples import fingerprint, images, reference_of, residual, silent, simulated, tensors, unchanged
 
 QUICK = AdaRound(iterations=120, positions=1024, batch=128, lr=0.1)
 

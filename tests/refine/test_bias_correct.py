@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from refine_samples import fingerprint, images, reference_of, residual, silent, simulated, tensors, unchanged
 
 from edgequant.core.errors import BadData, BadOption
 from edgequant.quantization.reference import Reference
 from edgequant.refine.bias_correct import BiasCorrect
 from edgequant.refine.walk import float_network
+from refine_samples import fingerprint, images, reference_of, residual, silent, simulated, tensors, unchanged
 
 
 def shifted() -> Reference:

@@ -10,19 +10,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from edgequant.backends.litert.backend.backend import LiteRT
-from edgequant.backends.onnxruntime.backend.backend import OnnxRuntime
-from edgequant.graph.capture.capture.capture import capture
-from edgequant.study.study.making.calibration import observable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from refine_samples import images, tensors
 from torch import nn
 
 from edgequant.backends.contract import AbstractBackend
+from edgequant.backends.litert.backend import LiteRT
+from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import Ranges, build
 from edgequant.quantization.reference import Reference
@@ -30,6 +28,8 @@ from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import Plan, resolve
 from edgequant.refine.branches import LEAST_SQNR, balanced, shared
+from edgequant.study.making.calibration import observable
+from refine_samples import images, tensors
 
 SPEC = InputSpec(3, 6, 6)
 IMAGES = images(48, spec=SPEC)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from edgequant.backends.litert.backend.backend import LiteRT
-from refine_samples import SPEC, captured, images, reference_of
 from torch import nn
 
+from edgequant.backends.litert.backend import LiteRT
 from edgequant.graph.copies import copied, copies
 from edgequant.quantization.reference import Reference
 from edgequant.refine.adaround import AdaRound
@@ -19,6 +18,7 @@ from edgequant.refine.refiner import AbstractRefiner
 from edgequant.refine.training.learned import learned
 from edgequant.refine.training.network import FakeQuantized
 from edgequant.refine.training.oscillation import Freezing
+from refine_samples import SPEC, captured, images, reference_of
 
 
 class Recurrent(nn.Module):

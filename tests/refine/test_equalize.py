@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from refine_samples import Residual, captured, images, per_tensor, reference_of, silent, simulated, tensors
 from torch import nn
 
 from edgequant.graph.program import Captured
 from edgequant.refine.equalize import Equalize
 from edgequant.refine.pairs import consecutive, input_ranges, output_ranges
+from refine_samples import Residual, captured, images, per_tensor, reference_of, silent, simulated, tensors
 
 
 class Chain(nn.Module):

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from qat_samples import pixels, trained
-from refine_samples import reference_of
 from safetensors.torch import save_file
 
 from edgequant.core.errors import BadFile
 from edgequant.refine import store as qat_store
+from qat_samples import pixels, trained
+from refine_samples import reference_of
 
 
 def test_a_file_that_is_damaged_or_not_ours_is_refused(tmp_path: Path) -> None:

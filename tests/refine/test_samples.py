@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from refine_samples import captured, images, reference_of
 from torch import nn
 
 from edgequant.graph.program import activate
 from edgequant.refine.samples import draw
 from edgequant.refine.walk import Walk
+from refine_samples import captured, images, reference_of
 
 
 class One(nn.Module):

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("reader")
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent / "report"), *filter(None, sys.path)]),
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, sys.path)]),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
         "EDGEQUANT_CANARY": str(folder / "canary"),

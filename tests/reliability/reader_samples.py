@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from edgequant.graph.capture.capture.capture import capture
 from PIL import Image
-from report_sample import results
 from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
 from edgequant.core.image import InputSpec
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.measure.accuracy import pack_hits
 from edgequant.models.architectures.micro_cnn import MicroCNN
@@ -30,6 +29,7 @@ from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
+from report_sample import results
 
 SPEC = InputSpec(3, 12, 12)
 STUDY = """

@@ -9,11 +9,6 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-from edgequant.graph.capture.capture.capture import capture
-from edgequant.study.study.networks.sources import build_model
-from edgequant.study.study.running.checks import check_names, check_networks
-from edgequant.study.study.study import load_study
-
 from edgequant import api
 from edgequant.core.image import InputSpec
 from edgequant.core.pixels import settled
@@ -25,11 +20,15 @@ from edgequant.data.decode import decode
 from edgequant.files.files import inspect_file
 from edgequant.files.parity import parity_file
 from edgequant.files.trial import attempt, runnable
+from edgequant.graph.capture.capture import capture
 from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.weights import load_weights
 from edgequant.questions.compare import compare
 from edgequant.recipe.recipe import load_recipe
 from edgequant.store.folder import RunFolder
+from edgequant.study.networks.sources import build_model
+from edgequant.study.running.checks import check_names, check_networks
+from edgequant.study.study import load_study
 
 GREY = InputSpec(1, 8, 8)
 IMAGE = InputSpec(3, 12, 12, resize=14)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgequant.study.study.answering import finished as making
 
 from edgequant.core.memory import out_of_memory
 from edgequant.store import folder as rundir
 from edgequant.store.disk import write_json
+from edgequant.study.answering import finished as making
 from test_resume import DECIDED, MEASURED
 
 Cli = Callable[..., Any]

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_sample import results
 
 from edgequant.report import headline
 from edgequant.report import lookup as look
 from edgequant.report.load import busy, conditions
 from edgequant.report.loss import MAY, OVER, SHOWN, Loss, changed, loss, noise
 from edgequant.store.run import Run
+from report_sample import results
 
 POINTS = st.floats(-50, 50)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgequant.report.charts.charts.charts import Point
-from report_sample import results
 
 from edgequant.catalog import SECTIONS
 from edgequant.report import headline
+from edgequant.report.charts.charts import Point
 from edgequant.store.run import Run
+from report_sample import results
 
 FOLDER = Path("unused")
 SAMPLE = results()

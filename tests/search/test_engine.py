@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from search_samples import batches, images, network, observers
 
 from edgequant.core.grid import QParams
 from edgequant.core.preprocess import normalise
@@ -14,6 +13,7 @@ from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 from edgequant.quantization.simulation.simulate import dequantize_weight
 from edgequant.search import engine
 from edgequant.search.forms import FLOAT, alone, snap, together, uniform
+from search_samples import batches, images, network, observers
 
 
 def nothing(done: int, total: int) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
-from search_samples import batches, network, observers
 
 from edgequant.search import divergence, engine, fisher
 from edgequant.search.forms import alone, uniform
+from search_samples import batches, network, observers
 
 
 def nothing(done: int, total: int) -> None:

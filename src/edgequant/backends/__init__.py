@@ -1,0 +1,1 @@
+"""What a target is. Formats (tflite, onnx) are rooms, and runtimes are rooms."""

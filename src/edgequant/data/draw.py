@@ -7,8 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
+from ..core.errors import BadData
 from .dataset import AbstractSplit
 from .splits import Subset
+
+# Of n exchangeable images, the next one passes the largest value that n gave a tensor with probability 1 / (n + 1),
+# whatever the distribution; so too at the lower end. A tensor's range is then too narrow for 2 / (n + 1) of all images.
+DEFAULT = 500  # where nobody said how many, and there are as many
+FEWEST = 100  # 2.0% of images; below this, `allow_few` has to say so
+ADVISED = 300  # 0.7% of images; below this, a warning
 
 SEED = 0
 
@@ -46,3 +53,41 @@ def _turn(labels: Array) -> Array:
     turn = np.empty(len(labels), np.int64)
     turn[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
     return turn
+
+
+def calibration_size(asked: int | None, pool: int) -> int:
+    """`asked`; None is the default, or all of a pool that has fewer."""
+    return min(DEFAULT, pool) if asked is None else asked
+
+
+def calibration_subset(split: AbstractSplit, n: int | None, seed: int, allow_few: bool = False) -> Subset:
+    """`n` images of `split`, the same for the same seed: as many of each class as of the next, where there are enough.
+
+    None takes the default, or all where there are fewer. Without labels they are drawn uniformly. Their order is
+    random too. Raises BadData where the split has fewer than were asked for, and below 100 images unless `allow_few`.
+    """
+    if n is None and len(split) < FEWEST and not allow_few:
+        raise BadData(
+            f"The calibration pool has {len(split)} images, too few to trust the ranges they give. Expected at least"
+            f" {FEWEST}: add images, or type --allow-few to calibrate on these {len(split)}, which marks every figure."
+        )
+    n = calibration_size(n, len(split))
+    if n > len(split):
+        raise BadData(
+            f"{n} calibration images were asked for, and the split they are drawn from has {len(split)}."
+            f" Ask for at most {len(split)}, or leave the number out to take what there is."
+        )
+    if n < 1 or (n < FEWEST and not allow_few):
+        raise BadData(
+            f"{n} calibration images are too few to trust the ranges they give. Ask for at least {FEWEST}"
+            f" ({ADVISED} are advised), or type --allow-few, which marks every figure."
+        )
+    rng = np.random.default_rng(seed)
+    order = dealt(split, rng)
+    # Shuffled again: a moving average over images in rounds of classes would remember the last classes best.
+    return Subset(split, rng.permutation(order[:n]))
+
+
+def passing(n: int) -> float:
+    """The share of images that pass the range which `n` images gave a tensor: see FEWEST."""
+    return 2 / (n + 1)

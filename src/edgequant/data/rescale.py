@@ -11,9 +11,9 @@ import numpy as np
 from ..core.arrays import Array
 from ..core.errors import BadData
 from ..core.image import InputSpec
-from .calibration.selection import calibration_subset
 from .dataset import AbstractSplit, Splits
 from .decode import MODES, check_channels, fit
+from .draw import calibration_subset
 from .splits import fingerprint
 
 SUBSET_SEED = 31415  # of the draw; it never changes, so that two studies share their subset

@@ -1,0 +1,1 @@
+"""Finished files of any tool: their input, evaluation, timing, parity. No study."""

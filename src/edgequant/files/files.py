@@ -152,7 +152,7 @@ def inspect_file(path: Path, edgetpu: bool = False) -> dict[str, Any]:
 def _edgetpu(file: OpenFile) -> dict[str, Any]:
     if file.target != "litert":
         raise BadOption(f"--edgetpu takes a .tflite. Got {file.path}. Quantize with --target litert --recipe w8a8.")
-    from ..backends.edgetpu import report
+    from ..backends.litert.edgetpu import report
 
     return report(file.path)
 

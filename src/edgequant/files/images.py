@@ -8,7 +8,7 @@ from ..core.errors import BadData
 from ..core.image import InputSpec
 from ..data.dataset import AbstractDataset, AbstractSplit
 from ..data.draw import drawn
-from ..study.networks.named_data import named_dataset
+from ..data.named.named_data import named_dataset
 
 
 @dataclass(frozen=True)

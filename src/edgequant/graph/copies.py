@@ -23,7 +23,7 @@ def copied(network: Network) -> frozenset[str]:
 
 
 def _first(network: Network, layer: str) -> str:
-    """`features.1#3` is the third call of `features.1` (graph/capture/constants.py)."""
+    """`features.1#3` is the third call of `features.1` (graph/parse/constants.py)."""
     name, _, count = layer.rpartition("#")
     known = name and count.isdigit() and any(step.layer == name for step in network.program.layers)
     return name if known and _equal(network.layer(name).weight, network.layer(layer).weight) else layer

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..core.image import InputSpec
-from ..graph.source.judge import Judge
+from ..graph.capture.judge import Judge
 
 if TYPE_CHECKING:
     from torch import nn

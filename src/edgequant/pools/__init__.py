@@ -1,0 +1,1 @@
+"""Where work that does not depend on other work is done, several at a time."""

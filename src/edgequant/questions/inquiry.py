@@ -15,7 +15,8 @@ from ..store.disk import SCHEMA, write_bytes, write_json
 from ..store.folder import RunFolder
 from ..store.run import Run
 from ..study.networks import preprocessing
-from ..study.networks.network import Prepared, prepare
+from ..study.networks.network import prepare
+from ..study.prepared import Prepared
 from ..study.results import command, environment
 from ..study.running.checks import check_names, check_networks, nothing_left
 from ..study.running.draws import draw_notes

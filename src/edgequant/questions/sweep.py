@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from ..recipe.recipe import ACTIVATION_BITS, WEIGHT_BITS
-from ..store.belongings import claim
-from ..store.disk import write_bytes
 from ..study import widths as sweep
 from ..study.study import Study, check
 from .source import AbstractAsked, study_from
-
-FILE = "sweep.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +36,3 @@ def study_of(asked: Asked, overrides: Sequence[str] = ()) -> Study:
             quick=asked.quick or study.quick,
         )
     )
-
-
-def write_csv(folder: Path, results: dict[str, Any]) -> Path:
-    """`sweep.csv`: a line for each combination. Raises RunFolderError."""
-    claim(folder / FILE)
-    write_bytes(folder / FILE, sweep.csv(results["sweep"]["rows"]).encode())
-    return folder / FILE

@@ -1,0 +1,1 @@
+"""Which layers get which widths: recipes, their resolution against a target, what befell each layer."""

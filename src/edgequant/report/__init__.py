@@ -1,0 +1,1 @@
+"""What a reader is told: words, lookups, the document. It computes nothing."""

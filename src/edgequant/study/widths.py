@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import BadOption
+from ..store.belongings import claim
+from ..store.disk import write_bytes
+from . import widths as sweep
+
+FILE = "sweep.csv"
 
 WORTH_A_SECTION = 3  # simulated static variants of a study that nobody called a sweep
 TARGET = "simulation"
@@ -116,3 +122,10 @@ def _row(variant: Mapping[str, Any], bits: tuple[int, int]) -> Row:
         "n": variant.get("n"),
         "source": "simulated",
     }
+
+
+def write_csv(folder: Path, results: dict[str, Any]) -> Path:
+    """`sweep.csv`: a line for each combination. Raises RunFolderError."""
+    claim(folder / FILE)
+    write_bytes(folder / FILE, sweep.csv(results["sweep"]["rows"]).encode())
+    return folder / FILE

@@ -1,0 +1,1 @@
+"""A training: settings, augmentation, the loop, checkpoints. Nothing of quantization."""

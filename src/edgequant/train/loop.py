@@ -22,13 +22,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.arrays import Array
-from ..core.errors import BadData, Diverged
+from ..core.errors import BadData, BadOption, Diverged
 from ..core.image import InputSpec
 from ..core.preprocess import normalise_tensor
 from ..data.dataset import AbstractSplit, Splits
 from . import checkpoint
 from .augment import augment, resize
-from .parts import gradients
 from .schedule import average_decay, learning_rate, make_optimizer
 from .settings import TrainSettings
 
@@ -243,3 +242,37 @@ def _resume(trainer: Trainer, folder: Path) -> list[dict[str, float]]:
     if trainer.accelerator.is_main_process:
         checkpoint.write_log(folder, done)
     return done
+
+
+def gradients(trainer: Trainer, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+    """Those of the mean loss of the batch, in as many parts as the GPU's memory asks for. Raises BadOption."""
+    while True:
+        try:
+            return _in_parts(trainer, images, labels)
+        except torch.OutOfMemoryError as error:
+            if trainer.parts >= len(labels):
+                raise BadOption(
+                    f"The GPU has no memory for one image of {images.shape[2]}x{images.shape[3]} pixels. Expected some"
+                    " to be free: stop what else runs on it, or train on the CPU with CUDA_VISIBLE_DEVICES= before the"
+                    " command."
+                ) from error
+        trainer.parts *= 2
+        torch.cuda.empty_cache()
+        size = -(-len(labels) // trainer.parts)
+        trainer.say(
+            f"  note: the GPU's memory is short for {len(labels)} images at once; from here on a batch is worked off"
+            f" {size} at a time, and its gradients are added up"
+        )
+
+
+def _in_parts(trainer: Trainer, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+    """The mean loss and the hits of a batch; its gradients are left in the parameters."""
+    trainer.optimizer.zero_grad()
+    total, hits = 0.0, 0
+    for x, y in zip(images.chunk(trainer.parts), labels.chunk(trainer.parts)):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=trainer.settings.precision == "bf16"):
+            loss, logits = trainer.loss(trainer.network, x, y)
+        share = len(y) / len(labels)
+        trainer.accelerator.backward(loss if share == 1 else loss * share)
+        total, hits = total + float(loss.detach()) * share, hits + int((logits.argmax(1) == y).sum())
+    return total, hits

@@ -1,0 +1,1 @@
+""".pte for ExecuTorch, and its sessions."""

@@ -1,0 +1,1 @@
+"""The runtimes of .tflite: LiteRT, TensorFlow Lite Micro, Edge TPU."""

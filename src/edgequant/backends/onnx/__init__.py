@@ -1,0 +1,1 @@
+"""The .onnx format. Not the runtimes that run it."""

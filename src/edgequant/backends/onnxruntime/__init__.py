@@ -1,0 +1,1 @@
+"""Q/DQ .onnx for ONNX Runtime, and its sessions."""

@@ -1,0 +1,1 @@
+"""Strongly typed .onnx for TensorRT: written and checked, not run."""

@@ -1,0 +1,1 @@
+"""The .tflite format: its records, checked. Not the runtimes that run it."""

@@ -14,7 +14,7 @@ from ...core.errors import BadFile
 from ...core.foreign import reads
 from ...core.options import Options
 from .inspect import OPERATORS, TYPES, metadata, read_model, sidecar
-from .read.table import RECORDS, TABLE
+from .read_options import RECORDS, TABLE
 
 LIMITED = (
     "evaluate, benchmark, predict and inspect work on the file as it is; parity and quantizing it again need"

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ...core.errors import BadFile
 from ...core.foreign import reads
-from .read.pixel_metadata import pixel_metadata
+from .pixel_metadata import pixel_metadata
 
 TYPES = {v: k.lower() for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
 OPERATORS = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}

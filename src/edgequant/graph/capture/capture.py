@@ -17,14 +17,13 @@ from ...core.image import InputSpec
 from ...core.preprocess import input_range
 from ...host.hush import hushed
 from ..grids import on_own_grids
+from ..parse.builder import Builder
 from ..program import Captured, Network, Program
-from ..source.export import ONE_AT_A_TIME, exported
-from ..source.judge import Judge
-from ..source.one_result import giving_one
-from ..source.same import Captive, Samples, check_judge, check_module
-from ..source.trial import check_floats as check_floats
-from ..source.trial import example, tried
-from .builder import Builder
+from .export import ONE_AT_A_TIME, exported
+from .judge import Judge
+from .one_result import giving_one
+from .same import Captive, Samples, check_judge, check_module
+from .trial import check_floats, example, tried
 
 NOISE, IMAGES = "noise", "images of the data set"
 

@@ -1,0 +1,1 @@
+"""Networks written here, and their kept weights."""

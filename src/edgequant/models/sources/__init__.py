@@ -1,0 +1,1 @@
+"""Networks of the user's: Python files, exported programs, timm, torchvision."""

@@ -1,0 +1,1 @@
+"""A reference computed as integers, as a runtime would. Not the kernels of one runtime."""

@@ -1,0 +1,1 @@
+"""Is post-training enough, or does training pay."""

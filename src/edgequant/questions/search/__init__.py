@@ -1,0 +1,1 @@
+"""Which mix of schemes keeps accuracy at the least price."""

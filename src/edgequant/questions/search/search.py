@@ -13,9 +13,9 @@ from typing import Any
 from ...core.progress import AbstractProgress
 from ...store.folder import RunFolder
 from ...store.run import Run
-from ...study.networks.network import Prepared
+from ...study.prepared import Prepared
 from ..inquiry import inquire
-from ..sensitivity.sensitivity import subject
+from ..layers import subject
 from .asked import Asked, study_of
 from .searching import Searching
 

@@ -25,8 +25,9 @@ from ...store.disk import write_bytes
 from ...store.folder import RunFolder
 from ...study.making.layer_costs import layer_bytes, layer_ms, whole_ms
 from ...study.networks.float_first import unfit
-from ..sensitivity import rows as rows
-from ..sensitivity.sensitivity import FAST_IMAGES, SEED, Subject, run_engine
+from ..layers import SEED, Subject, run_engine
+from ..sensitivity import rows
+from ..sensitivity.asked import FAST_IMAGES
 from .asked import Asked, budget, parse_schemes, recorded
 
 FRONT = 7  # budgets on the Pareto front

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -14,9 +14,8 @@ from ...quantization.reference import Reference
 from ...search import divergence
 from ...search.engine import Answers
 from ...search.screen import Screened, ranking
-
-if TYPE_CHECKING:
-    from .sensitivity import Asked, Subject
+from ..layers import Subject
+from .asked import Asked
 
 Row = dict[str, Any]
 COLUMNS = (

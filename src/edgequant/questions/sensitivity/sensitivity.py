@@ -6,57 +6,41 @@ import dataclasses
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ...catalog import BACKENDS
 from ...core.arrays import Array
-from ...core.errors import BadData, BadOption, Unsupported
-from ...core.preprocess import normalise
+from ...core.errors import BadOption, Unsupported
 from ...core.progress import AbstractProgress
 from ...core.registry import unknown
-from ...data.calibration.selection import calibration_subset
 from ...quantization.reference import Reference
 from ...recipe.recipe import ACTIVATION_BITS, WEIGHT_BITS
 from ...search import divergence, engine, fisher, screen
-from ...search.forms import FLOAT, Form, alone, together, uniform
+from ...search.forms import FLOAT, Form, alone, together
 from ...store.belongings import claim
 from ...store.disk import write_json
 from ...store.folder import RunFolder
 from ...store.run import Run
-from ...study.making.calibration import Observers, statistics
 from ...study.networks.float_first import unfit
-from ...study.networks.network import Prepared
-from ...study.running.draws import settled
-from ...study.study import Calibration, Study, check
+from ...study.prepared import Prepared
+from ...study.study import Study, check
 from ...study.widths import parse_bits
 from ..inquiry import inquire
-from ..source import AbstractAsked, study_from
-from . import rows as rows
+from ..layers import SEED, Subject, run_engine, subject
+from ..source import study_from
+from . import rows
+from .asked import FAST_IMAGES, Asked
 
 MODES = {
     "exact": "every layer on every image",
     "screened": "successive halving: the most sensitive layers, from as few images as it takes",
     "fast": "second order, from a few passes: a predicted divergence, no accuracy",
 }
-FAST_IMAGES, TOP = 128, 10
+TOP = 10
 FILE = "sensitivity.csv"
-SEED = 0  # of the order in which images are drawn
-
-
-@dataclass(frozen=True)
-class Asked(AbstractAsked):
-    """Widths to try, how they are tried, and on how many validation images."""
-
-    bits: str = "8,4"
-    activation_bits: int = 8
-    mode: str = "exact"
-    images: int = 512
-    threshold: float = 0.5
 
 
 def study_of(asked: Asked, overrides: Sequence[str] = ()) -> Study:
@@ -112,44 +96,6 @@ def check_asked(asked: Asked) -> tuple[int, ...]:
             f"--images must be at least 2 and --threshold at least 0. Got {asked.images} and {asked.threshold:g}."
         )
     return parse_bits(asked.bits, "--bits", WEIGHT_BITS)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A calibrated network and the validation images that it is asked about, (N, C, H, W) normalised."""
-
-    network: Prepared
-    observers: Observers
-    images: torch.Tensor
-    labels: Array | None
-
-    @property
-    def batches(self) -> list[torch.Tensor]:
-        return engine.batches(self.images, engine.batch_size(self.network.captured))
-
-    def reference(self, weight_bits: int, activation_bits: int) -> Reference:
-        return uniform(self.network.captured, self.observers, weight_bits, activation_bits)
-
-
-def subject(network: Prepared, study: Study, count: int, run: RunFolder, progress: AbstractProgress) -> Subject:
-    """Ranges from the calibration images; `count` validation images in a fixed random order."""
-    observers = calibrated(network, study.calibration[0], study.allow_few, run, progress)
-    split = network.splits.validation
-    chosen = np.random.default_rng(SEED).permutation(len(split))[:count]
-    if len(chosen) < 2:
-        raise BadData(f"{network.data} has {len(split)} validation images; 2 at least were expected. Give other data.")
-    images = torch.from_numpy(normalise(split.take(chosen), network.captured.inputs))
-    return Subject(network, observers, images, None if split.labels is None else split.labels[chosen])
-
-
-def calibrated(
-    network: Prepared, calibration: Calibration, allow_few: bool, run: RunFolder, progress: AbstractProgress
-) -> Observers:
-    """What every tensor of the network was on its calibration images."""
-    subset = calibration_subset(network.splits.train, calibration.n, calibration.seed, allow_few)
-    calibration = settled(calibration, network)
-    with progress.task(f"{network.name}: calibrating") as tick:
-        return statistics(network, network.captured, calibration, subset, run, tick)[0]
 
 
 def analyse(asked: Asked, about: Subject, progress: AbstractProgress) -> dict[str, Any]:
@@ -240,10 +186,3 @@ def mixed(about: Subject, narrow: Reference, wide: Reference | None, kept: Seque
     runs = {"float": engine.Engine(captured, {}), "narrow": engine.Engine(captured, forms)}
     runs["mixed"] = engine.Engine(captured, chosen)
     return {name: run_engine(one, about) for name, one in runs.items()}
-
-
-@torch.inference_mode()
-def run_engine(one: engine.Engine, about: Subject) -> torch.Tensor:
-    """(N, classes) scores of the engine's network on all images."""
-    found = [one.keep(engine.channels_last(x))[about.network.captured.program.output] for x in about.batches]
-    return torch.cat(found)

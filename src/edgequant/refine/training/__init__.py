@@ -1,0 +1,1 @@
+"""What trains: quantization-aware training, distillation, pruning."""

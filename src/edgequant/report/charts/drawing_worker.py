@@ -1,4 +1,4 @@
-"""`python -m edgequant.report.charts.drawing_worker DESCRIPTOR`: draws what it is asked for, until nobody can ask any more."""
+"""`python -m edgequant.report.charts.drawing_worker DESCRIPTOR`: draws until nobody can ask any more."""
 
 from __future__ import annotations
 

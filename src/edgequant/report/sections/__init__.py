@@ -1,0 +1,1 @@
+"""The parts of a study report, one file each."""

@@ -1,0 +1,1 @@
+"""Code that runs the file in an app."""

@@ -12,7 +12,7 @@ from ...measure.agreement import agreement, fidelity
 from ...measure.statistics import mcnemar, paired_limits
 from ..making.variant import scores
 from ..networks.float_first import unfit
-from ..networks.network import Prepared
+from ..prepared import Prepared
 from . import runtime as judge
 from .finished import Finished
 

@@ -35,7 +35,7 @@ from ...recipe.recipe import parse_recipe
 from ...store.folder import RunFolder, Step
 from .. import keys
 from ..making.variant import Variant
-from ..networks.network import Prepared
+from ..prepared import Prepared
 from ..study import Study
 from .parity import explain
 

@@ -1,0 +1,1 @@
+"""From a prepared network and a recipe to a file."""

@@ -17,7 +17,7 @@ from ...calibrate.calibrator import AbstractObserver
 from ...calibrate.collect import collect
 from ...catalog import CALIBRATORS
 from ...core.progress import AbstractProgress, Tick
-from ...data.calibration.selection import check_calibration, warnings
+from ...data.calibration.checks import check_calibration, warnings
 from ...data.dataset import AbstractSplit
 from ...graph.ops.table import OPS
 from ...graph.program import Captured, Program
@@ -25,7 +25,7 @@ from ...recipe.resolve import Plan
 from ...refine.branches import balanced
 from ...store.folder import RunFolder
 from .. import keys
-from ..networks.network import Prepared
+from ..prepared import Prepared
 from ..study import Calibration
 
 BATCH = 50

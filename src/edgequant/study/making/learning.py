@@ -29,9 +29,9 @@ from ...train import checkpoint
 from ...train.settings import TrainSettings
 from ...train.training import Teacher, Training
 from .. import keys
-from ..networks.network import Prepared
 from ..networks.source_check import built
 from ..networks.sources import build_model, reads, told
+from ..prepared import Prepared
 
 FILE = "learned.safetensors"
 

@@ -28,7 +28,7 @@ from ...recipe.resolve import resolve
 from ...refine.training.prune import Prune
 from ...store.folder import RunFolder
 from .. import keys
-from ..networks.network import Prepared
+from ..prepared import Prepared
 from .layer_costs import whole_ms
 
 TRIES = 8  # halvings of what may stay: to half a percent

@@ -23,7 +23,7 @@ from ...store.code import training_code
 from ...store.folder import RunFolder
 from ...train.training import Teacher, Training
 from .. import keys
-from ..networks.network import Prepared
+from ..prepared import Prepared
 from .prune_target import aimed
 
 

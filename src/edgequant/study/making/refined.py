@@ -18,7 +18,7 @@ from ...refine.walk import FLOAT_BIAS
 from ...store.content import content
 from ...store.folder import RunFolder
 from .. import keys
-from ..networks.network import Prepared
+from ..prepared import Prepared
 from ..study import Calibration
 
 FILE, BIASES = "refined.safetensors", "float_biases.safetensors"

@@ -16,8 +16,7 @@ from ...backends.contract import AbstractBackend
 from ...catalog import BACKENDS, CALIBRATORS, REFINERS
 from ...core.arrays import Array
 from ...core.progress import AbstractProgress
-from ...data.calibration.selection import calibration_subset
-from ...data.draw import asked, drawn
+from ...data.draw import asked, calibration_subset, drawn
 from ...quantization.build import build
 from ...quantization.reference import Reference
 from ...quantization.simulation.simulate import simulate
@@ -29,9 +28,8 @@ from ...refine.notes import noted
 from ...store.folder import RunFolder, Step
 from ...train.settings import TrainSettings
 from .. import keys
-from ..networks.network import Prepared
-from ..running.checks import check_ids, needs_images, recipes_of, targets_of, trains
-from ..running.draws import settled
+from ..plan import check_ids, needs_images, recipes_of, settled, targets_of, trains
+from ..prepared import Prepared
 from ..study import Calibration, Study
 from .calibration import Observers, checked, statistics, with_branches
 from .learning import settings_of, teachers, trained

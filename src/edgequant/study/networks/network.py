@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,8 @@ from ...core.pixels import NOTHING, Stated, stated_of
 from ...core.progress import AbstractProgress
 from ...core.registry import first_option
 from ...data.dataset import AbstractDataset, Splits
-from ...graph.capture.capture import check_floats
+from ...data.named.named_data import named_dataset
+from ...graph.capture.trial import check_floats
 from ...graph.deploy import deployed
 from ...graph.program import Captured
 from ...models.model import AbstractModel
@@ -31,11 +30,11 @@ from ...store.folder import RunFolder, step_key
 from ...train.loop import fit
 from ...train.settings import TrainSettings
 from .. import keys
+from ..prepared import Prepared
 from ..study import NetworkSpec, load_study, shipped
 from . import preprocessing
 from .contract import contract, load, stating
 from .fresh import fresh_weights
-from .named_data import named_dataset
 from .source_check import built, held
 from .sources import build_model, reads, short_name, told
 from .transfer import transferred
@@ -43,23 +42,6 @@ from .transfer import transferred
 Stages = tuple[TrainSettings, ...]
 KEPT_FORMAT = 1  # of the keys in the names of models/kept: these files outlive the format of steps
 Origin = tuple[str, bool]  # where the weights came from, and whether they were given rather than made here
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A network ready to be quantized, with its data. `key` names it by content (`keys.network`)."""
-
-    key: str
-    name: str
-    data: str
-    module: nn.Module  # eager, as the framework runs it
-    captured: Captured
-    splits: Splits
-    provenance: str  # where the weights came from
-    inputs: InputSpec  # what `module` takes; `captured` may take raw bytes instead
-    training: TrainSettings | None = None  # how it was trained (the last stage), where the study says
-    looked: Mapping[str, Any] = field(default_factory=dict)  # how it answers as it is fed: preprocessing.py
-    whole: Captured | None = None  # before pruning: the teacher of what is trained after it
 
 
 def prepare(spec: NetworkSpec, seed: int, run: RunFolder, progress: AbstractProgress, fresh: bool = False) -> Prepared:

@@ -10,8 +10,8 @@ from ...core.arrays import Array
 from ...core.errors import BadData
 from ...core.pixels import NOTHING, UNKNOWN, Stated, filled, merged
 from ...data.dataset import AbstractDataset
+from ...data.named.named_data import named_dataset
 from ...models.model import AbstractModel
-from .named_data import named_dataset
 from .sources import build_model
 
 if TYPE_CHECKING:

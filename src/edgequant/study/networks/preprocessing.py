@@ -22,15 +22,15 @@ from ...core.image import InputSpec
 from ...core.pixels import described, usual
 from ...core.preprocess import normalise
 from ...core.progress import AbstractProgress
-from ...data.calibration.selection import calibration_subset
 from ...data.dataset import AbstractSplit, Splits
+from ...data.draw import calibration_subset
 from ...graph.program import Captured
 from ...measure.statistics import mcnemar, wilson
 from ...store.folder import RunFolder
 from .. import keys
 
 if TYPE_CHECKING:
-    from .network import Prepared
+    from ..prepared import Prepared
 
 SEED = 2718  # of the draw; it never changes
 MOST, FEWEST = 400, 64  # images

@@ -9,9 +9,10 @@ from torch import nn
 from ...core.image import InputSpec
 from ...core.preprocess import normalise
 from ...data.dataset import Splits
-from ...graph.capture.capture import capture, check_floats
+from ...graph.capture.capture import capture
+from ...graph.capture.one_result import give_one
+from ...graph.capture.trial import check_floats
 from ...graph.program import Captured
-from ...graph.source.one_result import give_one
 from ...models.model import AbstractModel
 
 FEWEST, MOST, PIXELS = 4, 16, 400_000  # images, and what they have together where they are large

@@ -1,0 +1,1 @@
+"""A study from start to end: checks, workers, the order of stages."""

@@ -29,7 +29,8 @@ from ...store.code import source_hash
 from ...store.folder import RunFolder
 from ..answering import runtime as judge
 from ..making.variant import Variant, make
-from ..networks.network import Prepared, prepare
+from ..networks.network import prepare
+from ..prepared import Prepared
 from ..study import Calibration, NetworkSpec, Study
 
 FUNCTION = f"{__name__}:make_one"

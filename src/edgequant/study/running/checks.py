@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ...catalog import BACKENDS, CALIBRATORS, DEVICES, POOLS, REFINERS
+from ...catalog import BACKENDS, CALIBRATORS, DEVICES, POOLS
 from ...core.errors import BadOption, EdgequantError
 from ...core.registry import unknown
-from ...data.calibration.selection import calibration_subset
+from ...data.draw import calibration_subset
+from ...data.named.named_data import named_dataset
 from ...recipe.recipe import parse_recipe
 from ...recipe.resolve import resolve
 from ...store.disk import remove
 from ...store.folder import RunFolder
 from ..making.learning import check_labels, check_refiners
-from ..networks.named_data import named_dataset
-from ..networks.network import Prepared
 from ..networks.sources import build_model
+from ..plan import needs_images, recipes_of, targets_of
+from ..prepared import Prepared
 from ..results import MEASURED
 from ..study import NetworkSpec, Study
 
@@ -61,36 +61,6 @@ def check_calibration_images(study: Study, networks: Iterable[tuple[NetworkSpec,
 def check_supported(network: Prepared, recipe: str, target: str) -> None:
     """Raises Unsupported where the target cannot run this recipe of this network."""
     resolve(network.captured.program, parse_recipe(recipe.split("+")[0]), target, BACKENDS.build(target).capability)
-
-
-def check_ids(ids: Iterable[str]) -> None:
-    """Raises BadOption where two variants would have one id, and one's files would replace the other's."""
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise BadOption(
-            f"Two variants would both be called {twice[0]!r}. Expected each recipe, target and calibration once, recipe"
-            ' files of different names, and networks of different names: write name = "…" in [[network]].'
-        )
-
-
-def recipes_of(study: Study, spec: NetworkSpec) -> tuple[str, ...]:
-    """Those of one network, float32 among them: it is what the others are compared with."""
-    recipes = spec.recipes or study.recipes
-    return recipes if "float32" in recipes else ("float32", *recipes)
-
-
-def targets_of(study: Study, spec: NetworkSpec) -> tuple[str, ...]:
-    return spec.targets or study.targets
-
-
-def needs_images(recipe: str) -> bool:
-    """Whether it has ranges to calibrate, or a refiner that looks at images."""
-    return "+" in recipe or parse_recipe(recipe).kind == "static"
-
-
-def trains(recipe: str) -> bool:
-    """Whether it names a refiner that trains."""
-    return any(REFINERS.get(name.partition(":")[0]).trains for name in recipe.split("+")[1:])
 
 
 @contextmanager

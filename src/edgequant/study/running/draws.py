@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 
-from ...data.calibration.selection import FEWEST, calibration_size
-from ..networks.network import Prepared
-from ..study import Calibration, NetworkSpec, Study
-from .checks import needs_images, recipes_of
+from ...data.draw import FEWEST, calibration_size
+from ..plan import needs_images, recipes_of, settled
+from ..prepared import Prepared
+from ..study import NetworkSpec, Study
 
 Networks = Iterable[tuple[NetworkSpec, Prepared]]
-
-
-def settled(calibration: Calibration, network: Prepared) -> Calibration:
-    """The calibration with its number of images: what was asked for, else the default that this pool can give."""
-    return dataclasses.replace(calibration, n=calibration_size(calibration.n, len(network.splits.train)))
 
 
 def draw_notes(study: Study, networks: Networks, always: bool = False) -> list[str]:

@@ -12,7 +12,6 @@ from ...core.errors import EdgequantError
 from ...core.pixels import described
 from ...core.progress import AbstractProgress
 from ...data.draw import words
-from ...questions.sweep import write_csv
 from ...report.formats.render import render
 from ...store.belongings import belongings, claim
 from ...store.disk import write_bytes, write_json
@@ -28,12 +27,14 @@ from ..answering.finished import Finished, finish
 from ..making.pruned import pruners
 from ..making.variant import Variant, plan_variants
 from ..networks import preprocessing
-from ..networks.network import Prepared
-from ..risks import risks
+from ..plan import trains
+from ..prepared import Prepared
 from ..study import NetworkSpec, Study, to_toml
+from ..widths import write_csv
 from .ahead import make_ahead
-from .checks import check_calibration_images, check_names, nothing_left, trains
+from .checks import check_calibration_images, check_names, nothing_left
 from .draws import draw_notes
+from .risks import risks
 
 Prepare = Callable[[NetworkSpec, RunFolder], Prepared]
 Networks = list[tuple[NetworkSpec, Prepared]]

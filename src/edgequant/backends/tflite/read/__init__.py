@@ -1,0 +1,1 @@
+"""A .tflite becomes a program and a reference."""

@@ -1,0 +1,1 @@
+"""Keras 3 models, layer by layer as PyTorch modules, held against Keras."""

@@ -32,7 +32,7 @@ class KerasJudge:
 
     def takes(self, images: Array) -> Array:
         """An input of whole numbers or halves holds the images as those give them."""
-        from .network import graph_of
+        from .package import graph_of
 
         kind = np.dtype(str(graph_of(self.model)._inputs[0].dtype).replace("bfloat16", "float32"))
         if kind.kind == "f" and kind.itemsize >= 4:
@@ -51,8 +51,7 @@ class KerasJudge:
 
     def tensors(self, images: Array) -> Mapping[str, Array]:
         """What each layer makes that is called once, by the layer's name; images as (N, C, H, W)."""
-        from .network import graph_of
-        from .package import import_keras
+        from .package import graph_of, import_keras
 
         graph = graph_of(self.model)
         nodes = [n for depth in sorted(graph._nodes_by_depth, reverse=True) for n in graph._nodes_by_depth[depth]]

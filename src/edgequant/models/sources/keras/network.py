@@ -18,7 +18,7 @@ from .judge import KerasJudge, Pixels
 from .layers import LAYERS, affine_of
 from .modules import Chw, KerasOrder
 from .operations import operation
-from .package import import_keras
+from .package import graph_of, import_keras
 from .site import Parts, Site
 from .table import kind_of, reads_layout
 
@@ -84,17 +84,6 @@ def _with_frees(calls: tuple[Call, ...], output: int) -> tuple[Call, ...]:
         Call(c.module, c.inputs, c.output, tuple(n for n in dict.fromkeys(c.inputs) if last.get(n) == i))
         for i, c in enumerate(calls)
     )
-
-
-def graph_of(model: Any) -> Any:
-    """The Functional graph of a model. Raises BadModel for one that only its code knows."""
-    graph = getattr(model, "_functional", None) or model
-    if not hasattr(graph, "_nodes_by_depth"):
-        raise BadModel(
-            f"{type(model).__name__} is a subclassed Keras model, or it was never built: it holds no graph of layers."
-            " Build it as a Sequential or Functional model (keras.Model(inputs, outputs))."
-        )
-    return graph
 
 
 def translate(model: Any, skip: bool = True) -> tuple[KerasNetwork, Pixels | None]:

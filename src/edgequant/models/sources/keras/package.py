@@ -32,3 +32,14 @@ def is_keras(network: Any) -> bool:
     """Whether it is a Keras model; known without importing Keras, which its maker must have done."""
     keras = sys.modules.get("keras")
     return keras is not None and isinstance(network, getattr(keras, "Model", ()))
+
+
+def graph_of(model: Any) -> Any:
+    """The Functional graph of a model. Raises BadModel for one that only its code knows."""
+    graph = getattr(model, "_functional", None) or model
+    if not hasattr(graph, "_nodes_by_depth"):
+        raise BadModel(
+            f"{type(model).__name__} is a subclassed Keras model, or it was never built: it holds no graph of layers."
+            " Build it as a Sequential or Functional model (keras.Model(inputs, outputs))."
+        )
+    return graph

@@ -19,7 +19,7 @@ from ....core.errors import BadModel
 from ....core.image import InputSpec
 from ....core.pixels import Stated, merged
 from ...model import AbstractModel
-from . import applications as applications
+from . import applications
 from .files import FILES, load_into, load_model
 from .network import input_shape, judge_of, preprocessing, translate, without_softmax
 from .package import import_keras

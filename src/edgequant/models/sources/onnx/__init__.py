@@ -1,0 +1,1 @@
+"""Float .onnx files, node by node as PyTorch modules, held against ONNX Runtime."""

@@ -13,7 +13,7 @@ from torch import nn
 from ....core.errors import BadModel
 from ....core.foreign import foreign
 from ....core.image import InputSpec
-from ....graph.source.judge import Judge
+from ....graph.capture.judge import Judge
 from ..float_file import AbstractFloatFile
 
 

@@ -1,0 +1,1 @@
+"""How each runtime rounds: each function names the kernel that it mirrors."""

@@ -11,11 +11,11 @@ from ....core.arrays import Array
 from ....core.errors import BadData
 from ....data.calibration.fit import Fit, fit, pixels_as
 from ....data.calibration.near_copies import Copies, find_copies
-from ....data.calibration.selection import calibration_subset
 from ....data.calibration.statistics import MOST, some
 from ....data.classes.arrays import NAMES, read_npz
 from ....data.dataset import AbstractSplit
-from ....study.networks.named_data import named_dataset
+from ....data.draw import calibration_subset
+from ....data.named.named_data import named_dataset
 from ..evidence import CalibrationFacts
 from .float_side import FloatSide
 

@@ -20,7 +20,7 @@ from ....core.errors import BadData, BadOption
 from ....core.pixels import NOTHING, Stated
 from ....core.preprocess import normalise
 from ....core.progress import AbstractProgress, Silent
-from ....data.calibration.selection import calibration_size
+from ....data.draw import calibration_size
 from ....files.ending import squashed
 from ....files.input import OpenFile, spec_for
 from ....files.trial import runnable

@@ -18,6 +18,7 @@ from ....core.pixels import Stated, stated_of
 from ....core.preprocess import normalise
 from ....core.progress import AbstractProgress
 from ....data.dataset import Splits
+from ....data.named.named_data import named_dataset
 from ....files.input import spec_for
 from ....files.trial import runnable
 from ....graph.ending import logits, squashes
@@ -26,7 +27,6 @@ from ....quantization.build import build
 from ....recipe.recipe import parse_recipe
 from ....recipe.resolve import resolve
 from ....store.folder import RunFolder
-from ....study.networks.named_data import named_dataset
 from ....study.networks.network import prepare
 from ....study.networks.sources import build_model
 from ....study.study import NetworkSpec, load_study, shipped

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from ....data.calibration.selection import FEWEST, passing
 from ....data.calibration.two_sample import ALPHA, binomial_tail
+from ....data.draw import FEWEST, passing
 from ..evidence import Evidence, TensorFacts
 from ..finding import AbstractFinding, Found
 

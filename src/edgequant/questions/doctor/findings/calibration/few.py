@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from .....data.calibration.selection import ADVISED, passing
+from .....data.draw import ADVISED, passing
 from ...evidence import Evidence
 from ...finding import AbstractFinding, Found
 

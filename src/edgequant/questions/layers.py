@@ -1,0 +1,69 @@
+"""What every question about layers starts from: a calibrated network, and the images that it is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..core.arrays import Array
+from ..core.errors import BadData
+from ..core.preprocess import normalise
+from ..core.progress import AbstractProgress
+from ..data.draw import calibration_subset
+from ..quantization.reference import Reference
+from ..search import engine
+from ..search.forms import uniform
+from ..store.folder import RunFolder
+from ..study.making.calibration import Observers, statistics
+from ..study.plan import settled
+from ..study.prepared import Prepared
+from ..study.study import Calibration, Study
+
+SEED = 0  # of the order in which images are drawn
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A calibrated network and the validation images that it is asked about, (N, C, H, W) normalised."""
+
+    network: Prepared
+    observers: Observers
+    images: torch.Tensor
+    labels: Array | None
+
+    @property
+    def batches(self) -> list[torch.Tensor]:
+        return engine.batches(self.images, engine.batch_size(self.network.captured))
+
+    def reference(self, weight_bits: int, activation_bits: int) -> Reference:
+        return uniform(self.network.captured, self.observers, weight_bits, activation_bits)
+
+
+def subject(network: Prepared, study: Study, count: int, run: RunFolder, progress: AbstractProgress) -> Subject:
+    """Ranges from the calibration images; `count` validation images in a fixed random order."""
+    observers = calibrated(network, study.calibration[0], study.allow_few, run, progress)
+    split = network.splits.validation
+    chosen = np.random.default_rng(SEED).permutation(len(split))[:count]
+    if len(chosen) < 2:
+        raise BadData(f"{network.data} has {len(split)} validation images; 2 at least were expected. Give other data.")
+    images = torch.from_numpy(normalise(split.take(chosen), network.captured.inputs))
+    return Subject(network, observers, images, None if split.labels is None else split.labels[chosen])
+
+
+def calibrated(
+    network: Prepared, calibration: Calibration, allow_few: bool, run: RunFolder, progress: AbstractProgress
+) -> Observers:
+    """What every tensor of the network was on its calibration images."""
+    subset = calibration_subset(network.splits.train, calibration.n, calibration.seed, allow_few)
+    calibration = settled(calibration, network)
+    with progress.task(f"{network.name}: calibrating") as tick:
+        return statistics(network, network.captured, calibration, subset, run, tick)[0]
+
+
+@torch.inference_mode()
+def run_engine(one: engine.Engine, about: Subject) -> torch.Tensor:
+    """(N, classes) scores of the engine's network on all images."""
+    found = [one.keep(engine.channels_last(x))[about.network.captured.program.output] for x in about.batches]
+    return torch.cat(found)

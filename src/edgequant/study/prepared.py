@@ -1,0 +1,31 @@
+"""A network ready to be quantized, with its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from ..core.image import InputSpec
+from ..data.dataset import Splits
+from ..graph.program import Captured
+from ..train.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network ready to be quantized, with its data. `key` names it by content (`keys.network`)."""
+
+    key: str
+    name: str
+    data: str
+    module: nn.Module  # eager, as the framework runs it
+    captured: Captured
+    splits: Splits
+    provenance: str  # where the weights came from
+    inputs: InputSpec  # what `module` takes; `captured` may take raw bytes instead
+    training: TrainSettings | None = None  # how it was trained (the last stage), where the study says
+    looked: Mapping[str, Any] = field(default_factory=dict)  # how it answers as it is fed: preprocessing.py
+    whole: Captured | None = None  # before pruning: the teacher of what is trained after it
