@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 
 from ..backends.contract import AbstractSession
-from ..core.arrays import Array
+from ..core.arrays import Array, Outputs, joined, only
 from ..core.errors import BadData, BadFile, BadModel
 from ..core.image import InputSpec
 from ..core.preprocess import normalise
@@ -30,7 +30,7 @@ class Answers:
     """One file's answers on one split, in the split's order."""
 
     predictions: Array  # (N,) int64; ties go to the first class
-    outputs: Array  # (N, classes) float32 scores, as an app would get them: parity needs no second pass
+    outputs: Outputs  # (N, classes) float32 scores, as an app would get them: parity needs no second pass
     hits: Array | None = None  # (N,) bool; None: the split is unlabelled
     top5_hits: Array | None = None  # (N,) bool; None also where there are five classes or fewer
 
@@ -53,27 +53,28 @@ def evaluate(
     if not len(split):
         raise BadData("The split has no images to evaluate on. Expected at least one. Check --data.")
     outputs = _run(open_session, split, inputs, workers or cores(), tick)
-    bad = int(np.isnan(outputs).any(axis=1).sum())
+    bad = int(np.isnan(only(outputs)).any(axis=1).sum())
     if bad:
         raise BadModel(
-            f"The file gave NaN for {bad} of {len(outputs)} images. Expected numbers."
+            f"The file gave NaN for {bad} of {len(split)} images. Expected numbers."
             " Check the float model's own outputs and the calibration ranges."
         )
     return judge(outputs, split.labels)
 
 
-def judge(outputs: Array, labels: Array | None) -> Answers:
+def judge(outputs: Outputs, labels: Array | None) -> Answers:
     """Answers from scores (N, classes) and labels (N,), or None for no labels. Raises BadData."""
-    predictions = outputs.argmax(axis=1).astype(np.int64)
+    scores = only(outputs)
+    predictions = scores.argmax(axis=1).astype(np.int64)
     if labels is None:
         return Answers(predictions, outputs)
-    classes = outputs.shape[1]
+    classes = scores.shape[1]
     if labels.min() < 0 or labels.max() >= classes:
         raise BadData(
             f"The file has {classes} classes, and the labels run from {labels.min()} to {labels.max()}."
             " Expected the data set that the model was trained for. Check --data."
         )
-    top5 = _rank(outputs, labels) < 5 if classes >= TOP5_CLASSES else None
+    top5 = _rank(scores, labels) < 5 if classes >= TOP5_CLASSES else None
     return Answers(predictions, outputs, predictions == labels, top5)
 
 
@@ -126,14 +127,14 @@ def _run(
     inputs: InputSpec,
     workers: int,
     tick: Callable[[int, int], None],
-) -> Array:
+) -> Outputs:
     """(N, classes) float32 scores, in order."""
     chunks = [np.arange(at, min(at + CHUNK, len(split))) for at in range(0, len(split), CHUNK)]
     idle: SimpleQueue[AbstractSession] = SimpleQueue()
     for _ in range(min(workers, len(chunks))):
         idle.put(open_session())
 
-    def work(where: Array) -> Array:
+    def work(where: Array) -> Outputs:
         session = idle.get()
         try:
             return _scores(session, normalise(split.take(where), inputs))
@@ -145,31 +146,32 @@ def _run(
         futures = [pool.submit(work, where) for where in chunks]
         for done in _progress(futures):
             tick(done, len(split))
-        return np.concatenate([future.result() for future in futures])
+        return joined([future.result() for future in futures])
     finally:  # after an error or Ctrl-C, what has not begun never does
         pool.shutdown(cancel_futures=True)
 
 
-def _progress(futures: list[Future[Array]]) -> Iterator[int]:
+def _progress(futures: list[Future[Outputs]]) -> Iterator[int]:
     """How many images are done, each time that a chunk is; raises what the chunk raised."""
     done = 0
     for future in as_completed(futures):
-        done += len(future.result())
+        done += len(only(future.result()))
         yield done
 
 
-def _scores(session: AbstractSession, images: Array) -> Array:
-    scores = np.asarray(session.run(images), np.float32)
+def _scores(session: AbstractSession, images: Array) -> Outputs:
+    outputs = session.run(images)
+    scores = only(outputs)
     if scores.ndim != 2 or len(scores) != len(images):
         raise BadModel(
             f"The file gave scores of shape {scores.shape} for {len(images)} images. Expected ({len(images)}, classes)."
             " Only classifiers can be evaluated."
         )
-    return scores
+    return outputs
 
 
-def _rank(outputs: Array, labels: Array) -> Array:
+def _rank(scores: Array, labels: Array) -> Array:
     """(N,) how many classes come before the label's; of equal scores, the first class comes first."""
-    own = np.take_along_axis(outputs, labels[:, None], axis=1)
-    earlier = np.arange(outputs.shape[1])[None, :] < labels[:, None]
-    return np.asarray(((outputs > own) | ((outputs == own) & earlier)).sum(axis=1))
+    own = np.take_along_axis(scores, labels[:, None], axis=1)
+    earlier = np.arange(scores.shape[1])[None, :] < labels[:, None]
+    return np.asarray(((scores > own) | ((scores == own) & earlier)).sum(axis=1))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...data.draw import drawn
 from ...measure.agreement import agreement, fidelity
 from ...measure.statistics import mcnemar, paired_limits
@@ -30,7 +30,7 @@ def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
     ours, theirs = _validation(done), _validation(base)
     found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None}
     found["caution"] = caution(done.variant.network)
-    found["fidelity"] = {OUTPUT: fidelity(base.answers.outputs, done.answers.outputs)}
+    found["fidelity"] = {OUTPUT: fidelity(only(base.answers.outputs), only(done.answers.outputs))}
     if ours is None or theirs is None:
         return found
     network = done.variant.network
@@ -46,7 +46,7 @@ def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
 def _validation(done: Finished) -> Array | None:
     """(N, classes) scores on validation: the file's own where that is what was evaluated, else the simulated ones."""
     if judge.evaluated(done.variant.network) == "validation":
-        outputs: Array = done.answers.outputs
+        outputs: Array = only(done.answers.outputs)
         return outputs
     return scores(done.made, "validation")
 
