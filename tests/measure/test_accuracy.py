@@ -10,8 +10,8 @@ from typing import Any, final
 import numpy as np
 import pytest
 
-from edgequant.backends.contract import AbstractSession
-from edgequant.core.arrays import Array
+from edgequant.backends.contract import AbstractSession, OutputInfo
+from edgequant.core.arrays import Array, Outputs, only
 from edgequant.core.errors import BadData, BadModel
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
@@ -33,17 +33,17 @@ class Linear(AbstractSession):
     weight: Array
     busy: threading.Lock
 
-    output_scale = 0.0
+    outputs = (OutputInfo("scores", (7,), "float32"),)
 
-    def run(self, inputs: Array) -> Array:
+    def run(self, inputs: Array) -> Outputs:
         assert self.busy.acquire(blocking=False)
         try:
             # One image at a time: a matrix product's rounding may depend on how many rows it has.
-            return np.stack([image.reshape(-1) @ self.weight for image in inputs])
+            return {"scores": np.stack([image.reshape(-1) @ self.weight for image in inputs])}
         finally:
             self.busy.release()
 
-    def run_quantized(self, inputs: Array) -> Array:
+    def run_quantized(self, inputs: Array) -> Outputs:
         return self.run(inputs)
 
     def prepare(self, inputs: Array) -> None:
@@ -68,8 +68,8 @@ def test_answers_are_those_of_one_pass_whatever_the_workers() -> None:
     direct = normalise(IMAGES, INPUTS).reshape(300, -1) @ WEIGHT
     for workers in (1, 3, None):
         answers = evaluate(opener(), split(), INPUTS, workers=workers)
-        assert answers.outputs.dtype == np.float32
-        np.testing.assert_allclose(answers.outputs, direct, rtol=1e-3, atol=1e-4)
+        assert only(answers.outputs).dtype == np.float32
+        np.testing.assert_allclose(only(answers.outputs), direct, rtol=1e-3, atol=1e-4)
         np.testing.assert_array_equal(answers.predictions, direct.argmax(1))
         np.testing.assert_array_equal(answers.hits, direct.argmax(1) == LABELS)
 
@@ -98,7 +98,7 @@ def test_progress_ends_at_the_number_of_images() -> None:
 
 def test_ties_go_to_the_first_class_in_top1_and_in_top5() -> None:
     scores = np.zeros((7, 7), np.float32)
-    answers = judge(scores, np.arange(7))
+    answers = judge({"scores": scores}, np.arange(7))
     assert answers.predictions.tolist() == [0] * 7
     assert answers.hits is not None and answers.hits.tolist() == [True] + [False] * 6
     assert answers.top5_hits is not None and answers.top5_hits.tolist() == [True] * 5 + [False] * 2
@@ -108,7 +108,7 @@ def test_top5_is_the_five_largest() -> None:
     scores = RNG.standard_normal((50, 9)).astype(np.float32)
     labels = RNG.integers(0, 9, 50)
     expected = [label in np.argsort(-row)[:5] for row, label in zip(scores, labels)]
-    top5 = judge(scores, labels).top5_hits
+    top5 = judge({"scores": scores}, labels).top5_hits
     assert top5 is not None and top5.tolist() == expected
 
 
@@ -122,7 +122,7 @@ def test_an_unlabelled_split_has_answers_and_no_hits() -> None:
 
 def test_summary_has_the_keys_of_results_json() -> None:
     base = evaluate(opener(), split(), INPUTS, workers=1)
-    worse = judge(base.outputs[:, ::-1], LABELS)
+    worse = judge({"scores": only(base.outputs)[:, ::-1]}, LABELS)
     figures = summary(worse, base, seed=0)
     assert list(figures) == ["n", "top1", "top5", "top1_ci95", "hits", "drop", "drop_ci95", "p_value"]
     assert base.hits is not None and worse.hits is not None
@@ -134,15 +134,15 @@ def test_summary_has_the_keys_of_results_json() -> None:
 
 
 def test_summary_without_baseline_or_with_few_classes_has_nulls() -> None:
-    figures = summary(judge(np.eye(5, dtype=np.float32), np.arange(5)), None, seed=0)
+    figures = summary(judge({"scores": np.eye(5, dtype=np.float32)}, np.arange(5)), None, seed=0)
     assert figures["top1"] == 1.0
     assert figures["top5"] is None and figures["drop"] is None and figures["p_value"] is None
 
 
 def test_a_baseline_on_other_images_is_refused() -> None:
-    few = Answers(np.zeros(3, np.int64), np.zeros((3, 7)), np.ones(3, bool))
+    few = Answers(np.zeros(3, np.int64), {"scores": np.zeros((3, 7))}, np.ones(3, bool))
     with pytest.raises(BadData, match="same images"):
-        summary(judge(np.eye(7, dtype=np.float32), np.arange(7)), few, seed=0)
+        summary(judge({"scores": np.eye(7, dtype=np.float32)}, np.arange(7)), few, seed=0)
 
 
 def test_nan_scores_are_refused_with_their_number() -> None:
@@ -160,7 +160,7 @@ def test_an_empty_split_is_refused() -> None:
 @pytest.mark.parametrize("label", [-1, 7])
 def test_labels_the_file_has_no_class_for_are_refused(label: int) -> None:
     with pytest.raises(BadData, match="7 classes"):
-        judge(np.eye(7, dtype=np.float32), np.array([0, 1, 2, 3, 4, 5, label]))
+        judge({"scores": np.eye(7, dtype=np.float32)}, np.array([0, 1, 2, 3, 4, 5, label]))
 
 
 def test_scores_that_are_not_one_row_an_image_are_refused() -> None:

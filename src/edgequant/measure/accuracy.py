@@ -160,7 +160,7 @@ def _progress(futures: list[Future[Outputs]]) -> Iterator[int]:
 
 
 def _scores(session: AbstractSession, images: Array) -> Outputs:
-    outputs = session.run(images)
+    outputs = {name: np.asarray(values, np.float32) for name, values in session.run(images).items()}
     scores = only(outputs)
     if scores.ndim != 2 or len(scores) != len(images):
         raise BadModel(
