@@ -81,7 +81,8 @@ def _there(
     outputs, about = outputs_on(device, sent, split, inputs, tick)
     seconds = time.perf_counter() - start
     apart = difference(outputs, here.outputs, sent.session.only.scale)
-    return judge(outputs, split.labels), {"kernels": about["kernels"], "seconds": seconds, "against_local": apart}
+    answers = judge(outputs, split.annotations(np.arange(len(split))))
+    return answers, {"kernels": about["kernels"], "seconds": seconds, "against_local": apart}
 
 
 def _identity(file: OpenFile) -> dict[str, Any]:

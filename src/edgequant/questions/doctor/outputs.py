@@ -9,7 +9,7 @@ import numpy as np
 from ...core.errors import BadData
 from ...graph.program import SCORES
 from ...measure.accuracy import judge, summary
-from ...measure.statistics import wilson
+from ...tasks.statistics import wilson
 from .evidence import OutputFacts, Scores
 
 

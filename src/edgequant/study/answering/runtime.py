@@ -15,8 +15,9 @@ from ...core.preprocess import normalise
 from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit
 from ...data.draw import asked, drawn
+from ...graph.program import SCORES
 from ...host.machine import conditions
-from ...measure.accuracy import Answers, cores, evaluate, judge
+from ...measure.accuracy import CLASSIFY, Answers, cores, evaluate, judge
 from ...measure.compressed import compressed_bytes
 from ...measure.latency import TURNS, benchmark, eager_latency
 from ...measure.memory import peak_memory
@@ -79,7 +80,8 @@ def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: A
 
 def answers(variant: Variant, answered: Step, quick: int) -> Answers:
     outputs = load_outputs(answered.folder / OUTPUTS)
-    return judge(outputs, evaluation_split(variant.network, quick).labels)
+    split = evaluation_split(variant.network, quick)
+    return judge(outputs, split.annotations(np.arange(len(split))))
 
 
 def parity(variant: Variant, made: Step, answered: Step, promised: Array | None) -> dict[str, Any] | None:
@@ -170,10 +172,11 @@ def compressed(made: Step) -> dict[str, int] | None:
 
 def validation_top1(variant: Variant, scores: Array | None, quick: int) -> float | None:
     """Simulated accuracy on the validation split: what the recommendation is chosen by."""
-    labels = drawn(variant.network.splits.validation, quick).labels
-    if scores is None or labels is None:
+    split = drawn(variant.network.splits.validation, quick)
+    if scores is None:
         return None
-    return float((scores.argmax(1) == labels).mean())
+    terms = judge({SCORES: scores}, split.annotations(np.arange(len(split)))).terms
+    return None if terms is None else CLASSIFY.metric(terms).value
 
 
 def seconds_per_image(network: Prepared) -> float:

@@ -25,8 +25,8 @@ from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit, Splits
 from ...data.draw import calibration_subset
 from ...graph.program import Captured
-from ...measure.statistics import mcnemar, wilson
 from ...store.folder import RunFolder
+from ...tasks.statistics import mcnemar, wilson
 from .. import keys
 
 if TYPE_CHECKING:
