@@ -14,11 +14,10 @@ from ..core.errors import BadData, BadOption, Unsupported
 from ..core.grid import WeightQ, quantize_bias
 from ..core.progress import Tick
 from ..graph.copies import copies
-from ..graph.program import Captured, Step
+from ..graph.program import Step
 from ..quantization.reference import Reference
 from ..quantization.simulation.simulate import dequantize_weight
-from .notes import noted, same_integers
-from .refiner import AbstractRefiner
+from .refiner import Corrects, noted, same_integers
 from .rounding import Problem, Schedule, learn_rounding, output_error
 from .samples import Samples, draw
 from .walk import Walk
@@ -29,7 +28,7 @@ SCALES = ("mse", "keep")
 
 @final
 @dataclass(frozen=True)
-class AdaRound(AbstractRefiner):
+class AdaRound(Corrects):
     """Chooses for each weight whether to round it down or up, so that the layer's output errs least.
 
     Layer by layer, in order: the rounding is learned on what the quantized network feeds the layer, against what
@@ -64,9 +63,6 @@ class AdaRound(AbstractRefiner):
             raise BadOption(f"adaround: images is at least {FEWEST}. Got {self.images}.")
         if self.scale not in SCALES:
             raise BadOption(f"adaround: scale is one of {', '.join(SCALES)}. Got {self.scale!r}.")
-
-    def network(self, captured: Captured) -> Captured:
-        return captured
 
     def idle(self, weight_bits: Collection[int]) -> str:
         return "" if any(bits < self.bits_below for bits in weight_bits) else self._nothing()

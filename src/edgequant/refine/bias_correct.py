@@ -11,16 +11,15 @@ import torch
 from ..core.arrays import Array
 from ..core.errors import BadOption
 from ..core.progress import Tick
-from ..graph.program import Captured, Step
+from ..graph.program import Step
 from ..quantization.reference import Reference
-from .notes import noted
-from .refiner import AbstractRefiner
+from .refiner import Corrects, noted
 from .walk import Walk, correct_bias
 
 
 @final
 @dataclass(frozen=True)
-class BiasCorrect(AbstractRefiner):
+class BiasCorrect(Corrects):
     """Takes the mean error that quantization causes in each output channel out of the layer's bias.
 
     b += E[W x + b] - E[W' x' + b], over the images and all positions, before the activation; x' is what the
@@ -35,9 +34,6 @@ class BiasCorrect(AbstractRefiner):
     def __post_init__(self) -> None:
         if self.images < 1:
             raise BadOption(f"bias_correct: images is at least 1. Got {self.images}.")
-
-    def network(self, captured: Captured) -> Captured:
-        return captured
 
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
         """Raises BadData without images, Unsupported where a corrected bias does not fit its integers."""

@@ -13,9 +13,8 @@ from ..core.progress import Tick
 from ..graph.copies import copied
 from ..graph.program import Captured, Network, Program, Step
 from ..quantization.reference import Reference
-from .notes import noted
 from .pairs import Pair, consecutive, input_ranges, output_ranges, scale_inputs, scale_outputs
-from .refiner import AbstractRefiner
+from .refiner import Corrects, Rewrites, noted
 
 SWEEPS = 50  # over chains of pairs; a chain of three converges in about ten
 CONVERGED = 1e-3  # no factor of a sweep is further from 1
@@ -24,7 +23,7 @@ DEAD = 1e-6  # of the layer's widest channel: equalizing a channel that says not
 
 @final
 @dataclass(frozen=True)
-class Equalize(AbstractRefiner):
+class Equalize(Rewrites, Corrects):
     """Moves a factor per channel from one layer to the next, so that the weight ranges of both become equal.
 
     s_i = sqrt(r1_i / r2_i), r1 the range of an output channel, r2 that of the weights that read it (equation 11:

@@ -21,7 +21,7 @@ from ...graph.ops.table import OPS
 from ...graph.program import Program, Step, activate, last_uses, mangle
 from ...quantization.reference import Reference
 from ...recipe.resolve import sharing
-from ..notes import same_integers
+from ..refiner import same_integers
 from .fake_quant import FakeQuantize, FakeQuantizeWeight, Grid, RoundBias, fake_quantize, per_channel
 from .layout import (
     MOVES,

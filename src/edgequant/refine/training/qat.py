@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 import torch
 
-from ...core.arrays import Array
 from ...core.errors import BadData, BadOption, Diverged
 from ...core.progress import Tick
 from ...data.dataset import Splits
 from ...data.splits import Subset
-from ...graph.program import Captured
 from ...quantization.reference import Reference
 from ...train import checkpoint
 from ...train.loop import fit, smoothed_cross_entropy
 from ...train.settings import TrainSettings
 from ...train.training import Training
-from ..refiner import AbstractRefiner
+from ..refiner import Trains
 from .learned import learned
 from .network import FakeQuantized
 from .oscillation import Freezing
@@ -36,7 +34,7 @@ RATES = ((6, 6, 1e-3), (2, 6, 3e-3), (2, 2, 1e-2))
 
 @final
 @dataclass(frozen=True)
-class QAT(AbstractRefiner):
+class QAT(Trains):
     """Trains the weights, their scales and those of the activations, with the deployed rounding in the forward pass.
 
     It starts from the calibrated reference, or from what the refiners before it made of that, and BatchNorm is
@@ -45,8 +43,6 @@ class QAT(AbstractRefiner):
 
     The images, their augmentation and the batch are those of the float training unless said otherwise.
     """
-
-    trains: ClassVar[bool] = True
 
     epochs: int = 4
     lr: float | None = None  # the peak, with half-cosine decay; none: by the bits, see RATES
@@ -75,12 +71,6 @@ class QAT(AbstractRefiner):
         for name in ("scale_rate", "damping"):
             if not getattr(self, name) >= 0:
                 raise BadOption(f"qat: {name} is at least 0. Got {getattr(self, name)}.")
-
-    def network(self, captured: Captured) -> Captured:
-        return captured
-
-    def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:  # noqa: ARG002
-        return reference
 
     def settings(self, training: TrainSettings | None, rate: float = RATES[0][2]) -> TrainSettings:
         """How it trains, given how the float network was trained; `rate` where none was asked for. Raises BadOption."""

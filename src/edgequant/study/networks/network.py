@@ -36,7 +36,7 @@ from . import preprocessing
 from .contract import contract, load, stating
 from .fresh import fresh_weights
 from .source_check import built, held
-from .sources import build_model, reads, short_name, told
+from .sources import build_model, short_name, told
 from .transfer import transferred
 
 Stages = tuple[TrainSettings, ...]
@@ -67,8 +67,8 @@ def prepare_objects(
     what = first_option(spec.model)
     model = stating(told(model, spec.weights), stated, what)
     with progress.task(f"{spec.data}: reading"):
-        inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not owns(model))
-    if not splits.classes and not owns(model):
+        inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not model.has_weights)
+    if not splits.classes and not model.has_weights:
         raise BadModel(
             f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"
             " that knows (path/to/file.py:factory), or labelled images."
@@ -119,11 +119,6 @@ def load_data(
     return inputs, dataclasses.replace(splits, fingerprint=keys.images(dataset, splits))
 
 
-def owns(model: AbstractModel) -> bool:
-    """Whether the model says that it brings weights of its own."""
-    return bool(getattr(model, "has_weights", False))
-
-
 def _give_weights(
     module: nn.Module,
     model: AbstractModel,
@@ -136,14 +131,14 @@ def _give_weights(
 ) -> Origin:
     named = "the network in memory" if isinstance(model, Wrapped) else spec.model
     if spec.weights == "random":
-        said = f"as {named} gave them, said to be " if owns(model) else ""
+        said = f"as {named} gave them, said to be " if model.has_weights else ""
         return f"{said}random: no accuracy means anything", False
     if spec.weights:
-        if not reads(model, spec.weights):
+        if not model.loads(spec.weights):
             load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})", True
     drawn = fresh_weights(model, inputs, len(splits.classes))
-    own = owns(model) and not drawn
+    own = model.has_weights and not drawn
     if own and spec.train is not None:
         raise BadModel(_trains_own(model, spec))
     if own:

@@ -58,6 +58,9 @@ class Keras(AbstractModel):
         """With weights that Keras must read; others are loaded into what `build` gives, and none are fetched."""
         return replace(self, weights=weights if weights.endswith(FILES) else "random")
 
+    def loads(self, weights: str) -> bool:
+        return self.weights == weights
+
     def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:
         model = self._model(self.classes or 1000)
         channels, height, width = input_shape(model)
