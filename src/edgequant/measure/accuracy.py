@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ..core.errors import BadData, BadFile, BadModel
 from ..core.image import InputSpec
 from ..core.preprocess import normalise
 from ..data.dataset import AbstractSplit
+from ..host.machine import cores
 from .statistics import mcnemar, paired_drop, wilson
 
 CHUNK = 64  # images a worker holds at a time
@@ -113,11 +113,6 @@ def unpack_hits(text: str | None, n: int) -> Array | None:
     if not n <= len(bits) < n + 8:
         raise BadFile(f"A results.json has answers for about {len(bits)} images and says n = {n}. Run the study again.")
     return bits[:n].astype(bool)
-
-
-def cores() -> int:
-    """The cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(

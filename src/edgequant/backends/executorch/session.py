@@ -13,7 +13,7 @@ import torch
 
 from ...core.arrays import Array
 from ...core.errors import BadFile, BadModel
-from ...host.quiet import ERRORS, OUTPUT, quiet
+from ...host.process import ERRORS, OUTPUT, quiet
 from ..contract import AbstractSession
 from .lower import METHOD, package
 
