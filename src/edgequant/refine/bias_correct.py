@@ -11,7 +11,6 @@ import torch
 from ..core.arrays import Array
 from ..core.errors import BadOption
 from ..core.progress import Tick
-from ..graph.program import Step
 from ..quantization.reference import Reference
 from .refiner import Corrects, noted
 from .walk import Walk, correct_bias
@@ -45,25 +44,20 @@ class BiasCorrect(Corrects):
         steps = captured.program.steps
         for done, step in enumerate(steps, 1):
             if step.weighted and step.layer in reference.weights:
-                notes[step.layer] = _correct(walk, step)
+                wanted, got = _Mean(), _Mean()
+                walk.run_float(step, wanted.add)
+                for batch in walk.before_activation(step):
+                    got.add(batch)
+                shift = wanted.value() - got.value()
+                correct_bias(captured.network.layer(step.layer), shift.float())
+                walk.update(walk.reference, step)
+                mean, most = float(shift.abs().mean()), float(shift.abs().max())
+                notes[step.layer] = f"bias corrected: by {mean:.2g} in the mean, {most:.2g} at most"
             else:
                 walk.run_float(step)
             walk.run_quantized(step)
             tick(done, len(steps))
         return noted(reference, notes)
-
-
-def _correct(walk: Walk, step: Step) -> str:
-    """Run `step` in float, correct the layer, and say by how much."""
-    wanted = _Mean()
-    walk.run_float(step, wanted.add)
-    got = _Mean()
-    for batch in walk.before_activation(step):
-        got.add(batch)
-    shift = wanted.value() - got.value()
-    correct_bias(walk.reference.captured.network.layer(step.layer), shift.float())
-    walk.update(walk.reference, step)
-    return f"bias corrected: by {float(shift.abs().mean()):.2g} in the mean, {float(shift.abs().max()):.2g} at most"
 
 
 class _Mean:

@@ -13,7 +13,7 @@ from ...core.arrays import Array
 from ...core.errors import BadData, BadModel, BadOption
 from ...core.image import InputSpec
 from ...core.preprocess import normalise
-from ...data.dataset import AbstractSplit, Splits
+from ...data.dataset import AbstractSplit
 from ...graph.program import Network, Program
 from ...train.loop import Loss
 from ...train.training import Teacher, Training
@@ -60,8 +60,10 @@ class Distill(Teaches):
                 f"distill:alpha={self.alpha:g} needs labels for the other {1 - self.alpha:g}, and the images have none."
                 " Write distill:alpha=1."
             )
-        answered = splits if splits.train.labels is not None else _answered(splits, teacher)
-        return replace(training, splits=answered, loss=lambda student: self._loss(student, teacher))
+        if splits.train.labels is None:
+            train, validation = (AnsweredSplit(s, _labels(s, teacher)) for s in (splits.train, splits.validation))
+            splits = replace(splits, train=train, validation=validation)
+        return replace(training, splits=splits, loss=lambda student: self._loss(student, teacher))
 
     def _loss(self, student: nn.Module, teacher: Teacher) -> Loss:
         """Raises BadModel."""
@@ -209,11 +211,6 @@ class AnsweredSplit(AbstractSplit):
 
     def take(self, positions: Array) -> Array:
         return self.split.take(positions)
-
-
-def _answered(splits: Splits, teacher: Teacher) -> Splits:
-    train, validation = (AnsweredSplit(s, _labels(s, teacher)) for s in (splits.train, splits.validation))
-    return replace(splits, train=train, validation=validation)
 
 
 def _labels(split: AbstractSplit, teacher: Teacher) -> Array:

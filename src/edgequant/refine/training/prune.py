@@ -15,7 +15,7 @@ from ...core.image import InputSpec
 from ...core.preprocess import normalise
 from ...core.progress import Tick
 from ...data.dataset import AbstractSplit
-from ...train.loop import Loss, fit
+from ...train.loop import Loss, Watch, fit
 from ...train.settings import TrainSettings
 from ...train.training import Teacher, Training
 from ..refiner import Shrinks
@@ -102,16 +102,12 @@ class Prune(Shrinks):
 
     def _train(self, module: nn.Module, inputs: InputSpec, training: Training, part: int, tick: Tick) -> None:
         epochs = self.epochs * part // self.steps - self.epochs * (part - 1) // self.steps
-        fit(
-            module,
-            training.splits,
-            inputs,
+        settings, loss = (
             self.settings(training.settings, epochs),
-            training.folder / f"part-{part}",
             taught(training.teacher, self.alpha, self.temperature),
-            report=lambda figures: training.say(_line(figures, part, epochs)),
-            tick=tick,
         )
+        watch = Watch(lambda figures: training.say(_line(figures, part, epochs)), tick)
+        fit(module, training.splits, inputs, settings, training.folder / f"part-{part}", loss, watch)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ...data.dataset import Splits
 from ...data.splits import Subset
 from ...quantization.reference import Reference
 from ...train import checkpoint
-from ...train.loop import fit, smoothed_cross_entropy
+from ...train.loop import Watch, fit, smoothed_cross_entropy
 from ...train.settings import TrainSettings
 from ...train.training import Training
 from ..refiner import Trains
@@ -104,23 +104,15 @@ class QAT(Trains):
             )
         if training.loss is None and training.splits.train.labels is None:
             raise BadData("qat learns from labels, and the images have none. Add +distill to learn from the network.")
-        network = FakeQuantized(reference, self._freezing(), self.scale_rate)
+        freezing = Freezing(self.freeze_scales, self.freeze_weights, self.damping)
+        network = FakeQuantized(reference, freezing, self.scale_rate)
         loss = training.loss(network) if training.loss else smoothed_cross_entropy(self.label_smoothing)
         settings = self.settings(training.settings, rate_for(reference))
+        watch = Watch(lambda figures: training.say(_line(figures, self.epochs)), tick, network.begin, training.say)
         with _full_precision():
             try:
-                fit(
-                    network,
-                    self._some(training.splits),
-                    reference.captured.inputs,
-                    settings,
-                    training.folder,
-                    loss,
-                    report=lambda figures: training.say(_line(figures, self.epochs)),
-                    tick=tick,
-                    begin=network.begin,
-                    say=training.say,
-                )
+                splits = self._some(training.splits)
+                fit(network, splits, reference.captured.inputs, settings, training.folder, loss, watch)
             except Diverged as error:
                 raise Diverged(_diverged(str(error), network, training, settings)) from error
         return learned(network)
@@ -131,9 +123,6 @@ class QAT(Trains):
         positions = np.random.default_rng(self.seed).permutation(len(splits.train))[: self.images]
         fingerprint = f"{splits.fingerprint} {self.images} of seed {self.seed}"  # no checkpoint of other images is used
         return replace(splits, train=Subset(splits.train, positions), fingerprint=fingerprint)
-
-    def _freezing(self) -> Freezing:
-        return Freezing(self.freeze_scales, self.freeze_weights, self.damping)
 
 
 def rate_for(reference: Reference) -> float:

@@ -27,7 +27,7 @@ from ...models.wrap import Wrapped
 from ...store.code import training_code
 from ...store.disk import sha256
 from ...store.folder import RunFolder, step_key
-from ...train.loop import fit
+from ...train.loop import Watch, fit
 from ...train.settings import TrainSettings
 from .. import keys
 from ..prepared import Prepared
@@ -271,7 +271,7 @@ def _train(
         )
 
     with progress.task("training") as tick:
-        log = fit(module, splits, inputs, settings, folder, report=report, tick=tick, say=progress.say)
+        log = fit(module, splits, inputs, settings, folder, watch=Watch(report, tick, say=progress.say))
     save_weights(module, folder / "weights.safetensors")
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return {"epochs": log["epochs"], "validation_accuracy": log["epochs"][-1]["validation_accuracy"]}

@@ -31,7 +31,7 @@ from ...store.content import content
 from ...store.disk import sha256
 from ...store.folder import RunFolder, Step
 from ...train.head import DroppingLinear, fit_head
-from ...train.transfer import Transfer
+from ...train.settings import Transfer
 from .. import keys
 from ..study import NetworkSpec
 from .source_check import built, seen
