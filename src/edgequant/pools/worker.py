@@ -1,8 +1,7 @@
 """A process that does one errand after another: `python -m edgequant.pools.worker DESCRIPTOR PARENT`.
 
-It talks over one socket, in pickles: errands come in; what is said, bars, log records and the end of
-each errand go out.
-What libraries print goes where the parent put the standard streams, so it cannot disturb that talk. The process
+It talks over one socket, in pickles: errands come in; what is said, bars, log records and the end of each errand go
+out. What libraries print goes where the parent put the standard streams, so it cannot disturb that talk. The process
 ends when the parent does; of Ctrl-C it hears from its parent.
 """
 
