@@ -10,6 +10,7 @@ from ..catalog import REFINERS
 from ..core.errors import BadOption
 from ..data.draw import calibration_size
 from ..recipe.recipe import parse_recipe
+from ..refine.refiner import Trains
 from .prepared import Prepared
 from .study import Calibration, NetworkSpec, Study
 
@@ -31,7 +32,7 @@ def needs_images(recipe: str) -> bool:
 
 def trains(recipe: str) -> bool:
     """Whether it names a refiner that trains."""
-    return any(REFINERS.get(name.partition(":")[0]).trains for name in recipe.split("+")[1:])
+    return any(issubclass(REFINERS.get(name.partition(":")[0]), Trains) for name in recipe.split("+")[1:])
 
 
 def settled(calibration: Calibration, network: Prepared) -> Calibration:

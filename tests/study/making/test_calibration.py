@@ -16,10 +16,11 @@ from edgequant.catalog import CALIBRATORS
 from edgequant.core.progress import AbstractProgress, Silent, Tick
 from edgequant.data.draw import calibration_subset
 from edgequant.data.splits import Subset
+from edgequant.quantization.build import observable
 from edgequant.refine.equalize import Equalize
 from edgequant.store.folder import RunFolder
 from edgequant.study.making import calibration
-from edgequant.study.making.calibration import checked, observable, statistics
+from edgequant.study.making.calibration import checked, statistics
 from edgequant.study.networks.network import Prepared, prepare
 from edgequant.study.study import Calibration, NetworkSpec
 

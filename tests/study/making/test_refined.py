@@ -19,7 +19,7 @@ from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
-from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.refiner import Corrects
 from edgequant.refine.walk import FLOAT_BIAS
 from edgequant.store.folder import RunFolder
 from edgequant.study.making.refined import refined
@@ -31,13 +31,10 @@ CALLS: list[int] = []  # not read by the refiner: what its code reads is in its 
 
 @final
 @dataclass(frozen=True)
-class Counted(AbstractRefiner):
+class Counted(Corrects):
     """Does nothing, or flips a weight's sign, and counts."""
 
     flip: bool = False
-
-    def network(self, captured: Any) -> Any:
-        return captured
 
     def reference(self, reference: Reference, images: Any, tick: Any) -> Reference:  # noqa: ARG002
         tick(1, 1)
@@ -59,7 +56,7 @@ def reference(network: Prepared, target: str = "litert", recipe: str = "w4a8-all
     return build(captured, plan, collect(captured, [images], MinMax(), observed_tensors(captured, plan)))
 
 
-def again(refiner: AbstractRefiner, start: Reference, network: Prepared, folder: Path) -> Reference:
+def again(refiner: Corrects, start: Reference, network: Prepared, folder: Path) -> Reference:
     with RunFolder(folder) as run:
         return refined(refiner, start, network, HUNDRED, network.splits.train, run, lambda *_: CALLS.append(1))[0]
 

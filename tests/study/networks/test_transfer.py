@@ -22,8 +22,7 @@ from edgequant.store.folder import RunFolder
 from edgequant.study.networks.network import Prepared, training_key
 from edgequant.study.networks.transfer import transferred
 from edgequant.study.study import NetworkSpec
-from edgequant.train.settings import TrainSettings
-from edgequant.train.transfer import Transfer
+from edgequant.train.settings import TrainSettings, Transfer
 from pipeline_samples import SPEC, images, in_memory, prepared, tiny
 
 SHORT = Transfer(classes=4, epochs=40, lr=0.05, dropout=0.0)

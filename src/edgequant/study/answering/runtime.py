@@ -16,8 +16,8 @@ from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit
 from ...data.draw import asked, drawn
 from ...graph.program import SCORES
-from ...host.machine import conditions
-from ...measure.accuracy import CLASSIFY, Answers, cores, evaluate, judge
+from ...host.machine import conditions, cores
+from ...measure.accuracy import CLASSIFY, Answers, evaluate, judge
 from ...measure.compressed import compressed_bytes
 from ...measure.latency import TURNS, benchmark, eager_latency
 from ...measure.memory import peak_memory

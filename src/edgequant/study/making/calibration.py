@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ...calibrate import store
-from ...calibrate.calibrator import AbstractObserver
+from ...calibrate.calibrator import AbstractObserver, Restores
 from ...calibrate.collect import collect
 from ...catalog import CALIBRATORS
 from ...core.progress import AbstractProgress, Tick
 from ...data.calibration.checks import check_calibration, warnings
 from ...data.dataset import AbstractSplit
-from ...graph.ops.table import OPS
-from ...graph.program import Captured, Program
+from ...graph.program import Captured
+from ...quantization.build import observable
 from ...recipe.resolve import Plan
 from ...refine.branches import balanced
 from ...store.folder import RunFolder
@@ -48,7 +48,7 @@ def statistics(
     run folder, unless the calibrator is one of the user's own that cannot `restore` what its observers saw.
     """
     calibrator: Any = CALIBRATORS.build(calibration.method)
-    if not hasattr(calibrator, "restore"):
+    if not isinstance(calibrator, Restores):
         return _see(captured, calibrator, images, tick)
 
     def work(folder: Path) -> dict[str, Any]:
@@ -97,11 +97,6 @@ def checked(
     draw = {"network": network.key, "n": calibration.n, "seed": calibration.seed, **keys.computed()}
     made: list[dict[str, Any]] = run.step("calibration-checks", draw, work).value["checks"]
     return made
-
-
-def observable(program: Program) -> tuple[str, ...]:
-    """Every tensor whose range has to be seen under some recipe: the input's is known, a fixed one's too."""
-    return tuple(step.name for step in program.steps if OPS[step.kind].rule != "fixed")
 
 
 def _see(captured: Captured, calibrator: Any, images: AbstractSplit, tick: Tick) -> tuple[Observers, float]:

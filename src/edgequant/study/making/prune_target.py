@@ -25,7 +25,7 @@ from ...quantization.build import build, observed_tensors
 from ...quantization.size import estimated_bytes
 from ...recipe.recipe import Recipe
 from ...recipe.resolve import resolve
-from ...refine.training.prune import Prune
+from ...refine.refiner import Shrinks
 from ...store.folder import RunFolder
 from .. import keys
 from ..prepared import Prepared
@@ -36,13 +36,13 @@ SEEN = 16  # training images that give the files their ranges, on which neither 
 
 
 def aimed(
-    pruner: Prune,
+    pruner: Shrinks,
     network: Prepared,
     recipe: Recipe,
     target: str,
     run: RunFolder,
     progress: AbstractProgress,
-) -> tuple[Prune, float]:
+) -> tuple[Shrinks, float]:
     """(the pruner with the largest `keep` whose file has at most `kb` kilobytes, or takes at most `ms`; seconds).
 
     By halving: both are taken to fall with what is kept, which a latency does but for its noise. Raises BadOption
@@ -70,7 +70,7 @@ def aimed(
     progress.say(
         f"  prune: keep={found['keep']:.4g} for {trial.wanted} (untrained: {found['figure']:.4g} {trial.unit})"
     )
-    return dataclasses.replace(pruner, keep=found["keep"], kb=0.0, ms=0.0), float(found["seconds"])
+    return pruner.keeping(found["keep"]), float(found["seconds"])
 
 
 @final
@@ -78,7 +78,7 @@ def aimed(
 class _Trial:
     """Files of the recipe with so and so much kept, and the one figure that is asked of them."""
 
-    pruner: Prune
+    pruner: Shrinks
     network: Prepared
     recipe: Recipe
     target: str

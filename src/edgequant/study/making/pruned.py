@@ -17,8 +17,8 @@ from ...graph.capture.capture import capture
 from ...graph.deploy import deployed
 from ...models.weights import load_weights, save_weights
 from ...recipe.recipe import Recipe
+from ...refine.refiner import Shrinks
 from ...refine.training.channels import count, rebuild
-from ...refine.training.prune import Prune
 from ...store.code import training_code
 from ...store.folder import RunFolder
 from ...train.training import Teacher, Training
@@ -29,7 +29,7 @@ from .prune_target import aimed
 
 def pruners(refine: list[str]) -> list[str]:
     """Those of a recipe's refiners that take channels out."""
-    return [spec for spec in refine if getattr(REFINERS.get(spec.partition(":")[0]), "shrinks", False)]
+    return [spec for spec in refine if issubclass(REFINERS.get(spec.partition(":")[0]), Shrinks)]
 
 
 def pruned(
@@ -48,7 +48,7 @@ def pruned(
     seconds = 0.0
     for spec in pruners(refine):
         pruner = REFINERS.build(spec)
-        assert isinstance(pruner, Prune)
+        assert isinstance(pruner, Shrinks)
         if pruner.kb or pruner.ms:
             pruner, searching = aimed(pruner, network, recipe, target, run, progress)
             seconds += searching
@@ -57,7 +57,7 @@ def pruned(
     return network, seconds
 
 
-def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractProgress) -> tuple[Prepared, float]:
+def _one(network: Prepared, pruner: Shrinks, run: RunFolder, progress: AbstractProgress) -> tuple[Prepared, float]:
     settings = None if network.training is None else dataclasses.asdict(network.training)
     what = {
         "network": network.key,
@@ -84,7 +84,7 @@ def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractPro
     return smaller, float(step.value["seconds"])
 
 
-def _make(network: Prepared, pruner: Prune, folder: Path, progress: AbstractProgress) -> dict[str, Any]:
+def _make(network: Prepared, pruner: Shrinks, folder: Path, progress: AbstractProgress) -> dict[str, Any]:
     start, module, inputs = time.perf_counter(), copy.deepcopy(network.module), network.inputs
     teacher = Teacher(_whole(network), inputs, network.captured.classes)
     training = Training(network.splits, teacher, folder / "training", network.training, say=progress.say)
@@ -108,5 +108,5 @@ def _whole(network: Prepared) -> nn.Module:
     return copy.deepcopy(network.module).eval()
 
 
-def _log(folder: Path, pruner: Prune) -> Path:
+def _log(folder: Path, pruner: Shrinks) -> Path:
     return folder / "training" / f"part-{pruner.steps}" / "log.jsonl"

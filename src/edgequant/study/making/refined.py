@@ -13,7 +13,7 @@ from ...core.progress import Tick
 from ...data.dataset import AbstractSplit
 from ...quantization.reference import Reference
 from ...refine import store as qat_store
-from ...refine.refiner import AbstractRefiner
+from ...refine.refiner import Corrects
 from ...refine.walk import FLOAT_BIAS
 from ...store.content import content
 from ...store.folder import RunFolder
@@ -25,7 +25,7 @@ FILE, BIASES = "refined.safetensors", "float_biases.safetensors"
 
 
 def refined(
-    refiner: AbstractRefiner,
+    refiner: Corrects,
     reference: Reference,
     network: Prepared,
     calibration: Calibration,

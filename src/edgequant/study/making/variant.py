@@ -23,7 +23,7 @@ from ...quantization.size import estimated_bytes
 from ...recipe.recipe import Recipe, parse_recipe
 from ...recipe.resolve import Plan, resolve
 from ...recipe.scheme import LayerFate
-from ...refine.notes import noted
+from ...refine.refiner import Corrects, Rewrites, Trains, noted
 from ...store.folder import RunFolder, Step
 from ...store.outputs import load_outputs, save_outputs
 from ...train.settings import TrainSettings
@@ -193,7 +193,7 @@ def reference_of(
     captured, checks = variant.network.captured, []
     refiners = [REFINERS.build(name) for name in variant.refine]
     for refiner in refiners:
-        captured = refiner.network(captured)
+        captured = refiner.network(captured) if isinstance(refiner, Rewrites) else captured
     observers: Observers = {}
     notes: Mapping[str, str] = {}
     images, passed = None, 0.0
@@ -214,10 +214,11 @@ def reference_of(
     seconds["refine"] = 0.0
     for position, (name, refiner) in enumerate(zip(variant.refine, refiners)):
         assert images is not None
-        with progress.task(f"{variant.id}: {name}") as tick:
-            reference, took = refined(refiner, reference, variant.network, variant.calibration, images, run, tick)
-        seconds["refine"] += took
-        if refiner.trains:
+        if isinstance(refiner, Corrects):
+            with progress.task(f"{variant.id}: {name}") as tick:
+                reference, took = refined(refiner, reference, variant.network, variant.calibration, images, run, tick)
+            seconds["refine"] += took
+        if isinstance(refiner, Trains):
             reference, took = trained(refiners, position, reference, variant.network, variant.train, run, progress)
             seconds["refine"] += took
     return reference, checks

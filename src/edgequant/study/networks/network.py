@@ -28,7 +28,7 @@ from ...models.wrap import Wrapped
 from ...store.code import training_code
 from ...store.disk import sha256
 from ...store.folder import RunFolder, step_key
-from ...train.loop import fit
+from ...train.loop import Watch, fit
 from ...train.settings import TrainSettings
 from .. import keys
 from ..prepared import Prepared
@@ -37,7 +37,7 @@ from . import preprocessing
 from .contract import contract, load, stating
 from .fresh import fresh_weights
 from .source_check import built, held
-from .sources import build_model, reads, short_name, told
+from .sources import build_model, short_name, told
 from .transfer import transferred
 
 Stages = tuple[TrainSettings, ...]
@@ -68,8 +68,8 @@ def prepare_objects(
     what = first_option(spec.model)
     model = stating(told(model, spec.weights), stated, what)
     with progress.task(f"{spec.data}: reading"):
-        inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not owns(model))
-    if not splits.classes and not owns(model):
+        inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not model.has_weights)
+    if not splits.classes and not model.has_weights:
         raise BadModel(
             f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"
             " that knows (path/to/file.py:factory), or labelled images."
@@ -121,11 +121,6 @@ def load_data(
     return inputs, dataclasses.replace(splits, fingerprint=keys.images(dataset, splits))
 
 
-def owns(model: AbstractModel) -> bool:
-    """Whether the model says that it brings weights of its own."""
-    return bool(getattr(model, "has_weights", False))
-
-
 def _give_weights(
     module: nn.Module,
     model: AbstractModel,
@@ -138,14 +133,14 @@ def _give_weights(
 ) -> Origin:
     named = "the network in memory" if isinstance(model, Wrapped) else spec.model
     if spec.weights == "random":
-        said = f"as {named} gave them, said to be " if owns(model) else ""
+        said = f"as {named} gave them, said to be " if model.has_weights else ""
         return f"{said}random: no accuracy means anything", False
     if spec.weights:
-        if not reads(model, spec.weights):
+        if not model.loads(spec.weights):
             load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})", True
     drawn = fresh_weights(model, inputs, len(splits.classes))
-    own = owns(model) and not drawn
+    own = model.has_weights and not drawn
     if own and spec.train is not None:
         raise BadModel(_trains_own(model, spec))
     if own:
@@ -278,7 +273,7 @@ def _train(
         )
 
     with progress.task("training") as tick:
-        log = fit(module, splits, inputs, settings, folder, report=report, tick=tick, say=progress.say)
+        log = fit(module, splits, inputs, settings, folder, watch=Watch(report, tick, say=progress.say))
     save_weights(module, folder / "weights.safetensors")
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return {"epochs": log["epochs"], "validation_accuracy": log["epochs"][-1]["validation_accuracy"]}

@@ -31,11 +31,10 @@ from ...store.content import content
 from ...store.disk import sha256
 from ...store.folder import RunFolder, Step
 from ...train.head import DroppingLinear, fit_head
-from ...train.transfer import Transfer
+from ...train.settings import Transfer
 from .. import keys
 from ..study import NetworkSpec
 from .source_check import built, seen
-from .sources import reads
 
 BATCH = 50
 
@@ -88,10 +87,10 @@ def _origin(module: nn.Module, model: AbstractModel, spec: NetworkSpec) -> str:
     if spec.weights == "random":
         return f"random weights in {spec.model}, not pretrained"
     if spec.weights:
-        if not reads(model, spec.weights):
+        if not model.loads(spec.weights):
             load_weights(module, spec.weights)
         return f"{spec.weights} (sha256 {sha256(Path(spec.weights))[:16]})"
-    if getattr(model, "has_weights", False):
+    if model.has_weights:
         return f"pretrained, from {spec.model}"
     raise BadModel(
         f'{spec.model} has no pretrained weights to transfer. Expected a model with its own, or weights = "FILE" in'
