@@ -42,12 +42,13 @@ class LiteRT(AbstractBackend):
     )
 
     def lower(self, reference: Reference, path: Path, slim: bool = True) -> Artifact:
-        from ..tflite.write.emit import Emitter
+        from ..tflite.write.emit import emit
+        from ..tflite.write.emitter import Emitter
         from ..tflite.writer import Writer
 
         writer = Writer(slim)
         emitter = Emitter(reference, writer)
-        source, sink = emitter.emit()
+        source, sink = emit(emitter)
         data = writer.finish({"image": source}, {"scores": sink}, {METADATA: metadata(reference)})
         if reference.kind == "static" and not reference.float_layers and _all_integers(reference):
             _check_integer(writer, emitter.border)
