@@ -28,7 +28,7 @@ def border_record(reference: Reference) -> dict[str, Any]:
 
     "output_scale": one step of scores that the file dequantizes itself.
     """
-    met, out = _border(reference), reference.activations.get(reference.captured.program.output)
+    met, out = _border(reference), reference.activations.get(reference.captured.program.only.tensor)
     record: dict[str, Any] = {"layout": met.layout.upper()}
     return record if out is None or met.output != "float32" else record | {"output_scale": out.scale}
 
@@ -66,7 +66,7 @@ def leave(e: Emitter) -> int:
 
     Raises Unsupported where 8 bits are asked for and the recipe computes scores of 16.
     """
-    name, kind = e.reference.captured.program.output, _border(e.reference).output
+    name, kind = e.reference.captured.program.only.tensor, _border(e.reference).output
     own, inside = e.final(name), _own_type(e.reference, name)
     if inside == "int16" and kind in ("int8", "uint8"):
         raise Unsupported(
@@ -87,7 +87,7 @@ def pixel_grid(reference: Reference) -> QParams:
 
 def _border(reference: Reference) -> Deployment:
     program = reference.captured.program
-    source, sink = _own_type(reference, program.input), _own_type(reference, program.output)
+    source, sink = _own_type(reference, program.input), _own_type(reference, program.only.tensor)
     return reference.captured.deployed.settled(source, sink, "nhwc")
 
 
