@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.image import InputSpec
+from ...core.image import Deployment, InputSpec, own_type
 from ...store.run import Run
 from .. import lookup as look
 
@@ -78,14 +78,16 @@ def usage(run: Run, variant: look.Variant) -> Usage | None:
     if suffix not in (".tflite", ".onnx"):
         return None
     recorded = look.mapping(variant.get("input")) or look.mapping(run.results.get("input"))
-    how, own = look.mapping(variant.get("deployed")), _own_type(variant, suffix)
+    asked, own, tflite = look.mapping(variant.get("deployed")), _own_type(variant, suffix), suffix == ".tflite"
+    how = Deployment(**{side: str(asked.get(side) or "") for side in ("input", "output", "layout")})
+    met = how.settled(own, own, "nhwc" if tflite else "nchw")
     default, size = InputSpec(3, 1, 1), (recorded.get("width"), recorded.get("height"))
     return Usage(
         name,
         suffix,
-        type=str(how.get("input") or own),
-        output="float32" if own == "float32" else str(how.get("output") or own),
-        layout=str(how.get("layout") or ("nhwc" if suffix == ".tflite" else "nchw")),
+        type=met.input,
+        output=met.output,
+        layout=met.layout,
         mode="L" if recorded.get("channels") == 1 else "RGB",
         size=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
         mean=_values(recorded.get("mean")) or default.mean,
@@ -104,9 +106,7 @@ def _own_type(variant: look.Variant, suffix: str) -> str:
     named = re.fullmatch(r"w\d+a(\d+)(-all)?", str(variant.get("recipe")))
     layers: Any = variant.get("layers") or []
     bits = int(named[1]) if named else layers[0].get("activation_bits") if layers else None
-    if not bits:
-        return "float32"
-    return "int16" if bits > 8 else "int8" if suffix == ".tflite" else "uint8"
+    return own_type(bits or None, "int8" if suffix == ".tflite" else "uint8")
 
 
 def _values(value: object) -> tuple[float, ...]:
