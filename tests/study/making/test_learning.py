@@ -17,8 +17,9 @@ from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.weights import save_weights
 from edgequant.refine.training.distill import Distill
 from edgequant.refine.training.qat import QAT
-from edgequant.store.folder import RunFolder, Step
-from edgequant.study.making.learning import check_refiners, settings_of, teacher_of, teaching, training_code
+from edgequant.store.code import training_code
+from edgequant.store.folder import Kept, RunFolder
+from edgequant.study.making.learning import check_refiners, settings_of, teacher_of, teaching
 from edgequant.study.making.variant import Variant, make, scores
 from edgequant.study.networks.network import Prepared
 from edgequant.study.running.checks import check_names
@@ -38,7 +39,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepared(tmp_path_factory.mktemp("network"))
 
 
-def made(one: Variant, folder: Path) -> Step:
+def made(one: Variant, folder: Path) -> Kept:
     with RunFolder(folder) as run:
         return make(one, study(), run, Silent())
 

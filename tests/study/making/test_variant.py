@@ -12,7 +12,7 @@ import pytest
 from edgequant.core.errors import BadData, BadOption, Unsupported
 from edgequant.core.progress import Silent
 from edgequant.data.draw import drawn
-from edgequant.store.folder import RunFolder, Step
+from edgequant.store.folder import Kept, RunFolder
 from edgequant.study.making.variant import Variant, make, plan_variants, scores
 from edgequant.study.networks.network import Prepared
 from edgequant.study.plan import check_ids
@@ -99,7 +99,7 @@ def test_the_words_of_a_recipe(network: Prepared) -> None:
     assert variant(network, "/some/where/mixed.toml").name == "mixed"
 
 
-def made(one: Variant, folder: Path, **fields: object) -> Step:
+def made(one: Variant, folder: Path, **fields: object) -> Kept:
     with RunFolder(folder) as run:
         return make(one, study(**fields), run, Silent())
 

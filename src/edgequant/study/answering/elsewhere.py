@@ -13,14 +13,14 @@ from ...core.progress import AbstractProgress
 from ...data.draw import asked, drawn
 from ...files.on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
 from ...measure.accuracy import judge as judged
-from ...store.folder import RunFolder, Step
+from ...store.folder import Kept, RunFolder
 from .. import keys
 from ..making.variant import Variant
 from .runtime import evaluation_split, read
 
 IMAGES = 200  # of the evaluated split, unless the study says otherwise
 
-Group = dict[str, tuple[Variant, Step]]
+Group = dict[str, tuple[Variant, Kept]]
 
 
 def others(devices: tuple[str, ...]) -> list[str]:
@@ -44,7 +44,7 @@ def measure(
         return {name: {"device": device, "status": "failed", "reason": str(error)} for name in group}
 
 
-def _step(device: str, group: Group, images: int, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
+def _step(device: str, group: Group, images: int, quick: int, run: RunFolder, progress: AbstractProgress) -> Kept:
     files = {name: read(*one) for name, one in group.items()}
     there = keys.component(device_of(device))
     draws = {"images": asked(images), "quick": asked(quick)}
@@ -70,7 +70,7 @@ def _measure(device: str, group: Group, images: int, quick: int, progress: Abstr
     return records
 
 
-def _sent(variant: Variant, made: Step) -> Sent:
+def _sent(variant: Variant, made: Kept) -> Sent:
     backend, path = BACKENDS.build(variant.target), made.folder / made.value["file"]
     return Sent(path, variant.target, backend, backend.open(path))
 

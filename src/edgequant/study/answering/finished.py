@@ -12,7 +12,7 @@ from ...core.foreign import said
 from ...core.memory import out_of_memory
 from ...core.progress import AbstractProgress
 from ...store.belongings import claim
-from ...store.folder import RunFolder, Step
+from ...store.folder import Kept, RunFolder
 from .. import results
 from ..making.variant import FILE, Variant, make
 from ..study import Study
@@ -25,8 +25,8 @@ class Finished:
 
     variant: Variant
     record: dict[str, Any]
-    made: Step
-    answered: Step
+    made: Kept
+    answered: Kept
     answers: Any = field(repr=False, default=None)
 
 
@@ -66,7 +66,7 @@ def finish(
     return record, Finished(variant, record, made, answered, judge.answers(variant, answered, study.quick))
 
 
-def _record(variant: Variant, made: Step, answered: Step, run: RunFolder) -> dict[str, Any]:
+def _record(variant: Variant, made: Kept, answered: Kept, run: RunFolder) -> dict[str, Any]:
     """What is known of a variant by itself; what others say of it comes later."""
     memory = judge.memory(variant, made, run).value
     return results.blank(variant, "ok") | {
@@ -84,7 +84,7 @@ def _record(variant: Variant, made: Step, answered: Step, run: RunFolder) -> dic
     }
 
 
-def _not_run(variant: Variant, made: Step | None, run: RunFolder, reason: str) -> dict[str, Any]:
+def _not_run(variant: Variant, made: Kept | None, run: RunFolder, reason: str) -> dict[str, Any]:
     """What no runtime here runs; its file, where there is one, ships all the same."""
     record = results.blank(variant, "unsupported", reason)
     if made is None:
@@ -94,7 +94,7 @@ def _not_run(variant: Variant, made: Step | None, run: RunFolder, reason: str) -
     )
 
 
-def _ship(variant: Variant, made: Step, run: RunFolder) -> str | None:
+def _ship(variant: Variant, made: Kept, run: RunFolder) -> str | None:
     """Copy the file, and what lies beside it, to the artifacts under the variant's id.
 
     Its path in the run folder; None for a simulation.

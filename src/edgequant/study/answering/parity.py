@@ -15,7 +15,7 @@ from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit
 from ...measure.trace import TensorDifference, first_difference
 from ...quantization.reference import Reference
-from ...store.folder import RunFolder, Step
+from ...store.folder import Kept, RunFolder
 from ..making.variant import Variant, remade
 from ..study import Study
 
@@ -24,7 +24,7 @@ IMAGES = 8  # those whose scores differ most
 
 def explain(
     variant: Variant,
-    made: Step,
+    made: Kept,
     outputs: Array,
     promised: Array,
     split: AbstractSplit,

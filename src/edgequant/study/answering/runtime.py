@@ -32,7 +32,7 @@ from ...measure.parity import (
     integer_parity,
 )
 from ...recipe.recipe import parse_recipe
-from ...store.folder import RunFolder, Step
+from ...store.folder import Kept, RunFolder
 from .. import keys
 from ..making.variant import Variant
 from ..prepared import Prepared
@@ -50,7 +50,7 @@ def evaluated(network: Prepared) -> str:
     return "validation" if network.splits.test is None else "test"
 
 
-def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
+def answer(variant: Variant, made: Kept, quick: int, run: RunFolder, progress: AbstractProgress) -> Kept:
     """The file's scores on the test split, in its runtime, on all cores; without a file, those of the simulation."""
 
     def work(folder: Path) -> dict[str, Any]:
@@ -74,12 +74,12 @@ def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: A
     return run.step("evaluate", what, work)
 
 
-def answers(variant: Variant, answered: Step, quick: int) -> Answers:
+def answers(variant: Variant, answered: Kept, quick: int) -> Answers:
     outputs = np.load(answered.folder / "outputs.npy")
     return judge(outputs, evaluation_split(variant.network, quick).labels)
 
 
-def parity(variant: Variant, made: Step, answered: Step, promised: Array | None) -> dict[str, Any] | None:
+def parity(variant: Variant, made: Kept, answered: Kept, promised: Array | None) -> dict[str, Any] | None:
     """The file against the simulation, on the split that was evaluated; None where there is no file."""
     if promised is None or not BACKENDS.build(variant.target).capability.ships:
         return None
@@ -95,8 +95,8 @@ def parity(variant: Variant, made: Step, answered: Step, promised: Array | None)
 
 def miss(
     variant: Variant,
-    made: Step,
-    answered: Step,
+    made: Kept,
+    answered: Kept,
     promised: Array,
     study: Study,
     run: RunFolder,
@@ -108,7 +108,7 @@ def miss(
         return explain(variant, made, outputs, promised, split, study, run, progress)
 
 
-def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: AbstractProgress) -> Step:
+def latencies(group: dict[str, tuple[Variant, Kept]], run: RunFolder, progress: AbstractProgress) -> Kept:
     """All files of one network, interleaved, at one thread and at all; and the framework's own float32."""
     network = next(iter(group.values()))[0].network
     image = normalise(evaluation_split(network, 1).take(np.arange(1)), network.captured.inputs)
@@ -132,7 +132,7 @@ def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: 
     return run.step("latency", {"files": files, "eager": eager, "turns": TURNS, **keys.measured()}, work)
 
 
-def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
+def memory(variant: Variant, made: Kept, run: RunFolder) -> Kept:
     """Peak memory of opening and running the file once, in a process of its own; or its planned arena."""
 
     def work(_: Path) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
     return run.step("memory", {**read(variant, made), **keys.measured()}, work)
 
 
-def read(variant: Variant, made: Step) -> dict[str, Any]:
+def read(variant: Variant, made: Kept) -> dict[str, Any]:
     """Of a key: the file, what opens it, and the images that it is given."""
     target = keys.component(BACKENDS.build(variant.target))
     inputs = repr(variant.network.captured.inputs)
@@ -160,7 +160,7 @@ def read(variant: Variant, made: Step) -> dict[str, Any]:
     return {"file": made.value["sha256"], "target": target, "inputs": inputs, "data": data}
 
 
-def compressed(made: Step) -> dict[str, int] | None:
+def compressed(made: Kept) -> dict[str, int] | None:
     """The download size of the file, by compressor; None where there is no file."""
     return None if made.value["file"] is None else compressed_bytes(made.folder / made.value["file"])
 

@@ -23,7 +23,6 @@ from ...quantization.reference import Reference
 from ...recipe.recipe import parse_recipe
 from ...refine import store as qat_store
 from ...refine.refiner import AbstractRefiner
-from ...store.code import training_code
 from ...store.folder import RunFolder
 from ...train import checkpoint
 from ...train.settings import TrainSettings
@@ -115,7 +114,7 @@ def trained(
         "data": network.splits.fingerprint,
         "teacher": teachers(changes, network),
         "settings": None if settings is None else json.loads(checkpoint.describe(settings)),
-        **keys.computed(training_code()),
+        **keys.trained(),
     }
     step = run.step("learned", inputs, work, scratch=True)
     return qat_store.load(step.folder / FILE, reference), float(step.value["seconds"])

@@ -19,7 +19,6 @@ from ...models.weights import load_weights, save_weights
 from ...recipe.recipe import Recipe
 from ...refine.training.channels import count, rebuild
 from ...refine.training.prune import Prune
-from ...store.code import training_code
 from ...store.folder import RunFolder
 from ...train.training import Teacher, Training
 from .. import keys
@@ -64,7 +63,7 @@ def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractPro
         "eager": keys.eager(network.module, network.inputs),
         "prune": keys.component(pruner),
         "train": settings,
-        **keys.computed(training_code()),
+        **keys.trained(),
     }
     step = run.step("prune", what, lambda folder: _make(network, pruner, folder, progress), scratch=True)
     module = copy.deepcopy(network.module)

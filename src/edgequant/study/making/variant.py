@@ -25,7 +25,7 @@ from ...recipe.recipe import Recipe, parse_recipe
 from ...recipe.resolve import Plan, resolve
 from ...recipe.scheme import LayerFate
 from ...refine.notes import noted
-from ...store.folder import RunFolder, Step
+from ...store.folder import Kept, RunFolder
 from ...train.settings import TrainSettings
 from .. import keys
 from ..plan import check_ids, needs_images, recipes_of, settled, targets_of, trains
@@ -98,7 +98,7 @@ def _slug(text: str) -> str:
     return "".join(c if c.isalnum() or c in "_.-=" else "-" for c in text)
 
 
-def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:
+def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Kept:
     """The file, and what simulation promises on validation and test. Cached by content. Raises Unsupported.
 
     A target that makes no file has the promise alone: `file`, `sha256` and `bytes` are None.
@@ -107,7 +107,7 @@ def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgr
         return _kept_or_made(variant, study, run, progress)
 
 
-def _kept_or_made(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:
+def _kept_or_made(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Kept:
     backend = BACKENDS.build(variant.target)
     recipe = parse_recipe(variant.base)
     smaller, pruning = pruned(variant.network, variant.refine, recipe, variant.target, run, progress)
@@ -262,7 +262,7 @@ def compression(reference: Reference) -> dict[str, float]:
     return {"weights": 32 * count / stored, "activations": 32 * values / bits}
 
 
-def scores(step: Step, split: str) -> Array | None:
+def scores(step: Kept, split: str) -> Array | None:
     """The simulated scores of a finished variant."""
     path = step.folder / f"{split}.npy"
     return np.load(path) if path.exists() else None

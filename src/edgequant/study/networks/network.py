@@ -24,7 +24,6 @@ from ...graph.program import Captured
 from ...models.model import AbstractModel
 from ...models.weights import load_weights, save_weights
 from ...models.wrap import Wrapped
-from ...store.code import training_code
 from ...store.disk import sha256
 from ...store.folder import RunFolder, step_key
 from ...train.loop import fit
@@ -248,7 +247,7 @@ def _one_stage(
     run: RunFolder,
     progress: AbstractProgress,
 ) -> str:
-    what = {"key": key, "network": keys.eager(module, inputs), **keys.computed(training_code())}
+    what = {"key": key, "network": keys.eager(module, inputs), **keys.trained()}
 
     def work(folder: Path) -> dict[str, Any]:
         # a copy: trainers leave marks on a network, and one that was trained must equal one that was kept

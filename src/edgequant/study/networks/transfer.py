@@ -26,10 +26,9 @@ from ...graph.head import body, width, with_head
 from ...graph.program import Captured, Network
 from ...models.model import AbstractModel
 from ...models.weights import load_weights, save_weights
-from ...store.code import training_code
 from ...store.content import content
 from ...store.disk import sha256
-from ...store.folder import RunFolder, Step
+from ...store.folder import Kept, RunFolder
 from ...train.head import DroppingLinear, fit_head
 from ...train.transfer import Transfer
 from .. import keys
@@ -59,7 +58,7 @@ def transferred(
     source, origin = _pretrained(model, spec, settings, inputs, splits)
     torch.manual_seed(settings.seed)
     head = DroppingLinear(width(source), len(splits.classes), settings.dropout)
-    key = {"source": keys.program(source), "data": splits.fingerprint, **keys.computed(training_code())}
+    key = {"source": keys.program(source), "data": splits.fingerprint, **keys.trained()}
     features = run.step("features", key, lambda folder: _features(body(source), inputs, splits, folder, progress))
     learnt = run.step(
         "head",
@@ -122,7 +121,7 @@ def _fill(kept: Array, network: Network, inputs: InputSpec, split: AbstractSplit
 
 
 def _head(
-    head: nn.Module, features: Step, splits: Splits, settings: Transfer, folder: Path, progress: AbstractProgress
+    head: nn.Module, features: Kept, splits: Splits, settings: Transfer, folder: Path, progress: AbstractProgress
 ) -> dict[str, Any]:
     pairs = [
         (np.load(features.folder / f"{name}.npy"), np.asarray(split.labels))
