@@ -21,13 +21,12 @@ from ...core.errors import BadModel
 from ...core.image import InputSpec
 from ...core.pixels import described, usual
 from ...core.preprocess import normalise
-from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit, Splits
 from ...data.draw import calibration_subset
 from ...graph.program import Captured
 from ...measure.statistics import mcnemar, wilson
-from ...store.folder import RunFolder
-from .. import keys
+from ..bench import Bench
+from .weights import Weighed
 
 if TYPE_CHECKING:
     from ..prepared import Prepared
@@ -45,18 +44,19 @@ COLOURS = 3
 ORDERS: tuple[Literal["rgb", "bgr"], ...] = ("rgb", "bgr")
 
 
-def look(plain: Captured, splits: Splits, given: bool, key: str, run: RunFolder, progress: AbstractProgress) -> Found:
+def look(bench: Bench, weighed: Weighed, splits: Splits, key: str) -> Found:
     """What the float network answers on validation images; where others are tried, a step of the run folder, named by
     the network's `key`.
 
-    `given`: its weights are the user's or its own, so that nothing but this says whether pixels and weights belong
+    They are tried where the weights were given, so that nothing but this says whether pixels and weights belong
     together. {"stated", "images", "finite", "top1", "hits", "chance", "tried"}: see `_measured`.
     """
-    tried = given and splits.validation.labels is not None and len(splits.classes) > 1
+    plain = weighed.captured
+    tried = weighed.given and splits.validation.labels is not None and len(splits.classes) > 1
     if not tried:  # a few images, sooner looked at again than kept
         return _measured(plain, splits, tried)
-    with progress.task("the float network, as it is fed") as tick:
-        made = run.step("preprocessing", {"network": key, **keys.computed()}, lambda _: _measured(plain, splits, tried))
+    with bench.doing("the float network, as it is fed") as tick:
+        made = bench.kept("preprocessing", {"network": key}, lambda _: _measured(plain, splits, tried))
         tick(1, 1)
     return made.value
 
