@@ -4,6 +4,8 @@ Keys are added, never renamed. A figure that was not measured is null. Accuracie
 points.
 """
 
+# ruff: noqa: RUF009 - what is called in the dataclass gives it a field
+
 from __future__ import annotations
 
 import dataclasses
@@ -18,8 +20,6 @@ from .study import to_dict
 Fraction = Annotated[float, ("minimum", 0), ("maximum", 1)]
 Interval = Annotated[list[float], ("minItems", 2), ("maxItems", 2)]
 Count = Annotated[int, ("minimum", 1)]
-LATER: Any = {"later": True}  # a key that came after the first release: not in every results.json of edgequant/1
-LEFT_OUT: Any = {"later": True, "left_out": True}  # and is not written where there is nothing to say
 
 
 class Draw(TypedDict):
@@ -98,7 +98,7 @@ class Image(TypedDict):
     label: int | None
     before: int
     after: int
-    file: NotRequired[Annotated[str, "A PNG in the run folder."]]
+    file: NotRequired[Annotated[str, ("description", "A PNG in the run folder.")]]
 
 
 class Changes(TypedDict):
@@ -110,7 +110,7 @@ class Changes(TypedDict):
     won: int | None
     confusion: Annotated[
         list[Annotated[list[int], ("minItems", 4), ("maxItems", 4)]],
-        "[true class, answered class, images before, images after], where they differ.",
+        ("description", "[true class, answered class, images before, images after], where they differ."),
     ]
     images: Annotated[list[Image], ("maxItems", 24)]
 
@@ -148,6 +148,16 @@ class Ratio(TypedDict, total=False):
     turns: int
 
 
+def _null(about: str = "", **how: bool) -> Any:
+    """A key that is null until it is measured. `later`: it came after the first release, so that not every results.json
+    of edgequant/1 has it; `left_out`: it is not written where there is nothing to say."""
+    return field(default=None, metadata={"description": about, **how})
+
+
+def _later(about: str = "", **how: bool) -> Any:
+    return _null(about, later=True, **how)
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Record:
@@ -162,63 +172,48 @@ class Record:
     calibration: Draw
     target: str
     device: str
-    input: dict[str, Any] = field(metadata=LATER)
-    deployed: dict[str, Any] = field(metadata=LATER)
+    input: dict[str, Any] = _later()
+    deployed: dict[str, Any] = _later()
     status: Literal["ok", "failed", "unsupported"]
     reason: str = ""
     baseline_id: str | None = None
-    file: Annotated[str | None, "Path inside the run folder; null for a simulation."] = None
+    file: str | None = _null("Path inside the run folder; null for a simulation.")
     sha256: str | None = None
     bytes: int | None = None
-    bytes_compressed: Compressed | None = field(default=None, metadata=LATER)
-    bytes_estimated: Annotated[int | None, "Where there is no file: by the formula in docs/simulation.md."] = None
-    size_ratio: Annotated[float | None, "Bytes of the baseline's file over the bytes of this one."] = None
-    n: Annotated[int | None, "Images evaluated."] = None
+    bytes_compressed: Compressed | None = _later()
+    bytes_estimated: int | None = _null("Where there is no file: by the formula in docs/simulation.md.")
+    size_ratio: float | None = _null("Bytes of the baseline's file over the bytes of this one.")
+    n: int | None = _null("Images evaluated.")
     top1: Fraction | None = None
     top5: Fraction | None = None
     top1_ci95: Interval | None = None
-    hits: Annotated[str | None, "A bit an image, right or wrong, in the order of the split: base64 of packed bits."] = (
-        field(default=None, metadata=LATER)
-    )
-    drop: Annotated[float | None, "Percentage points below the baseline, on the same images."] = None
+    hits: str | None = _later("A bit an image, right or wrong, in the order of the split: base64 of packed bits.")
+    drop: float | None = _null("Percentage points below the baseline, on the same images.")
     drop_ci95: Interval | None = None
     p_value: Fraction | None = None
     latency_ms: Latency | None = None
     latency_ms_all_threads: Latency | None = None
     peak_memory_bytes: int | None = None
-    arena_bytes: Arena | None = field(default=None, metadata=LATER)
+    arena_bytes: Arena | None = _later()
     kernels: Kernels | None = None
     compression: Compression | None = None
     parity: Parity | None = None
     seconds: Seconds | None = None
-    validation_top1: Annotated[Fraction | None, "Simulated, on the images that choices are made by."] = field(
-        default=None, metadata=LATER
+    validation_top1: Fraction | None = _later("Simulated, on the images that choices are made by.")
+    eager_latency_ms: Latency | None = _later("Of float32: milliseconds in the framework itself.")
+    validation: Validation | None = _later()
+    agreement: Agreement | None = _later()
+    fidelity: dict[str, Fidelity] | None = _later(
+        "Of each output's dequantized values against float32's; sqnr_db is null where nothing differs."
     )
-    eager_latency_ms: Annotated[Latency | None, "Of float32: the framework itself."] = field(
-        default=None, metadata=LATER
-    )
-    validation: Validation | None = field(default=None, metadata=LATER)
-    agreement: Agreement | None = field(default=None, metadata=LATER)
-    fidelity: Annotated[
-        dict[str, Fidelity] | None,
-        "Of each output's dequantized values against float32's; sqnr_db is null where nothing differs.",
-    ] = field(default=None, metadata=LATER)
-    unfit: Annotated[str | None, "Of float32: why no file of this network can be recommended; empty where one can."] = (
-        field(default=None, metadata=LATER)
-    )
-    caution: Annotated[str | None, "What makes the validation images flatter a file; empty where nothing does."] = (
-        field(default=None, metadata=LATER)
-    )
-    against_float32: Ratio | None = field(default=None, metadata=LATER)
+    unfit: str | None = _later("Of float32: why no file of this network can be recommended; empty where one can.")
+    caution: str | None = _later("What makes the validation images flatter a file; empty where nothing does.")
+    against_float32: Ratio | None = _later()
     layers: list[Layer] = field(default_factory=list)
-    calibration_checks: list[dict[str, Any]] | None = field(default=None, metadata=LEFT_OUT)
-    changes: Changes | None = field(default=None, metadata=LEFT_OUT)
-    conditions: Annotated[dict[str, Any] | None, "Of the machine, before and after it was timed."] = field(
-        default=None, metadata=LEFT_OUT
-    )
-    devices: Annotated[list[dict[str, Any]] | None, "What the file is on the study's other devices."] = field(
-        default=None, metadata=LEFT_OUT
-    )
+    calibration_checks: list[dict[str, Any]] | None = _later(left_out=True)
+    changes: Changes | None = _later(left_out=True)
+    conditions: dict[str, Any] | None = _later("Of the machine, before and after it was timed.", left_out=True)
+    devices: list[dict[str, Any]] | None = _later("What it is on the study's other devices.", left_out=True)
 
     def to_json(self) -> dict[str, Any]:
         """As results.json has it."""
@@ -252,18 +247,21 @@ def blank(variant: Variant, status: Literal["ok", "failed", "unsupported"], reas
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a variant: the items of "variants" in report/results.schema.json."""
-    kinds = typing.get_type_hints(Record, include_extras=True)
-    needed = [f.name for f in dataclasses.fields(Record) if "later" not in f.metadata]
-    return {"type": "object", "properties": {name: _schema(kinds[name]) for name in kinds}, "required": needed}
+    kinds, fields = typing.get_type_hints(Record, include_extras=True), dataclasses.fields(Record)
+    said = {f.name: {"description": f.metadata["description"]} if f.metadata.get("description") else {} for f in fields}
+    properties = {name: _schema(kind) | said[name] for name, kind in kinds.items()}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [f.name for f in fields if "later" not in f.metadata],
+    }
 
 
 def _schema(kind: Any) -> dict[str, Any]:
-    """Of a type: what is said of it in `Annotated` is its description (a text) or a limit (a pair)."""
+    """Of a type; `Annotated` holds pairs of the schema's own words."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        return _schema(arguments[0]) | dict(
-            ("description", one) if isinstance(one, str) else one for one in arguments[1:]
-        )
+        return _schema(arguments[0]) | dict(arguments[1:])
     if origin in (typing.Union, types.UnionType):  # only ever with None
         found = _schema(arguments[0])
         return found | {"type": [found["type"], "null"]}
