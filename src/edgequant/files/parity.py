@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..core.arrays import Array
+from ..core.arrays import Array, Outputs, only
 from ..core.errors import BadOption, Unsupported
 from ..core.image import InputSpec
 from ..core.pixels import NOTHING, Stated
@@ -101,24 +101,23 @@ def _compare(file: OpenFile, imported: Imported, x: Array, tick: Any) -> dict[st
         gate = FLOAT16 if reference.kind == "float16" else FLOAT
         return {**float_parity(theirs, ours, gate), "tensors": [], "first_difference": None}
     twin = Twin(imported)
-    theirs, ours = _in_chunks(session.run, x, tick), _in_chunks(twin.scores, x)
-    out = reference.activations.get(reference.captured.program.output)
+    theirs, ours = _in_chunks(session.run, x, tick), _in_chunks(twin.outputs, x)
+    out = reference.activations.get(reference.captured.program.only.tensor)
     gate = INTEGER_LITERT if reference.all_integer else PARTLY_FLOAT
     figures = integer_parity(theirs, ours, out.scale, gate) if out else float_parity(theirs, ours, FLOAT)
     tensors = _tensors(imported, twin, x)
     return {**figures, "tensors": tensors, "first_difference": next((t for t in tensors if t["max_lsb"]), None)}
 
 
-def _floats(network: torch.nn.Module, x: Array) -> Array:
+def _floats(network: torch.nn.Module, x: Array) -> Outputs:
     with torch.inference_mode():
-        scores: Array = network(torch.from_numpy(x)).numpy()
-    return scores
+        return {name: value.numpy() for name, value in network(torch.from_numpy(x)).items()}
 
 
 def _in_chunks(run: Any, x: Array, tick: Any = lambda _done, _total: None) -> Array:
     results = []
     for start in range(0, len(x), CHUNK):
-        results.append(run(x[start : start + CHUNK]))
+        results.append(only(run(x[start : start + CHUNK])))
         tick(min(start + CHUNK, len(x)), len(x))
     return np.concatenate(results)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.contract import AbstractSession
-from ..core.arrays import Array
+from ..core.arrays import Array, only
 from ..core.errors import BadData, BadFile
 from ..core.image import InputSpec
 from ..core.pixels import NOTHING, Stated
@@ -69,7 +69,7 @@ def _predict(
         pixels = decode(image, inputs)
     except BadData as error:
         return Prediction(image, [], str(error))
-    scores = session.run(normalise(pixels[None], inputs))
+    scores = only(session.run(normalise(pixels[None], inputs)))
     if scores.ndim != 2:
         raise BadFile(f"{file.path} gives {scores.shape[1:]} for an image; class scores were expected.")
     return Prediction(image, _top(file, scores[0] if probabilities else softmax(scores[0])))

@@ -7,11 +7,12 @@ import warnings
 import torch
 from torch import nn
 
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs
 from ...quantization.simulation.arithmetic import Pick
 from ...quantization.simulation.executor import IntegerExecutor
 from ...quantization.simulation.kernels.pick import arithmetic_for
 from ...quantization.simulation.kernels.xnnpack import to_grid
+from ...quantization.simulation.simulate import reals
 from ..tflite.read.read import Imported
 from .session import Session
 
@@ -26,7 +27,7 @@ def open_named(imported: Imported, preserve: bool = False) -> Session:
 
 
 class Twin(nn.Module):
-    """float32 `(N, C, H, W)` normalised images in; the integers of the file's scores out, or floats where it has none.
+    """float32 `(N, C, H, W)` normalised images in; the integers of the file's outputs by name out, or its floats.
 
     A file that takes floats rounds them by an operator of its own, not as its caller would: so does this.
     """
@@ -48,13 +49,11 @@ class Twin(nn.Module):
         p = self.entry
         return (torch.clamp(to_grid(x, p) + p.zero_point, p.low, p.high) - p.zero_point) * p.scale
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.executor(self.entered(x))
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        result: dict[str, torch.Tensor] = self.executor(self.entered(x))
         return result
 
-    def scores(self, inputs: Array) -> Array:
-        """The same as an app reads them, (N, classes) float32."""
-        result, reference = self(torch.from_numpy(inputs)), self.executor.reference
-        p = reference.activations.get(reference.captured.program.output)
-        scores: Array = (result if p is None else (result - p.zero_point) * p.scale).numpy()
-        return scores
+    def outputs(self, inputs: Array) -> Outputs:
+        """The same as an app reads them: float32."""
+        made = reals(self.executor.reference, self(torch.from_numpy(inputs)))
+        return {name: value.numpy() for name, value in made.items()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from ....backends.contract import AbstractSession
 from ....catalog import BACKENDS, FINDINGS
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.errors import BadData, BadOption
 from ....core.pixels import NOTHING, Stated
 from ....core.preprocess import normalise
@@ -129,7 +129,7 @@ def _scores(
     """Raises BadData where the file's scores are no scores of these classes."""
     parts = []
     for at in range(0, len(x), CHUNK):
-        parts.append(session.run(x[at : at + CHUNK]))
+        parts.append(only(session.run(x[at : at + CHUNK])))
         tick(min(at + CHUNK, len(x)), len(x))
     scores = Scores(side.scores(images), np.concatenate(parts).astype(np.float32), labels)
     compare_outputs(scores, OutputFacts())
@@ -140,17 +140,16 @@ def _output(session: AbstractSession, path: Path) -> OutputFacts:
     """The reals that the output's integers stand for."""
     kind = squashed(path)
     softmax = kind == "softmax"
-    if not session.output_scale:
+    if not session.only.scale:
         return OutputFacts(softmax=softmax, squashed=kind)
     low, high = _ends(session)
-    return OutputFacts(session.output_scale, low, high, softmax, kind)
+    return OutputFacts(session.only.scale, low, high, softmax, kind)
 
 
 def _ends(session: Any) -> tuple[float, float]:
     """What the smallest and the largest integer of the output mean."""
-    kind = session.sink["dtype"] if hasattr(session, "sink") else session._output.dtype
-    limits = np.iinfo(kind)
-    low, high = session.decode(np.array([[limits.min, limits.max]], kind))[0]
+    limits = np.iinfo(session.only.dtype)
+    low, high = only(session.decode([np.array([[limits.min, limits.max]], session.only.dtype)]))[0]
     return float(low), float(high)
 
 

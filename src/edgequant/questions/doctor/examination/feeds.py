@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ....backends.contract import AbstractSession, Portable
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.image import InputSpec
 from ....core.pixels import IMAGENET
 from ....core.preprocess import normalise
@@ -34,7 +34,7 @@ def feeds(
 
 
 def _answers(session: AbstractSession, x: Array) -> Array:
-    classes: Array = session.run(x).argmax(1)
+    classes: Array = only(session.run(x)).argmax(1)
     return classes
 
 

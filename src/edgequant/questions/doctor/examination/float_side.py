@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ....catalog import BACKENDS
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.errors import BadOption
 from ....core.image import InputSpec
 from ....core.pixels import Stated, stated_of
@@ -106,9 +106,8 @@ def _run(captured: Captured, images: Array) -> Array:
     parts = []
     with torch.inference_mode():
         for at in range(0, len(images), BATCH):
-            parts.append(
-                captured.network(torch.from_numpy(normalise(images[at : at + BATCH], captured.inputs))).numpy()
-            )
+            x = torch.from_numpy(normalise(images[at : at + BATCH], captured.inputs))
+            parts.append(only(captured.network(x)).numpy())
     return np.concatenate(parts)
 
 
@@ -119,7 +118,7 @@ def _from_file(path: Path, data: str, own: Stated, pixels: Stated) -> FloatSide:
     file = runnable(path)
     inputs = spec_for(file, own or (pixels if file.inputs is None else own))
     session, splits = file.backend.open(path), named_dataset(data).load(inputs)
-    return FloatSide(inputs, splits, data, lambda x: session.run(normalise(x, inputs)), _read(path, inputs), path)
+    return FloatSide(inputs, splits, data, lambda x: only(session.run(normalise(x, inputs))), _read(path, inputs), path)
 
 
 def _read(path: Path, inputs: InputSpec) -> Captured | None:
