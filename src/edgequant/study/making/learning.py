@@ -111,7 +111,9 @@ def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher
     for change in changes:
         spec = getattr(change, "teacher", "")
         if spec:
-            return _named(spec, getattr(change, "weights", ""), network)
+            module, inputs = _built(spec, getattr(change, "weights", ""), network)
+            with torch.no_grad():
+                return Teacher(capture(module.eval(), inputs, ()).network, inputs, (), spec)
     whole = network.whole or network.captured
     return Teacher(whole.network, whole.inputs, network.splits.classes)
 
@@ -128,13 +130,6 @@ def teachers(changes: Sequence[AbstractRefiner], network: Prepared) -> list[str]
     return found
 
 
-def _named(spec: str, weights: str, network: Prepared) -> Teacher:
-    module, inputs = _built(spec, weights, network)
-    with torch.no_grad():
-        made = capture(module.eval(), inputs, ())
-    return Teacher(made.network, inputs, (), spec)
-
-
 def _built(spec: str, weights: str, network: Prepared) -> tuple[nn.Module, InputSpec]:
     model = told(build_model(spec), weights)
     inputs = settled(model.inputs(network.captured.inputs.shape), f"the teacher {spec}")
@@ -148,5 +143,6 @@ def _built(spec: str, weights: str, network: Prepared) -> tuple[nn.Module, Input
 
 def settings_of(settings: TrainSettings | None, refiners: Sequence[AbstractRefiner]) -> dict[str, Any] | None:
     """What a variant's key must say of the float training: all of it where a refiner trains as it did."""
-    needed = settings is not None and any(refiner.trains for refiner in refiners)
-    return dataclasses.asdict(settings) if needed and settings is not None else None
+    if settings is None or not any(refiner.trains for refiner in refiners):
+        return None
+    return dataclasses.asdict(settings)

@@ -123,7 +123,7 @@ def _name(variant: Variant) -> str:
 
 
 def _promise(bench: Bench, variant: Variant, reference: Reference, folder: Path) -> None:
-    """Simulated outputs: on validation (every choice is made there) and on test (what parity holds the file against)."""
+    """Simulated outputs: on validation, where every choice is made, and on test, which parity compares the file on."""
     arithmetic, splits = variant.backend.arithmetic(reference, folder / _name(variant)), variant.network.splits
     for name, split in (("validation", splits.validation), ("test", splits.test)):
         if split is not None:

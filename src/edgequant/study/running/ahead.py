@@ -27,7 +27,7 @@ from ...pools.pool import Task
 from ...store import surroundings
 from ...store.code import source_hash
 from ...store.folder import RunFolder
-from ..answering import runtime as judge
+from ..answering import runtime
 from ..bench import Bench
 from ..making.variant import make
 from ..networks.network import prepare
@@ -123,8 +123,8 @@ def make_one(asked: Asked, progress: AbstractProgress) -> None:
         network = _network(bench, asked)
         variant = Variant(asked.variant, network, asked.recipe, asked.target, asked.calibration, asked.spec.train)
         made = make(bench, variant)
-        judge.answer(bench, made)
-        judge.memory(bench, made)
+        runtime.answer(bench, made)
+        runtime.memory(bench, made)
 
 
 def _network(bench: Bench, asked: Asked) -> Prepared:
