@@ -7,9 +7,8 @@ import shutil
 from typing import Any
 
 from ...backends.onnxruntime.fusion import warning
-from ...core.errors import EdgequantError, RunFolderError, Unsupported
+from ...core.errors import EdgequantError, RunFolderError, Unsupported, out_of_memory
 from ...core.foreign import said
-from ...core.memory import out_of_memory
 from ...measure.compressed import compressed_bytes
 from ...store.belongings import claim
 from ..bench import Bench

@@ -23,7 +23,7 @@ import torch
 from ...catalog import POOLS
 from ...core.errors import BadModel, BadOption, EdgequantError, RunFolderError, Unsupported
 from ...core.progress import AbstractProgress
-from ...pools.pool import Task
+from ...pools.pool import Errand
 from ...store import surroundings
 from ...store.code import source_hash
 from ...store.folder import RunFolder
@@ -75,7 +75,7 @@ def make_ahead(
     pool = POOLS.build(study.pool)
     with bench.folder.shared() as token:
         tasks = [
-            Task(variant.id, FUNCTION, _asked(bench, spec, variant, token))
+            Errand(variant.id, FUNCTION, _asked(bench, spec, variant, token))
             for variant in variants
             for spec, network in networks
             if network is variant.network

@@ -11,6 +11,7 @@ from ...core.errors import EdgequantError
 from ...core.pixels import described
 from ...core.progress import AbstractProgress
 from ...data.draw import words
+from ...refine.refiner import Shrinks, Trains
 from ...report.formats.render import render
 from ...store.belongings import belongings, claim
 from ...store.disk import write_bytes, write_json
@@ -94,7 +95,9 @@ def _announce(bench: Bench, networks: Networks, variants: list[Variant]) -> None
             bench.say(f"{network.data}: {network.splits.note}")
     for line in draw_notes(bench.study, networks):
         bench.say(line)
-    learned = ", and their trainings on top" * any(r.trains or r.shrinks for v in variants for r in v.refiners)
+    learned = ", and their trainings on top" * any(
+        isinstance(r, Trains | Shrinks) for v in variants for r in v.refiners
+    )
     bench.say(f"{len(variants)} variants; about {max(1, round(total / 60))} min{learned} if nothing is cached.")
 
 
