@@ -28,6 +28,7 @@ from edgequant.quantization.size import estimated_bytes
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
+from edgequant.store.outputs import load_outputs
 from edgequant.study.answering import runtime as judge
 from edgequant.study.making.variant import make, plan_variants
 from edgequant.study.networks.network import prepare
@@ -189,7 +190,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
         found = {}
         for variant in plan_variants(study, [(spec, network)]):
             step = judge.answer(variant, make(variant, study, run, Silent()), 0, run, Silent())
-            found[variant.id] = np.load(step.folder / "outputs.npy")
+            found[variant.id] = only(load_outputs(step.folder / "outputs.npz"))
         found["labels"] = judge.evaluation_split(network, 0).labels
         assert len(list(run.steps.glob("calibrate-*"))) == 1, "two targets share the statistics"
         return found

@@ -146,7 +146,7 @@ def test_a_float_input_is_rounded_as_the_files_own_operator_does(recipe: str, lo
     found = integers_made(imported, x)
     assert np.array_equal(torch.round(twin.entered(x) / scale).numpy(), found)
     assert not np.array_equal(torch.round(x / scale).numpy(), found)
-    assert np.array_equal(twin.scores(x.numpy()), only(LiteRT().open(path).run(x.numpy())))
+    assert np.array_equal(only(twin.outputs(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
     again = LiteRT().lower(imported.reference, tmp_path / "again.tflite")
     assert Session(again.path).source["dtype"] == np.float32, "written again, it meets its app as before"
 
@@ -158,7 +158,7 @@ def test_unsigned_bytes_at_the_border_are_the_signed_ones(lowered: Any, tmp_path
     imported = read(path)
     x = images(8, imported.reference.captured.inputs)
     assert np.array_equal(LiteRT().open(path).encode(x.numpy()), pixels(8))  # raw bytes
-    assert np.array_equal(Twin(imported).scores(x.numpy()), only(LiteRT().open(path).run(x.numpy())))
+    assert np.array_equal(only(Twin(imported).outputs(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
 
 
 def test_a_whole_image_average_is_a_mean_in_floats_only(lowered: Any, tmp_path: Path) -> None:
