@@ -21,7 +21,6 @@ from ....core.pixels import NOTHING, Stated
 from ....core.preprocess import normalise
 from ....core.progress import AbstractProgress, Silent
 from ....data.draw import calibration_size
-from ....files.ending import squashed
 from ....files.input import OpenFile, spec_for
 from ....files.trial import runnable
 from ....host.guest import guest
@@ -74,7 +73,7 @@ def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> 
         side = float_side(
             case.source, case.data, case.weights, case.network, (case.float_pixels, case.pixels), run, progress
         )
-        side = ending_alike(side, squashed(case.file))
+        side = ending_alike(side, file.backend.ending(case.file))
         evidence = _collect(case, file, side, progress)
         record = _record(case, file, side, evidence)
         write_json(out / "doctor.json", record)
@@ -113,7 +112,7 @@ def _collect(case: Case, file: OpenFile, side: FloatSide, progress: AbstractProg
         _ways(case, file, side, calibration),
         scores,
         input_facts(session, x, images),
-        _output(session, case.file),
+        _output(session, file),
         feeds(file, session, stated, side.inputs, few, scores.floats[:FED].argmax(1)),
         calibration,
         tensor_facts(twin, x) if twin else (),
@@ -136,9 +135,9 @@ def _scores(
     return scores
 
 
-def _output(session: AbstractSession, path: Path) -> OutputFacts:
+def _output(session: AbstractSession, file: OpenFile) -> OutputFacts:
     """The reals that the output's integers stand for."""
-    kind = squashed(path)
+    kind = file.backend.ending(file.path)
     softmax = kind == "softmax"
     if not session.only.scale:
         return OutputFacts(softmax=softmax, squashed=kind)
