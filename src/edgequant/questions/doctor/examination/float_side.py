@@ -27,9 +27,10 @@ from ....quantization.build import build
 from ....recipe.recipe import parse_recipe
 from ....recipe.resolve import resolve
 from ....store.folder import RunFolder
+from ....study.bench import Bench
 from ....study.networks.network import prepare
 from ....study.networks.sources import build_model
-from ....study.study import NetworkSpec, load_study, shipped
+from ....study.study import NetworkSpec, Study, load_study, shipped
 
 BATCH = 32
 FILES = (".tflite", ".onnx")
@@ -66,7 +67,7 @@ def float_side(
     spec, seed = _spec(source, data, weights, number)
     stated = pixels[0] or (pixels[1] if pixels[1] and _says_nothing(spec) else pixels[0])
     spec = dataclasses.replace(spec, **dataclasses.asdict(stated)) if stated else spec
-    network = prepare(spec, seed, run, progress)
+    network = prepare(Bench(Study(seed=seed), run, progress), spec)
     return FloatSide(
         network.captured.inputs, network.splits, spec.data, lambda x: _run(network.captured, x), network.captured
     )
