@@ -75,16 +75,13 @@ def _folds(captured: Captured, shifts: bool) -> bool:
     """Whether every reader of the input is a layer that can take the normalisation exactly."""
     program = captured.program
     readers = program.users(program.input)
-    return bool(readers) and all(_takes(captured, step, shifts) for step in readers)
-
-
-def _takes(captured: Captured, step: Step, shifts: bool) -> bool:
-    program = captured.program
-    alone = all(program.input in s.inputs for s in program.layers if s.layer == step.layer)
-    if step.kind != "conv2d" or not alone:
-        return False
-    conv = captured.network.layer(step.layer)
-    return isinstance(conv, nn.Conv2d) and not (shifts and conv.padding not in ((0, 0), "valid"))
+    for step in readers:
+        conv = captured.network.layer(step.layer) if step.kind == "conv2d" else None
+        alone = all(program.input in s.inputs for s in program.layers if s.layer == step.layer)
+        pads = isinstance(conv, nn.Conv2d) and conv.padding not in ((0, 0), "valid")
+        if not isinstance(conv, nn.Conv2d) or not alone or (shifts and pads):  # zeros would no longer be what it pads
+            return False
+    return bool(readers)
 
 
 def _folded(captured: Captured, gain: torch.Tensor, shift: torch.Tensor) -> Network:
