@@ -20,7 +20,7 @@ from ..host.guest import guest
 from ..measure.accuracy import Answers, evaluate, judge, summary
 from ..store.artifact import artifact
 from .images import split_of
-from .input import OpenFile, entry, open_file, spec_for, target_for
+from .input import OpenFile, open_file, spec_for, target_for
 from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
 from .parity import parity_file
 from .predict import Prediction, predict_files, softmax
@@ -109,7 +109,7 @@ def benchmark_file(
     """
     there = device_of(device)
     files = [runnable(p) for p in dict.fromkeys((path, *against))]
-    shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
+    shapes = [file.shape for file in files]
     if threads > MOST_THREADS:
         raise BadOption(f"--threads is at most {MOST_THREADS}. Got {threads}. Write --threads 1, or as many as cores.")
     if threads < 1:

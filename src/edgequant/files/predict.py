@@ -17,7 +17,6 @@ from ..core.preprocess import normalise
 from ..data.decode import check_channels, decode
 from ..data.folders.files import find_images
 from ..host.guest import guest
-from .ending import ends_in_softmax
 from .input import OpenFile, spec_for
 from .trial import runnable
 
@@ -45,7 +44,7 @@ def predict_files(path: Path, images: Sequence[Path], stated: Stated = NOTHING) 
     file = runnable(path)
     inputs = spec_for(file, stated)
     check_channels(inputs)
-    session, probabilities = file.backend.open(path), ends_in_softmax(path)
+    session, probabilities = file.backend.open(path), file.backend.ending(path) == "softmax"
     return [_predict(file, session, inputs, probabilities, image) for image in _all(images)]
 
 

@@ -1,12 +1,12 @@
 """Where an .onnx meets its app: the types and the layout that a deployment asks for, converted at the border.
 
-Inside, integers are uint8 (see onnx_lower.py). A signed byte is the unsigned one less 128; it is moved there on
+Inside, integers are uint8 (see lowering.py). A signed byte is the unsigned one less 128; it is moved there on
 int32, for ONNX has no addition of bytes that wraps.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +15,10 @@ from ...core.preprocess import input_range
 from ...graph.program import Program
 from ...quantization.reference import Reference
 from ..onnx.graph import FLOAT, FLOAT16, INT8, INT32, UINT8
-
-if TYPE_CHECKING:
-    from .lower import Lowering
+from .lowering import OFFSET, Lowering
 
 TYPES = {"float32": FLOAT, "int8": INT8, "uint8": UINT8}
 NCHW_OF_NHWC = (0, 3, 1, 2)
-OFFSET = 128  # between a signed and an unsigned byte
 
 
 def input_type(reference: Reference) -> str:

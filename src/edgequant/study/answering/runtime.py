@@ -16,21 +16,11 @@ from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit
 from ...data.draw import asked, drawn
 from ...host.machine import conditions
+from ...measure import parity as gates
 from ...measure.accuracy import Answers, cores, evaluate, judge
 from ...measure.compressed import compressed_bytes
 from ...measure.latency import TURNS, benchmark, eager_latency
 from ...measure.memory import peak_memory
-from ...measure.parity import (
-    DYNAMIC,
-    FLOAT,
-    FLOAT16,
-    INTEGER,
-    INTEGER_LITERT,
-    PARTLY_FLOAT,
-    dynamic_parity,
-    float_parity,
-    integer_parity,
-)
 from ...recipe.recipe import parse_recipe
 from ...store.folder import Kept, RunFolder
 from .. import keys
@@ -81,16 +71,12 @@ def answers(variant: Variant, answered: Kept, quick: int) -> Answers:
 
 def parity(variant: Variant, made: Kept, answered: Kept, promised: Array | None) -> dict[str, Any] | None:
     """The file against the simulation, on the split that was evaluated; None where there is no file."""
-    if promised is None or not BACKENDS.build(variant.target).capability.ships:
+    capability = BACKENDS.build(variant.target).capability
+    if promised is None or not capability.ships:
         return None
-    outputs = np.load(answered.folder / "outputs.npy")
-    kind, step = parse_recipe(variant.base).kind, float(answered.value["output_scale"])
-    if kind == "static" and step:
-        strict = INTEGER_LITERT if variant.target.startswith("litert") else INTEGER
-        return integer_parity(outputs, promised, step, strict if made.value["all_integer"] else PARTLY_FLOAT)
-    if kind == "dynamic":
-        return dynamic_parity(outputs, promised, DYNAMIC)
-    return float_parity(outputs, promised, FLOAT16 if kind == "float16" else FLOAT)
+    outputs, step = np.load(answered.folder / "outputs.npy"), float(answered.value["output_scale"])
+    gate = capability.gate if made.value["all_integer"] else gates.PARTLY_FLOAT
+    return gates.parity(outputs, promised, parse_recipe(variant.base).kind, step, gate)
 
 
 def miss(

@@ -17,7 +17,7 @@ from ....core.errors import BadFile
 from ....core.foreign import foreign, reads
 from ....core.grid import WeightQ
 from ....core.image import Deployment, InputSpec
-from ....core.pixels import Numbers, of_bytes
+from ....core.pixels import raw_bytes
 from ....core.preprocess import from_pixel_record
 from ....graph.program import Captured, Network, Program, Step
 from ....quantization.reference import Reference
@@ -88,10 +88,9 @@ def input_spec(
     if graph.metadata:
         with foreign(graph.path, "a .tflite of edgequant's"):
             return from_pixel_record(shape, graph.metadata)
-    raw: tuple[Numbers, Numbers] = RAW
+    raw = RAW
     if tensor.integer and tensor.type != "int16":
-        p = qparams(tensor)  # of int8, also where the file's is uint8: quantizing a pixel gives `s * (pixel - 128 - z)`
-        raw = of_bytes(p.scale, 128 + p.zero_point)
+        raw = raw_bytes(float(tensor.scale[0]), int(tensor.zero_point[0]), tensor.type)
     return InputSpec(*shape, mean or raw[0], std or raw[1])
 
 

@@ -6,7 +6,7 @@ itself, a float input of an integer network quantized; scores likewise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -17,9 +17,7 @@ from ....core.preprocess import input_range
 from ....quantization.reference import Reference
 from ..layout import Op, Options, Type, nhwc
 from ..writer import Quant
-
-if TYPE_CHECKING:
-    from .emit import Emitter
+from .emitter import Emitter
 
 TYPES = {"float32": Type.FLOAT32, "int16": Type.INT16, "int8": Type.INT8, "uint8": Type.UINT8}
 NHWC_OF_NCHW = (0, 2, 3, 1)

@@ -6,7 +6,7 @@ Weights are laid out as the kernels want them: convolution O,H,W,I; depthwise 1,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +15,13 @@ from ai_edge_litert import schema_py_generated as schema
 from ....core.errors import Unsupported
 from ....graph.program import Step
 from ..layout import FUSED, Op, Options, Type, nhwc
+from .emitter import Emitter
 from .pads import LOWEST, pad, pad_by
 from .pointwise import emit_product, is_product
 from .values import MORE, between
 from .windows import Window, conv_windows, pool_windows
 
-if TYPE_CHECKING:
-    from .emit import Emitter
-
-Emit = Callable[["Emitter", Step, list[int], int, bool], None]
+Emit = Callable[[Emitter, Step, list[int], int, bool], None]
 
 
 def _check_kernel(e: Emitter, step: Step, depthwise: bool) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ....graph.program import Step
 from ....quantization.simulation.kernels.moves import padding_value
 from ..layout import Op, Options, Type
+from .emitter import Emitter
 from .values import between, cut
-
-if TYPE_CHECKING:
-    from .emit import Emitter
 
 LOWEST = -3.4028234663852886e38  # of float32
 Padding = tuple[int, int, int, int]

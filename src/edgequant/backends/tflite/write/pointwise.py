@@ -8,17 +8,14 @@ XNNPACK does take, and with `keep_num_dims` its input and output stay images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ai_edge_litert import schema_py_generated as schema
 from torch import nn
 
 from ....graph.program import Step
 from ..layout import FUSED, Op, Options
+from .emitter import Emitter
 from .windows import Window
-
-if TYPE_CHECKING:
-    from .emit import Emitter
 
 SMALL = 4  # bits
 

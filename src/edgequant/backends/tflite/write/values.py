@@ -6,7 +6,7 @@ Some rows are several operators with tensors between them; all of those lie on o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -15,11 +15,9 @@ from ....core.errors import Unsupported
 from ....graph.program import Step
 from ....quantization.simulation.arithmetic import limits, round_half_even
 from ..layout import Op, Options, Type
+from .emitter import Emitter
 
-if TYPE_CHECKING:
-    from .emit import Emitter
-
-Emit = Callable[["Emitter", Step, list[int], int, bool], None]
+Emit = Callable[[Emitter, Step, list[int], int, bool], None]
 NO_INT16 = frozenset({"elu", "gelu", "hard_swish", "rsqrt"})  # rows whose kernel lacks 16 bits, or has them wrong
 
 

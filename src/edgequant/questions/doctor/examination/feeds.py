@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 
 from ....core.arrays import Array
 from ....core.image import InputSpec
-from ....core.pixels import IMAGENET
+from ....core.pixels import IMAGENET, raw_bytes
 from ....core.preprocess import normalise
-from ....files.input import entry
 from ..evidence import Feed
 from .file_side import FileSide
 
@@ -34,8 +33,8 @@ def _scales(side: FileSide, floats: InputSpec) -> Iterator[tuple[InputSpec, tupl
     stated, file = side.inputs, side.file
     yield stated, ("as stated", "")
     known = [("as the float network is", floats.mean, floats.std)]
-    kind = entry(file)
-    known += [("raw bytes", *kind.bytes)] if kind.scale else []
+    entry = file.backend.entry(file.path)
+    known += [("raw bytes", *raw_bytes(entry.scale, entry.zero_point, entry.type))] if entry.scale else []
     known += [
         ("pixels in 0..255", (0.0,), (1 / 255,)),
         ("pixels in 0..1", (0.0,), (1.0,)),

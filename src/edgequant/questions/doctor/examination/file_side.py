@@ -16,7 +16,6 @@ from ....core.errors import BadOption
 from ....core.image import InputSpec
 from ....core.preprocess import normalise
 from ....core.progress import Tick
-from ....files.ending import squashed
 from ....files.input import OpenFile, spec_for
 from ....files.trial import runnable
 from ..case import Case
@@ -74,7 +73,7 @@ def file_side(case: Case) -> FileSide:
         raise BadOption(f"{case.file} is opened by {file.target}. Expected --target {file.target}[:option=value].")
     file = dataclasses.replace(file, backend=BACKENDS.build(case.target)) if case.target else file
     session, target = file.backend.open(file.path), case.target or file.target
-    return FileSide(file, target, spec_for(file, case.pixels), session, squashed(file.path))
+    return FileSide(file, target, spec_for(file, case.pixels), session, file.backend.ending(file.path))
 
 
 def _ends(session: Any) -> tuple[float, float]:
