@@ -16,6 +16,7 @@ from edgequant.backends.contract import AbstractBackend
 from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.calibrate.calibrator import AbstractObserver
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
@@ -45,8 +46,8 @@ def test_w8a8_passes_the_parity_gate(name: str, target: str, tmp_path: Path) -> 
     plan = resolve(captured.program, parse_recipe("w8a8"), target, backend.capability)
     made = build(captured, plan, {t: seen[t] for t in observed_tensors(captured, plan)})
     path = samples.lowered(made, tmp_path, backend)
-    executor = IntegerExecutor(made, backend.arithmetic(made, path))(torch.from_numpy(IMAGES)).numpy()
-    file = backend.open(path).run_quantized(IMAGES)
+    executor = only(IntegerExecutor(made, backend.arithmetic(made, path))(torch.from_numpy(IMAGES))).numpy()
+    file = only(backend.open(path).run_quantized(IMAGES))
     figures = integer_parity(file.astype(np.float32), executor, 1.0, backend.capability.gate)
     assert figures["gate"] == "passed", figures
     assert not made.float_layers
@@ -55,8 +56,8 @@ def test_w8a8_passes_the_parity_gate(name: str, target: str, tmp_path: Path) -> 
 
 def agreement(backend: AbstractBackend, path: Path, captured: Captured) -> float:
     with torch.no_grad():
-        wanted = captured.network(torch.from_numpy(IMAGES)).numpy()
-    return float((backend.open(path).run(IMAGES).argmax(1) == wanted.argmax(1)).mean())
+        wanted = only(captured.network(torch.from_numpy(IMAGES))).numpy()
+    return float((only(backend.open(path).run(IMAGES)).argmax(1) == wanted.argmax(1)).mean())
 
 
 def test_channels_last_layers_leave_no_permute_and_batch_norm_no_arithmetic() -> None:

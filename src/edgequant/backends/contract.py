@@ -6,12 +6,12 @@ What asks about a file (`files/`, the doctor) asks its backend, and knows no for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, final, runtime_checkable
 
-from ..core.arrays import Array
+from ..core.arrays import Array, Outputs, only
 from ..recipe.scheme import Capability
 from ..store.artifact import Artifact
 
@@ -24,21 +24,41 @@ if TYPE_CHECKING:
 Ending = Literal["softmax", "sigmoid", ""]
 
 
+@dataclass(frozen=True)
+class OutputInfo:
+    """An output of a file: `real = scale * (q - zero_point)`.
+
+    `scale` is one step of its values, also where the file's last operator has made floats of them; 0.0 where they
+    lie on no grid that the file tells.
+    """
+
+    name: str
+    shape: tuple[int, ...]  # without the batch, as the file gives it; -1 where it leaves a side open
+    dtype: str  # numpy's name of the type that the file gives
+    scale: float = 0.0
+    zero_point: int = 0
+
+
 class AbstractSession(ABC):
     """A file opened in its runtime, one interpreter, one caller at a time."""
 
-    @abstractmethod
-    def run(self, inputs: Array) -> Array:
-        """(N, C, H, W) float32 normalised images in, (N, classes) float32 scores out, as an app would get them."""
-
-    @abstractmethod
-    def run_quantized(self, inputs: Array) -> Array:
-        """The same, but the scores as the file's own integers; float files return floats."""
-
     @property
     @abstractmethod
-    def output_scale(self) -> float:
-        """One step of the output; 0.0 for a float output."""
+    def outputs(self) -> tuple[OutputInfo, ...]:
+        """In the file's order, which is that of the program it was made of."""
+
+    @property
+    def only(self) -> OutputInfo:
+        """The one output there is, for what knows class scores alone. Raises BadModel where there are several."""
+        return only({output.name: output for output in self.outputs})
+
+    @abstractmethod
+    def run(self, inputs: Array) -> Outputs:
+        """(N, C, H, W) float32 normalised images in; float32 outputs by name out, as an app would get them."""
+
+    @abstractmethod
+    def run_quantized(self, inputs: Array) -> Outputs:
+        """The same, but as the file's own integers; outputs that are floats stay floats."""
 
     @abstractmethod
     def prepare(self, inputs: Array) -> None:
@@ -64,8 +84,8 @@ class Portable(Protocol):
     def encode(self, inputs: Array) -> Array:
         """(N, C, H, W) float32 normalised images -> what the file's input takes."""
 
-    def decode(self, scores: Array) -> Array:
-        """What the file's output gives -> (N, classes) float32 scores."""
+    def decode(self, given: Sequence[Array]) -> Outputs:
+        """What the file's outputs give, in its order -> float32, by name."""
 
     def counted(self, nodes: Any, files: Mapping[str, bytes]) -> dict[str, Any] | None:
         """`kernels` of what the device told of the operators, and of the files it sent along; None: it cannot tell."""
@@ -109,11 +129,11 @@ class AbstractMirror(ABC):
     pick: Pick  # how the runtime computes each step of this very file
 
     @abstractmethod
-    def run(self, inputs: Array) -> Array:
+    def run(self, inputs: Array) -> Outputs:
         """What `AbstractSession.run` of the file should give."""
 
     @abstractmethod
-    def run_quantized(self, inputs: Array) -> Array:
+    def run_quantized(self, inputs: Array) -> Outputs:
         """What `AbstractSession.run_quantized` of the file should give."""
 
     @abstractmethod

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.contract import Mirrored, Unreadable
+from ..core.arrays import only
 from ..core.errors import BadData, BadOption
 from ..core.pixels import NOTHING, UNKNOWN, Stated
 from ..core.preprocess import normalise
@@ -19,7 +20,7 @@ from ..measure.accuracy import evaluate, judge, summary
 from ..store.artifact import artifact
 from .images import split_of
 from .input import OpenFile, open_file, spec_for, target_for
-from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
+from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, outputs_on
 from .parity import parity_file
 from .predict import Prediction, predict_files, softmax
 from .trial import runnable
@@ -49,7 +50,7 @@ def evaluate_file(
     inputs = spec_for(file, stated)
     images = split_of(data_spec, inputs, quick)
     session = file.backend.open(path)
-    first = session.run(normalise(images.split.take(np.arange(1)), inputs))
+    first = only(session.run(normalise(images.split.take(np.arange(1)), inputs)))
     if images.classes and first.shape != (1, len(images.classes)):
         raise BadData(
             f"{path} scores {'x'.join(map(str, first.shape[1:]))} classes and {data_spec} has {len(images.classes)}."
@@ -62,10 +63,10 @@ def evaluate_file(
     if there is not None:  # the answers are then that device's, and those of this machine what they are held against
         sent, start = Sent(path, file.target, file.backend, session), time.perf_counter()
         with (progress or Silent()).task(f"{path.name}: evaluating on {device}") as tick:
-            scores, about = scores_on(there, sent, images.split, inputs, tick)
+            outputs, about = outputs_on(there, sent, images.split, inputs, tick)
         ran = {"kernels": about["kernels"], "seconds": time.perf_counter() - start}
-        ran["against_local"] = difference(scores, answers.outputs, session.output_scale)
-        answers = judge(scores, images.split.labels)
+        ran["against_local"] = difference(outputs, answers.outputs, session.only.scale)
+        answers = judge(outputs, images.split.annotations(np.arange(len(images.split))))
     figures = summary(answers, None, 0)
     return {
         **_identity(file),

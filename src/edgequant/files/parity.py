@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.contract import AbstractMirror, Mirrored
-from ..core.arrays import Array
+from ..core.arrays import Array, only
 from ..core.errors import BadOption, Unsupported
 from ..core.image import InputSpec
 from ..core.pixels import NOTHING, Stated
@@ -75,7 +75,7 @@ def _images(inputs: InputSpec, data_spec: str | None, n: int) -> tuple[Array, st
 def _compare(file: OpenFile, mirror: AbstractMirror, x: Array, tick: Any) -> dict[str, Any]:
     reference = mirror.reference
     theirs, ours = _in_chunks(file.backend.open(file.path).run, x, tick), _in_chunks(mirror.run, x)
-    out = reference.activations.get(reference.captured.program.output)
+    out = reference.activations.get(reference.captured.program.only.tensor)
     gate = file.backend.capability.gate if reference.all_integer else PARTLY_FLOAT
     figures = parity(theirs, ours, reference.kind, out.scale if out else 0.0, gate)
     tensors = _tensors(mirror, x) if reference.kind == "static" else []
@@ -85,7 +85,7 @@ def _compare(file: OpenFile, mirror: AbstractMirror, x: Array, tick: Any) -> dic
 def _in_chunks(run: Any, x: Array, tick: Any = lambda _done, _total: None) -> Array:
     results = []
     for start in range(0, len(x), CHUNK):
-        results.append(run(x[start : start + CHUNK]))
+        results.append(only(run(x[start : start + CHUNK])))
         tick(min(start + CHUNK, len(x)), len(x))
     return np.concatenate(results)
 

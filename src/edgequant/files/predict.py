@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.arrays import Array
+from ..core.arrays import Array, only
 from ..core.errors import BadData, BadFile
 from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
@@ -51,7 +51,7 @@ def predict_files(path: Path, images: Sequence[Path], stated: Stated = NOTHING) 
         except BadData as error:
             found.append(Prediction(image, [], str(error)))
             continue
-        scores = session.run(normalise(pixels[None], inputs))
+        scores = only(session.run(normalise(pixels[None], inputs)))
         if scores.ndim != 2:
             raise BadFile(f"{path} gives {scores.shape[1:]} for an image; class scores were expected.")
         probabilities = scores[0] if ends_in == "softmax" else softmax(scores[0])

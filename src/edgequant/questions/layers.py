@@ -65,5 +65,5 @@ def calibrated(
 @torch.inference_mode()
 def run_engine(one: engine.Engine, about: Subject) -> torch.Tensor:
     """(N, classes) scores of the engine's network on all images."""
-    found = [one.keep(engine.channels_last(x))[about.network.captured.program.output] for x in about.batches]
+    found = [one.keep(engine.channels_last(x))[about.network.captured.program.only.tensor] for x in about.batches]
     return torch.cat(found)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from edgequant.catalog import BACKENDS, REFINERS
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.progress import Silent
 from edgequant.models.architectures.micro_cnn import MicroCNN
@@ -59,8 +60,8 @@ def test_the_file_answers_what_the_simulation_of_the_trained_network_does(
     assert promised is not None and test is not None and step.value["seconds"]["refine"] > 0
     session = BACKENDS.build(target).open(step.folder / step.value["file"])
     shown = test.take(np.arange(len(test))).transpose(0, 3, 1, 2).astype(np.float32)
-    got = session.run((shown - 128) / 128)
-    unit = session.output_scale
+    got = only(session.run((shown - 128) / 128))
+    unit = session.only.scale
     assert float((np.abs(got - promised) < unit / 2).mean()) >= 0.99
     assert all("qat: " in fate["reason"] for fate in step.value["layers"])
 
@@ -144,7 +145,7 @@ def test_the_teacher_is_the_float_network_or_one_that_is_named(network: Prepared
     asked = Distill(teacher="micro_cnn:width=0.5", weights=str(tmp_path / "weights.safetensors"))
     named = teacher_of([asked], network)
     x = torch.randn(2, 1, 8, 8)
-    torch.testing.assert_close(named.network(x), module.eval()(x), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(only(named.network(x)), module.eval()(x), rtol=1e-2, atol=1e-2)
     with pytest.raises(BadModel, match=r"The teacher micro_cnn has no weights of its own\. Write distill:teacher="):
         teacher_of([Distill(teacher="micro_cnn")], network)
 

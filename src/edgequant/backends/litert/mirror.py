@@ -5,16 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import final
 
-import numpy as np
 import torch
 
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs
 from ...core.grid import QParams
 from ...quantization.simulation.arithmetic import Pick
 from ...quantization.simulation.executor import IntegerExecutor
 from ...quantization.simulation.kernels.pick import arithmetic_for
 from ...quantization.simulation.kernels.xnnpack import to_grid
-from ...quantization.simulation.simulate import simulator
+from ...quantization.simulation.simulate import reals, simulator
 from ..contract import AbstractMirror
 from ..tflite.read.read import Imported
 from .session import Session
@@ -43,14 +42,11 @@ class Mirror(AbstractMirror):
         make = IntegerExecutor if static else simulator
         self._network: torch.nn.Module = make(self.reference, self.pick)
 
-    def run_quantized(self, inputs: Array) -> Array:
-        with torch.inference_mode():
-            result: Array = self._network(torch.from_numpy(self.entered(inputs))).numpy()
-        return result
+    def run_quantized(self, inputs: Array) -> Outputs:
+        return {name: value.numpy() for name, value in self._made(inputs).items()}
 
-    def run(self, inputs: Array) -> Array:
-        p, found = self._grid(self.reference.captured.program.output), self.run_quantized(inputs)
-        return found if p is None else (found - p.zero_point) * np.float32(p.scale)
+    def run(self, inputs: Array) -> Outputs:
+        return {name: value.numpy() for name, value in reals(self.reference, self._made(inputs)).items()}
 
     def entered(self, inputs: Array) -> Array:
         """Reals whose integers are the file's, however they are rounded.
@@ -66,6 +62,11 @@ class Mirror(AbstractMirror):
 
     def integers(self, inputs: Array) -> dict[str, Array]:
         return open_named(self.imported, preserve=True).run_all(inputs)
+
+    def _made(self, inputs: Array) -> dict[str, torch.Tensor]:
+        with torch.inference_mode():
+            made: dict[str, torch.Tensor] = self._network(torch.from_numpy(self.entered(inputs)))
+        return made
 
     def _grid(self, tensor: str) -> QParams | None:
         return self.reference.activations.get(tensor)

@@ -28,7 +28,7 @@ def input_type(reference: Reference) -> str:
 
 def output_type(reference: Reference) -> str:
     """Of the file's scores: what was asked for, where they are integers; else float32."""
-    own = _own_type(reference, reference.captured.program.output)
+    own = _own_type(reference, reference.captured.program.only.tensor)
     return own if own == "float32" else reference.captured.deployed.output or own
 
 
@@ -42,7 +42,7 @@ def record(reference: Reference) -> dict[str, Any]:
     "input_grid" and "output_grid": (scale, zero point) of integers that no neighbouring operator explains;
     "output_scale": one step of scores that the file dequantizes itself.
     """
-    out = reference.activations.get(reference.captured.program.output)
+    out = reference.activations.get(reference.captured.program.only.tensor)
     kind, sink = input_type(reference), output_type(reference)
     found: dict[str, Any] = {"layout": input_layout(reference)}
     if kind == "int8" or (kind == "uint8" and found["layout"] == "NHWC"):
@@ -72,7 +72,7 @@ def enter(lowering: Lowering, program: Program) -> None:
 
 def leave(lowering: Lowering, program: Program) -> None:
     """Declare the file's output, and write what makes it of the program's."""
-    name, kind = program.output, output_type(lowering.reference)
+    name, kind = program.only.tensor, output_type(lowering.reference)
     if name in lowering.integer:
         value = lowering.integer[name]
         if kind == "float32":

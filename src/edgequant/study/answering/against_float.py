@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...data.draw import drawn
-from ...measure.agreement import agreement, fidelity
-from ...measure.statistics import mcnemar, paired_limits
+from ...measure.accuracy import CLASSIFY, Answers
+from ...measure.accuracy import judge as judged
+from ...tasks.fidelity import fidelity
 from ..making.variant import scores
 from ..networks.float_first import unfit
 from ..prepared import Prepared
@@ -30,37 +31,35 @@ def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
     ours, theirs = _validation(done), _validation(base)
     found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None}
     found["caution"] = caution(done.variant.network)
-    found["fidelity"] = {OUTPUT: fidelity(base.answers.outputs, done.answers.outputs)}
+    found["fidelity"] = {OUTPUT: fidelity(only(base.answers.outputs), only(done.answers.outputs))}
     if ours is None or theirs is None:
         return found
     network = done.variant.network
-    labels = drawn(network.splits.validation, quick).labels
-    found["agreement"] = agreement(theirs, ours)
-    if labels is not None:
-        found["validation"] = paired(theirs, ours, labels)
+    split = drawn(network.splits.validation, quick)
+    annotations = split.annotations(np.arange(len(split)))
+    before, now = (judged({OUTPUT: one}, annotations) for one in (theirs, ours))
+    found["agreement"] = CLASSIFY.agreement(before.predictions, now.predictions)
+    found["validation"] = paired(before, now)
     if done is base:
-        found["unfit"] = unfit(network.provenance, ours, labels)
+        found["unfit"] = unfit(network.provenance, ours, split.labels)
     return found
 
 
 def _validation(done: Finished) -> Array | None:
     """(N, classes) scores on validation: the file's own where that is what was evaluated, else the simulated ones."""
     if judge.evaluated(done.variant.network) == "validation":
-        outputs: Array = done.answers.outputs
+        outputs: Array = only(done.answers.outputs)
         return outputs
     return scores(done.made, "validation")
 
 
-def paired(base: Array, ours: Array, labels: Array) -> dict[str, Any]:
-    """{"n", "top1", "drop", "drop_ci95", "p_value"} of two sets of scores on the same labelled images."""
-    before, now = (base.argmax(1) == labels, ours.argmax(1) == labels)
-    return {
-        "n": len(labels),
-        "top1": float(now.mean()),
-        "drop": 100.0 * (int(before.sum()) - int(now.sum())) / len(labels),
-        "drop_ci95": list(paired_limits(before, now)),
-        "p_value": mcnemar(before, now),
-    }
+def paired(base: Answers, ours: Answers) -> dict[str, Any] | None:
+    """{"n", "top1", "drop", "drop_ci95", "p_value"} of answers to the same images; None without labels."""
+    if base.terms is None or ours.terms is None:
+        return None
+    drop = CLASSIFY.drop(base.terms, ours.terms, seed=0)
+    figures = {"top1": CLASSIFY.metric(ours.terms).value, "drop": drop.value, "drop_ci95": list(drop.limits)}
+    return {"n": ours.n, **figures, "p_value": drop.p_value}
 
 
 def caution(network: Prepared) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...catalog import BACKENDS
+from ...core.arrays import Outputs, joined
 from ...core.errors import EdgequantError, RunFolderError
 from ...core.preprocess import normalise
 from ...core.progress import AbstractProgress
 from ...data.draw import asked, drawn
-from ...files.on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
+from ...files.on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, outputs_on
+from ...measure.accuracy import CLASSIFY
 from ...measure.accuracy import judge as judged
 from ...store.folder import Kept, RunFolder
 from .. import keys
@@ -64,9 +66,9 @@ def _measure(device: str, group: Group, images: int, quick: int, progress: Abstr
     split = drawn(evaluation_split(network, quick), images)
     for name, one in sent.items():
         with progress.task(f"{name}: {len(split)} images on {device}") as tick:
-            scores, _ = scores_on(there, one, split, network.captured.inputs, tick)
-        here = np.concatenate([one.session.run(normalise(x, network.captured.inputs)) for x, _ in split.batches(64)])
-        records[name] |= _answers(scores, here, split.labels, one)
+            outputs, _ = outputs_on(there, one, split, network.captured.inputs, tick)
+        here = joined([one.session.run(normalise(x, network.captured.inputs)) for x, _ in split.batches(64)])
+        records[name] |= _answers(outputs, here, split.annotations(np.arange(len(split))), one)
     return records
 
 
@@ -75,7 +77,7 @@ def _sent(variant: Variant, made: Kept) -> Sent:
     return Sent(path, variant.target, backend, backend.open(path))
 
 
-def _answers(scores: Any, here: Any, labels: Any, one: Sent) -> dict[str, Any]:
-    hits = judged(scores, labels).hits
-    top1 = None if hits is None else float(hits.mean())
-    return {"n": len(scores), "top1": top1, "against_local": difference(scores, here, one.session.output_scale)}
+def _answers(outputs: Outputs, here: Outputs, annotations: Any, one: Sent) -> dict[str, Any]:
+    answers, apart = judged(outputs, annotations), difference(outputs, here, one.session.only.scale)
+    top1 = None if answers.terms is None else CLASSIFY.metric(answers.terms).value
+    return {"n": answers.n, "top1": top1, "against_local": apart}

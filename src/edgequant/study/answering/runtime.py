@@ -10,24 +10,28 @@ import numpy as np
 import torch
 
 from ...catalog import BACKENDS
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...core.preprocess import normalise
 from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit
 from ...data.draw import asked, drawn
+from ...graph.program import SCORES
 from ...host.machine import conditions
 from ...measure import parity as gates
-from ...measure.accuracy import Answers, cores, evaluate, judge
+from ...measure.accuracy import CLASSIFY, Answers, cores, evaluate, judge
 from ...measure.compressed import compressed_bytes
 from ...measure.latency import TURNS, benchmark, eager_latency
 from ...measure.memory import peak_memory
 from ...recipe.recipe import parse_recipe
 from ...store.folder import Kept, RunFolder
+from ...store.outputs import load_outputs, save_outputs
 from .. import keys
 from ..making.variant import Variant
 from ..prepared import Prepared
 from ..study import Study
 from .parity import explain
+
+OUTPUTS = "outputs.npz"
 
 
 def evaluation_split(network: Prepared, quick: int) -> AbstractSplit:
@@ -45,17 +49,17 @@ def answer(variant: Variant, made: Kept, quick: int, run: RunFolder, progress: A
 
     def work(folder: Path) -> dict[str, Any]:
         if made.value["file"] is None:
-            np.save(folder / "outputs.npy", np.load(made.folder / f"{evaluated(variant.network)}.npy"))
+            save_outputs(folder / OUTPUTS, load_outputs(made.folder / f"{evaluated(variant.network)}.npz"))
             return {"output_scale": 0.0, "kernels": None, "seconds": None}
         backend, path = BACKENDS.build(variant.target), made.folder / made.value["file"]
         start = time.perf_counter()
         with progress.task(f"{variant.id}: evaluating in {variant.target}") as tick:
             split = evaluation_split(variant.network, quick)
             found = evaluate(lambda: backend.open(path), split, variant.network.captured.inputs, tick=tick)
-        np.save(folder / "outputs.npy", found.outputs)
+        save_outputs(folder / OUTPUTS, found.outputs)
         session = backend.open(path)
         return {
-            "output_scale": session.output_scale,
+            "output_scale": session.only.scale,
             "kernels": session.kernels(),
             "seconds": time.perf_counter() - start,
         }
@@ -65,8 +69,9 @@ def answer(variant: Variant, made: Kept, quick: int, run: RunFolder, progress: A
 
 
 def answers(variant: Variant, answered: Kept, quick: int) -> Answers:
-    outputs = np.load(answered.folder / "outputs.npy")
-    return judge(outputs, evaluation_split(variant.network, quick).labels)
+    outputs = load_outputs(answered.folder / OUTPUTS)
+    split = evaluation_split(variant.network, quick)
+    return judge(outputs, split.annotations(np.arange(len(split))))
 
 
 def parity(variant: Variant, made: Kept, answered: Kept, promised: Array | None) -> dict[str, Any] | None:
@@ -74,7 +79,7 @@ def parity(variant: Variant, made: Kept, answered: Kept, promised: Array | None)
     capability = BACKENDS.build(variant.target).capability
     if promised is None or not capability.ships:
         return None
-    outputs, step = np.load(answered.folder / "outputs.npy"), float(answered.value["output_scale"])
+    outputs, step = only(load_outputs(answered.folder / OUTPUTS)), float(answered.value["output_scale"])
     gate = capability.gate if made.value["all_integer"] else gates.PARTLY_FLOAT
     return gates.parity(outputs, promised, parse_recipe(variant.base).kind, step, gate)
 
@@ -89,7 +94,7 @@ def miss(
     progress: AbstractProgress,
 ) -> tuple[str, dict[str, Any] | None]:
     """Where a file that missed its gate leaves the simulation (`parity_miss.explain`)."""
-    outputs, split = np.load(answered.folder / "outputs.npy"), evaluation_split(variant.network, study.quick)
+    outputs, split = only(load_outputs(answered.folder / OUTPUTS)), evaluation_split(variant.network, study.quick)
     with progress.task(f"{variant.id}: looking for the first layer that differs"):
         return explain(variant, made, outputs, promised, split, study, run, progress)
 
@@ -153,10 +158,11 @@ def compressed(made: Kept) -> dict[str, int] | None:
 
 def validation_top1(variant: Variant, scores: Array | None, quick: int) -> float | None:
     """Simulated accuracy on the validation split: what the recommendation is chosen by."""
-    labels = drawn(variant.network.splits.validation, quick).labels
-    if scores is None or labels is None:
+    split = drawn(variant.network.splits.validation, quick)
+    if scores is None:
         return None
-    return float((scores.argmax(1) == labels).mean())
+    terms = judge({SCORES: scores}, split.annotations(np.arange(len(split)))).terms
+    return None if terms is None else CLASSIFY.metric(terms).value
 
 
 def seconds_per_image(network: Prepared) -> float:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ...backends.contract import AbstractBackend
 from ...catalog import BACKENDS, CALIBRATORS, REFINERS
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...core.progress import AbstractProgress
 from ...data.draw import asked, calibration_subset, drawn
 from ...quantization.build import build
@@ -26,6 +25,7 @@ from ...recipe.resolve import Plan, resolve
 from ...recipe.scheme import LayerFate
 from ...refine.notes import noted
 from ...store.folder import Kept, RunFolder
+from ...store.outputs import load_outputs, save_outputs
 from ...train.settings import TrainSettings
 from .. import keys
 from ..plan import check_ids, needs_images, recipes_of, settled, targets_of, trains
@@ -237,8 +237,8 @@ def _promise(
     for name, split in (("validation", splits.validation), ("test", splits.test)):
         if split is not None:
             with progress.task(f"{variant.id}: simulating {name}") as tick:
-                scores = simulate(reference, arithmetic, drawn(split, study.quick), tick)
-            np.save(folder / f"{name}.npy", scores)
+                outputs = simulate(reference, arithmetic, drawn(split, study.quick), tick)
+            save_outputs(folder / f"{name}.npz", outputs)
 
 
 def fate_record(fate: LayerFate) -> dict[str, Any]:
@@ -264,5 +264,5 @@ def compression(reference: Reference) -> dict[str, float]:
 
 def scores(step: Kept, split: str) -> Array | None:
     """The simulated scores of a finished variant."""
-    path = step.folder / f"{split}.npy"
-    return np.load(path) if path.exists() else None
+    path = step.folder / f"{split}.npz"
+    return only(load_outputs(path)) if path.exists() else None

@@ -18,6 +18,7 @@ from ...core.progress import AbstractProgress
 from ...core.registry import first_option
 from ...data.dataset import AbstractDataset, Splits
 from ...data.named.named_data import named_dataset
+from ...graph.capture.one_result import give_one
 from ...graph.capture.trial import check_floats
 from ...graph.deploy import deployed
 from ...graph.program import Captured
@@ -98,11 +99,12 @@ def _trained(
         origin = _give_weights(module, model, spec, inputs, splits, run, progress, fresh)
         return module, held(module, inputs, splits), origin
     network, provenance = transferred(model, spec, inputs, splits, run, progress)
+    module = give_one(network.running(network.program))  # the same layers, giving scores as its framework's networks do
     if spec.train is not None:
-        tuned = _kept_or_trained(network, spec, spec.train, inputs, splits, run, progress, fresh)
+        tuned = _kept_or_trained(module, spec, spec.train, inputs, splits, run, progress, fresh)
         provenance = f"{provenance}; fine-tuned: {tuned}"
     check_floats(network)
-    return network, Captured(network.eval(), inputs, splits.classes), (provenance, False)
+    return module, Captured(network.eval(), inputs, splits.classes), (provenance, False)
 
 
 def load_data(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...core.errors import BadData, BadModel
 from ...core.image import InputSpec
 from ...core.preprocess import normalise
@@ -100,7 +100,7 @@ def _origin(module: nn.Module, model: AbstractModel, spec: NetworkSpec) -> str:
 
 def _features(network: Network, inputs: InputSpec, splits: Splits, folder: Path, progress: AbstractProgress) -> Any:
     """train.npy and validation.npy, (N, D) float32. Written as they come, so memory stays small."""
-    start, size = time.perf_counter(), network.program.shape(network.program.output)[0]
+    start, size = time.perf_counter(), network.program.only.shape[0]
     network.eval()
     for name, split in (("train", splits.train), ("validation", splits.validation)):
         kept = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (len(split), size))
@@ -115,7 +115,7 @@ def _fill(kept: Array, network: Network, inputs: InputSpec, split: AbstractSplit
     with torch.inference_mode():
         for images, _ in split.batches(BATCH):
             x = torch.from_numpy(normalise(images, inputs)).contiguous(memory_format=torch.channels_last)
-            kept[done : done + len(images)] = network(x).numpy()
+            kept[done : done + len(images)] = only(network(x)).numpy()
             done += len(images)
             tick(done, len(split))
 

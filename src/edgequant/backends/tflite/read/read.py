@@ -19,7 +19,7 @@ from ....core.grid import WeightQ
 from ....core.image import Deployment, InputSpec
 from ....core.pixels import raw_bytes
 from ....core.preprocess import from_pixel_record
-from ....graph.program import Captured, Network, Program, Step
+from ....graph.program import SCORES, Captured, Network, Output, Program, Step
 from ....quantization.reference import Reference
 from ....recipe.scheme import LayerFate, RecipeKind
 from ..graph import FileGraph, load_graph
@@ -133,7 +133,8 @@ def _program(b: Builder, inputs: InputSpec) -> Program:
         and len(graph.readers(graph.input)) > 1
     ):
         raise BadFile(f"{graph.path} reads its float input both as it is and rounded; one of them was expected.")
-    return Program(b.alias[graph.input], inputs.shape, output, tuple(b.steps))
+    returned = (Output(SCORES, output, next(step.shape for step in b.steps if step.name == output)),)
+    return Program(b.alias[graph.input], inputs.shape, returned, tuple(b.steps))
 
 
 def _check_shapes(graph: FileGraph, network: Network) -> None:

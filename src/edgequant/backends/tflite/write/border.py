@@ -33,7 +33,7 @@ def output_type(reference: Reference) -> str:
 
     Raises Unsupported where 8 bits are asked for and the recipe computes scores of 16.
     """
-    own, asked = _own_type(reference, reference.captured.program.output), reference.captured.deployed.output
+    own, asked = _own_type(reference, reference.captured.program.only.tensor), reference.captured.deployed.output
     if own == "int16" and asked in ("int8", "uint8"):
         raise Unsupported(
             f"{reference.recipe} computes 16-bit scores, and as {asked} they would lose what it keeps."
@@ -61,7 +61,7 @@ def enter(emitter: Emitter) -> int:
 
 def leave(emitter: Emitter) -> int:
     """The file's output, as it was asked for; its index."""
-    reference, name = emitter.reference, emitter.reference.captured.program.output
+    reference, name = emitter.reference, emitter.reference.captured.program.only.tensor
     inside, kind = _own_type(reference, name), output_type(reference)
     own = emitter.final(name)
     if kind == inside:
@@ -77,7 +77,7 @@ def border_record(reference: Reference) -> dict[str, Any]:
     "output_scale": one step of scores that the file dequantizes itself.
     """
     record: dict[str, Any] = {"layout": input_layout(reference)}
-    out = reference.activations.get(reference.captured.program.output)
+    out = reference.activations.get(reference.captured.program.only.tensor)
     if out is not None and output_type(reference) == "float32":
         record["output_scale"] = out.scale
     return record

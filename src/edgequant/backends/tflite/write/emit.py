@@ -48,7 +48,7 @@ def _merged_pad(e: Emitter, step: Step) -> bool:
     """A padding that only one convolution reads, and that makes it a SAME convolution, becomes part of it."""
     program = e.reference.captured.program
     users = program.users(step.name)
-    plain = step.kind == "pad" and not set(step.attrs) - {"padding"} and step.name != program.output
+    plain = step.kind == "pad" and not set(step.attrs) - {"padding"} and step.name not in program.returned
     if not plain or len(users) != 1 or users[0].kind != "conv2d":
         return False
     size = program.shape(step.inputs[0])[1:]
@@ -65,7 +65,7 @@ def _note_flattening(e: Emitter, step: Step) -> None:
     before, after = program.shape(step.inputs[0]), step.shape
     if len(before) == 3 and len(after) == 1 and before[0] > 1 and before[1] * before[2] > 1:
         others = [reader.kind for reader in program.users(step.name) if reader.kind != "linear"]
-        others += ["the app, as the network's output"] if step.name == program.output else []
+        others += ["the app, as the network's output"] if step.name in program.returned else []
         if others:
             raise Unsupported(
                 f"A flattened image is read by {others[0]}, not by a linear layer; in a .tflite, whose images are"

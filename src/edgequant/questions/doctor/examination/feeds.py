@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.image import InputSpec
 from ....core.pixels import IMAGENET, raw_bytes
 from ....core.preprocess import normalise
@@ -23,7 +23,7 @@ def feeds(side: FileSide, floats: InputSpec, images: Array, answers: Array) -> t
     spec, (words, _) = next(iter(scales.items()))
     ways += [(spec, f"{words}, {how}", "", turn) for how, turn in _turns(side.inputs)]
     return tuple(
-        Feed(words, side.session.run(normalise(turn(images), spec)).argmax(1) == answers, typed)
+        Feed(words, only(side.session.run(normalise(turn(images), spec))).argmax(1) == answers, typed)
         for spec, words, typed, turn in ways
     )
 

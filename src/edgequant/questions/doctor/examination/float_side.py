@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ....backends.contract import AbstractSession
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.image import InputSpec
 from ....core.pixels import NOTHING, stated_of
 from ....core.preprocess import normalise
@@ -44,13 +44,13 @@ class FloatSide:
     def scores(self, images: Array) -> Array:
         """(n, H, W, C) pixels -> (n, classes)."""
         if self.session is not None:
-            return self.session.run(normalise(images, self.inputs))
+            return only(self.session.run(normalise(images, self.inputs)))
         assert self.captured is not None
         parts = []
         with torch.inference_mode():
             for at in range(0, len(images), BATCH):
                 x = torch.from_numpy(normalise(images[at : at + BATCH], self.inputs))
-                parts.append(self.captured.network(x).numpy())
+                parts.append(only(self.captured.network(x)).numpy())
         return np.concatenate(parts)
 
     def ending_as(self, file_ends_in: str) -> FloatSide:

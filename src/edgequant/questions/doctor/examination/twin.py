@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ....backends.contract import Unreadable
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.grid import QParams, fake_quantize
 from ....core.image import InputSpec
 from ....core.preprocess import normalise
@@ -42,7 +42,7 @@ class FloatTwin:
     @property
     def inside(self) -> tuple[Step, ...]:
         """The steps whose tensors have a calibrated grid: not those of the input, the output, or of a fixed range."""
-        ends = (self.program.input, self.program.output)
+        ends = (self.program.input, *self.program.returned)
         return tuple(
             s
             for s in self.program.steps
@@ -106,7 +106,7 @@ def _with_weights_of(stored: Network, captured: Captured | None) -> Network | No
 
 def _alike(floats: Network, inputs: InputSpec, side: FloatSide, probes: Array) -> bool:
     with torch.inference_mode():
-        found = floats(torch.from_numpy(normalise(probes, inputs))).numpy()
+        found = only(floats(torch.from_numpy(normalise(probes, inputs)))).numpy()
     wanted = side.scores(probes)
     if found.shape != wanted.shape:
         return False
