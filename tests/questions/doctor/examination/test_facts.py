@@ -10,6 +10,7 @@ import torch
 
 from doctor_samples import SPEC, Clinic, scaled, with_coarse_weights, with_grid
 from edgequant.core.arrays import Array, only
+from edgequant.core.image import Deployment
 from edgequant.core.preprocess import normalise
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.simulate import dequantize_weight
@@ -124,3 +125,14 @@ def test_a_files_twin_has_its_weights_and_grids(target: str, patient: Clinic) ->
     out = patient.captured.program.only.tensor
     assert found.activations[found.program.only.tensor] == reference.activations[out]
     assert twin_of(quantized, dataclasses.replace(side, captured=None), np.zeros((8, 8, 8, 3), np.uint8))[1]
+
+
+@pytest.mark.parametrize("target", ["litert", "onnxruntime"])
+def test_scores_that_the_file_itself_makes_floats_of_have_a_step_and_no_ends(target: str, patient: Clinic) -> None:
+    reference = patient.reference(target=target)
+    asked = dataclasses.replace(reference.captured, deployed=Deployment(output="float32"))
+    file = patient.file(dataclasses.replace(reference, captured=asked), target, f"floats-{target}")
+    found = file_side(Case(patient.source, file)).output_facts()
+    step = reference.activations[patient.captured.program.only.tensor].scale
+    assert (found.scale, found.low, found.high) == (pytest.approx(step), -np.inf, np.inf)
+    assert patient.see(file)["outputs"]["max_steps"] is not None
