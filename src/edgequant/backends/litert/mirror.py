@@ -8,7 +8,6 @@ from typing import final
 import torch
 
 from ...core.arrays import Array, Outputs
-from ...core.grid import QParams
 from ...quantization.simulation.arithmetic import Pick
 from ...quantization.simulation.executor import IntegerExecutor
 from ...quantization.simulation.kernels.pick import arithmetic_for
@@ -43,17 +42,24 @@ class Mirror(AbstractMirror):
         self._network: torch.nn.Module = make(self.reference, self.pick)
 
     def run_quantized(self, inputs: Array) -> Outputs:
-        return {name: value.numpy() for name, value in self._made(inputs).items()}
+        """Integers as float32 numbers; what the file gives as floats, as it is."""
+        return _arrays(self._made(inputs))
 
     def run(self, inputs: Array) -> Outputs:
-        return {name: value.numpy() for name, value in reals(self.reference, self._made(inputs)).items()}
+        made = self._made(inputs)
+        return _arrays(reals(self.reference, made) if self.reference.kind == "static" else made)
+
+    def _made(self, inputs: Array) -> dict[str, torch.Tensor]:
+        with torch.inference_mode():
+            made: dict[str, torch.Tensor] = self._network(torch.from_numpy(self.entered(inputs)))
+        return made
 
     def entered(self, inputs: Array) -> Array:
         """Reals whose integers are the file's, however they are rounded.
 
         QUANTIZE multiplies by the scale's reciprocal and takes ties to even, delegated or not (as measured).
         """
-        p = self._grid(self.reference.captured.program.input)
+        p = self.reference.activations.get(self.reference.captured.program.input)
         if p is None or not self.imported.quantizes_input:
             return inputs
         steps = torch.clamp(to_grid(torch.from_numpy(inputs), p) + p.zero_point, p.low, p.high)
@@ -63,10 +69,6 @@ class Mirror(AbstractMirror):
     def integers(self, inputs: Array) -> dict[str, Array]:
         return open_named(self.imported, preserve=True).run_all(inputs)
 
-    def _made(self, inputs: Array) -> dict[str, torch.Tensor]:
-        with torch.inference_mode():
-            made: dict[str, torch.Tensor] = self._network(torch.from_numpy(self.entered(inputs)))
-        return made
 
-    def _grid(self, tensor: str) -> QParams | None:
-        return self.reference.activations.get(tensor)
+def _arrays(made: dict[str, torch.Tensor]) -> Outputs:
+    return {name: value.numpy() for name, value in made.items()}

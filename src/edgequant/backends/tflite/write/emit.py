@@ -1,18 +1,51 @@
 """The reference graph, operation by operation, as TensorFlow Lite operators.
 
-Images are NHWC there, so a tensor `(C, H, W)` becomes `[1, H, W, C]`. A flattened image keeps its
-NHWC order and the linear layer behind it has its columns permuted instead.
+A flattened image keeps its NHWC order, and the linear layer behind it has its columns permuted instead.
 """
 
 from __future__ import annotations
 
+from ai_edge_litert import schema_py_generated as schema
+
 from ....core.errors import Unsupported
 from ....graph.program import Step
+from ..layout import Op
+from . import layers, moves, pads, values
 from .border import enter, leave
-from .emitter import Emitter
-from .layers import EMIT
-from .values import between, cap, needs_cap
+from .emitter import Emit, Emitter, Writing
+from .values import binary, unary
 from .windows import conv_windows
+
+EMIT: dict[str, Emit] = {
+    "add": binary(Op.ADD, schema.AddOptionsT),
+    "avg_pool2d": layers.pool(Op.AVERAGE_POOL_2D),
+    "cat": moves.cat,
+    "channel_mean": values.channel_mean,
+    "clamp": values.clamp,
+    "conv2d": layers.conv2d,
+    "depth_to_space": moves.depth_to_space,
+    "elu": unary(Op.ELU),
+    "gelu": unary(Op.GELU, lambda step: schema.GeluOptionsT(approximate=step.attrs["approximate"] == "tanh")),
+    "hard_swish": unary(Op.HARD_SWISH),
+    "leaky_relu": unary(Op.LEAKY_RELU, lambda step: schema.LeakyReluOptionsT(alpha=step.attrs["slope"])),
+    "linear": layers.linear,
+    "max_pool2d": layers.pool(Op.MAX_POOL_2D),
+    "mean": values.mean,
+    "mul": binary(Op.MUL, schema.MulOptionsT),
+    "pad": pads.pad,
+    "relu": unary(Op.RELU),
+    "relu6": unary(Op.RELU6),
+    "requantize": unary(Op.QUANTIZE),
+    "reshape": moves.reshape,
+    "rsqrt": unary(Op.RSQRT),
+    "shuffle": moves.shuffle,
+    "sigmoid": unary(Op.LOGISTIC),
+    "slice": moves.slice_,
+    "softmax": unary(Op.SOFTMAX, lambda _: schema.SoftmaxOptionsT(beta=1.0)),
+    "sub": binary(Op.SUB, schema.SubOptionsT),
+    "tanh": unary(Op.TANH),
+    "upsample": moves.upsample,
+}
 
 
 def emit(e: Emitter) -> tuple[int, int]:
@@ -21,27 +54,18 @@ def emit(e: Emitter) -> tuple[int, int]:
     for step in e.reference.captured.program.steps:
         if _merged_pad(e, step):
             continue
-        integer = e.reference.runs_in_integers(step, tuple(e.source_name(t) for t in step.inputs))
+        names = tuple(e.source_name(t) for t in step.inputs)
+        integer = e.reference.runs_in_integers(step, names)
         if step.kind == "requantize" and not integer:
             e.floats[step.name] = e.read(step.inputs[0], False)  # floats pass through it: no operator
         else:
-            _write(e, step, integer)
+            inputs = tuple(e.read(name, integer) for name in names)
+            if step.kind == "reshape":
+                _note_flattening(e, step)
+            values.capped(Writing(e, step, inputs, e.declare(step.name, integer), integer), EMIT[step.kind])
         if not integer and step.name in e.reference.activations:
             e.convert(step.name, to_integer=True)
     return source, leave(e)
-
-
-def _write(e: Emitter, step: Step, integer: bool) -> None:
-    inputs = [e.read(e.source_name(t), integer) for t in step.inputs]
-    if step.kind == "reshape":
-        _note_flattening(e, step)
-    output = e.declare(step.name, integer)
-    if not needs_cap(e, step, integer):
-        EMIT[step.kind](e, step, inputs, output, integer)
-        return
-    uncapped = between(e, output, e.writer.tensors[output].shape, f"{step.name}.uncapped")
-    EMIT[step.kind](e, step, inputs, uncapped, integer)
-    cap(e, step, uncapped, output, integer)
 
 
 def _merged_pad(e: Emitter, step: Step) -> bool:
@@ -51,9 +75,8 @@ def _merged_pad(e: Emitter, step: Step) -> bool:
     plain = step.kind == "pad" and not set(step.attrs) - {"padding"} and step.name not in program.returned
     if not plain or len(users) != 1 or users[0].kind != "conv2d":
         return False
-    size = program.shape(step.inputs[0])[1:]
-    windows = conv_windows(e.conv(users[0]), (size[0], size[1]), step.attrs["padding"])
-    if not all(w.is_same() for w in windows):
+    _, height, width = program.shape(step.inputs[0])
+    if not all(w.is_same() for w in conv_windows(e.conv(users[0]), (height, width), step.attrs["padding"])):
         return False
     e.padded[step.name] = (step.inputs[0], step.attrs["padding"])
     return True
