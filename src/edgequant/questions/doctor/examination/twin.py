@@ -67,19 +67,17 @@ def twin_of(file: FileSide, side: FloatSide, probes: Array) -> tuple[FloatTwin |
     floats = _with_weights_of(stored, side.captured)
     if floats is None or not _alike(floats, file.inputs, side, probes[:PROBES]):
         return FloatTwin(stored, reference.activations), NOT_ITS_WEIGHTS
-    if _rescaled(stored, floats):
+    if any(_gains(stored.layer(s.layer).weight, floats.layer(s.layer).weight) for s in stored.program.layers):
         return FloatTwin(stored, reference.activations), RESCALED
     return FloatTwin(stored, reference.activations, floats), ""
 
 
-def _rescaled(stored: Network, floats: Network) -> bool:
-    """Whether the file holds some layer's weights with gains on its input channels: then tensors of the two networks
-    differ by them, and no layer of the one can stand in the other."""
-    return any(_gains(stored.layer(s.layer).weight, floats.layer(s.layer).weight) for s in stored.program.layers)
-
-
 def _gains(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
-    """Far from equal, and near to it once every input channel has the factor that fits it best."""
+    """Whether the file holds a layer's weights with gains on its input channels: then tensors of the two networks
+    differ by them, and no layer of the one can stand in the other.
+
+    Far from equal, and near to it once every input channel has the factor that fits it best, in least squares.
+    """
     a, b = (w.detach().double().flatten(2) if w.dim() > 2 else w.detach().double()[..., None] for w in (ours, theirs))
     best = (a * b).sum((0, 2)) / (b * b).sum((0, 2)).clamp(min=1e-300)
     apart = float((a - b).norm()) > FAR * float(b.norm())
