@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.arrays import only
 from ...core.preprocess import normalise
-from ...measure import parity as measured
+from ...measure import parity as gates
 from ...measure.trace import first_difference
 from ..bench import Bench
 from ..making.variant import remade
@@ -24,9 +24,8 @@ def parity(answered: Answered) -> dict[str, Any] | None:
     promised = made.promised(variant.network.judged_on)
     if promised is None or not variant.backend.capability.ships:
         return None
-    gate = variant.backend.capability.gate if made.all_integer else measured.PARTLY_FLOAT
-    outputs, step = only(answered.outputs), answered.output_scale
-    return measured.parity(outputs, only(promised), variant.recipe.kind, step, gate)
+    gate = variant.backend.capability.gate if made.all_integer else gates.PARTLY_FLOAT
+    return gates.parity(only(answered.outputs), only(promised), variant.recipe.kind, answered.output_scale, gate)
 
 
 def miss(bench: Bench, answered: Answered) -> tuple[str, dict[str, Any] | None]:
