@@ -134,7 +134,8 @@ def doctor(
 ) -> None:
     """What is wrong with a quantized file, why, and what to type. Exit 0: healthy, 1: findings."""
     from ..console.records import show_diagnosis
-    from ..questions.doctor.examination.examine import Case, examine
+    from ..questions.doctor.case import Case
+    from ..questions.doctor.examination.examine import examine
 
     case = Case(
         source, file, data, weights, calibration, samples, seed, target, images, network,

@@ -305,3 +305,9 @@ def numbers(name: str, said: Words) -> Numbers:
             f" Got {_text(said)!r}."
         )
     return found
+
+
+def are_bytes(mean: Numbers, std: Numbers) -> bool:
+    """Whether quantizing the normalised input to 8 bits gives back the bytes: one mean, a whole byte value, one std."""
+    whole = mean[0] * BYTE
+    return len({*mean}) == len({*std}) == 1 and abs(whole - round(whole)) < 1e-4 and 0 <= round(whole) <= BYTE

@@ -16,7 +16,8 @@ from edgequant.core.pixels import Stated
 from edgequant.data.calibration.checks import check_calibration
 from edgequant.data.draw import calibration_subset
 from edgequant.quantization.build import build, observable
-from edgequant.questions.doctor.examination.examine import Case, examine
+from edgequant.questions.doctor.case import Case
+from edgequant.questions.doctor.examination.examine import examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
