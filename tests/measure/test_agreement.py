@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.measure.agreement import agreement, fidelity
+from edgequant.measure.agreement import agreement, fidelity, sqnr_db
 
 SEEDS = st.integers(0, 10_000)
 
@@ -47,3 +47,10 @@ def test_what_is_equal_has_no_noise_and_what_is_no_number_has_no_figure() -> Non
     broken = np.array([[np.nan, 2.0], [3.0, 0.0]])
     assert set(fidelity(base, broken).values()) == {None} and agreement(base, broken)["value"] == 0.5
     assert agreement(base[:0], base[:0]) == {"value": None, "ci95": [0.0, 1.0], "n": 0}
+
+
+def test_sqnr_is_of_the_energy_and_missing_where_nothing_changed_or_nothing_is() -> None:
+    base = np.array([[3.0, 4.0]], np.float32)
+    assert sqnr_db(base, base) is None is sqnr_db(0 * base, base)
+    assert sqnr_db(base, base + np.array([[0.3, 0.4]])) == pytest.approx(20.0)
+    assert sqnr_db(base + 100, base + 101) == pytest.approx(20 * np.log10(np.hypot(103, 104) / np.sqrt(2)), abs=1e-4)
