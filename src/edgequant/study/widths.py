@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.errors import BadOption
 from ..store.belongings import claim
-from ..store.disk import write_bytes
+from ..store.disk import csv_text, write_bytes
 from . import widths as sweep
 
 FILE = "sweep.csv"
@@ -88,15 +88,7 @@ def record(variants: Iterable[Mapping[str, Any]], asked: bool = False) -> dict[s
 
 def csv(found: Sequence[Mapping[str, Any]]) -> str:
     """The rows as comma-separated values, header first; a missing figure is an empty field."""
-    lines = [",".join(COLUMNS)]
-    for row in found:
-        values = (row.get(key) for key in COLUMNS.values())
-        lines.append(",".join("" if value is None else _quoted(str(value)) for value in values))
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
+    return csv_text([[*COLUMNS], *([row.get(key) for key in COLUMNS.values()] for row in found)])
 
 
 def _simulated(variant: Mapping[str, Any]) -> bool:
