@@ -34,7 +34,7 @@ class Plain(AbstractCalibrator):
 
 
 TOYS: Registry[Any] = Registry(
-    "AbstractCalibrator",
+    "edgequant.calibrate.calibrator:AbstractCalibrator",
     "toy",
     {
         "toy": (f"{__name__}:Toy", "has options"),

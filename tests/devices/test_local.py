@@ -123,7 +123,7 @@ def test_the_runner_needs_nothing_but_numpy_and_the_standard_library(tmp_path: P
     """What is sent imports by itself, with no package of the project's environment but numpy."""
     (tmp_path / "runner.pyz").write_bytes(runner())
     code = (
-        "import sys; from edgequant.devices import agent, runner\n"
+        "import sys; from edgequant.devices.far import agent, runner\n"
         "print(*{m.partition('.')[0] for m in sys.modules if m.partition('.')[0] not in sys.stdlib_module_names})"
     )
     places = [str(tmp_path / "runner.pyz"), str(Path(np.__file__).parents[1])]

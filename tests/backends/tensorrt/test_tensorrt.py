@@ -12,8 +12,8 @@ import onnx
 import pytest
 import torch
 
+from edgequant.backends.onnxruntime import lower as onnx_lower
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
-from edgequant.backends.onnxruntime.backend import lower as onnx_lower
 from edgequant.backends.tensorrt.backend import TensorRT, trtexec
 from edgequant.backends.tensorrt.check import check, faults
 from edgequant.backends.tensorrt.lower import calibration_cache, lower

@@ -15,9 +15,10 @@ from torch import nn
 from edgequant.core.arrays import Array
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
-from edgequant.graph.capture.capture import builder, capture
+from edgequant.graph.capture.capture import capture
 from edgequant.graph.ops import table as ops
 from edgequant.graph.ops.table import Op
+from edgequant.graph.parse import builder
 from edgequant.graph.program import Network
 
 SPEC = InputSpec(3, 16, 16)

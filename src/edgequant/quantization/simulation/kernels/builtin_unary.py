@@ -49,10 +49,12 @@ def _entry(value: np.float32, scale: float) -> float:
 
 def leaky_relu(o: Operands) -> torch.Tensor:
     """QuantizeLeakyRelu (reference/leaky_relu.h): a multiplier for either sign."""
-    ratio = f32(o.params[0].scale) / f32(o.out.scale)
+    scale, out = f32(o.params[0].scale), f32(o.out.scale)
     x, slope = o.values[0].to(torch.int64), f32(o.step.attrs["slope"])
-    up = double_rounding(x, quantize_multiplier(np.asarray(float(ratio))))
-    down = double_rounding(x * (1 if slope >= 0 else -1), quantize_multiplier(np.asarray(abs(float(ratio * slope)))))
+    up = double_rounding(x, quantize_multiplier(np.asarray(float(scale / out))))
+    # LeakyReluPrepare multiplies by the slope before it divides: in float32 the order decides the last bit
+    down = quantize_multiplier(np.asarray(abs(float(scale * slope / out))))
+    down = double_rounding(x * (1 if slope >= 0 else -1), down)
     return _bounded(torch.where(x >= 0, up, down), o)
 
 
