@@ -9,8 +9,9 @@ import typer
 
 from ..core.help import Help
 from ..core.pixels import Stated
-from ..questions.source import Quick
-from .options import Data, Device, File, Json
+from ..questions.doctor.case import Case
+from ..questions.source import File, Quick
+from .options import Data, Device, Json
 from .terminal import progress, refused
 
 
@@ -101,35 +102,12 @@ def inspect(
 
 
 def doctor(
-    source: Annotated[
-        str, Help("The float network: a model, a study, or its float file.", metavar="MODEL|STUDY|FLOAT")
-    ],
-    file: File,
-    *,
-    data: Annotated[str, Help("The data set; a study has its own.")] = "",
-    weights: Annotated[str, Help("Of the model: a .safetensors or .pt file.")] = "",
-    calibration: Annotated[str, Help("What calibrated the file: a data set, or FILE.npz / .npy of arrays.")] = "",
-    samples: Annotated[int, Help("Calibration images, where the file was calibrated on the data's own.")] = 0,
-    seed: Annotated[
-        int, Help("Random seed for the calibration draw and for choosing the validation images to examine.")
-    ] = 0,
-    target: Annotated[str, Help("How the app opens the file, as litert:delegate=false.")] = "",
-    images: Annotated[int, Help("Validation images that are looked at.")] = 500,
-    network: Annotated[int, Help("Which of a study's networks, from 0.")] = 0,
-    pixels: Stated,
-    float_mean: Annotated[str, Help("Of FLOAT, where the file is fed otherwise.")] = "",
-    float_std: Annotated[str, Help("Of FLOAT, where the file is fed otherwise.")] = "",
-    out: Annotated[Path, Help("Where doctor.json goes.")] = Path("runs/doctor"),
-    json: Json = False,
+    case: Case, out: Annotated[Path, Help("Where doctor.json goes.")] = Path("runs/doctor"), json: Json = False
 ) -> None:
     """What is wrong with a quantized file, why, and what to type. Exit 0: healthy, 1: findings."""
     from ..console.records import show_diagnosis
-    from ..questions.doctor.examination.examine import Case, examine
+    from ..questions.doctor.examination.examine import examine
 
-    case = Case(
-        source, file, data, weights, calibration, samples, seed, target, images, network,
-        pixels, Stated(mean=float_mean, std=float_std),
-    )  # fmt: skip
     with progress() as bars:
         record = examine(case, out, bars)
     show_diagnosis(record, json)

@@ -16,7 +16,6 @@ Data = Annotated[  # an option that has to be given
     str,
     typer.Option("--data", help="A folder of images, or a data set: cifar10, arrays:FILE.npz … (edgequant list data)."),
 ]
-File = Annotated[Path, Help("A .tflite or .onnx, of this tool or of anyone.")]
 Device = Annotated[str, Help("Where it runs: local, ssh:USER@HOST[:PORT], adb:SERIAL (`list devices`).")]
 Json = Annotated[bool, Help("The whole record as JSON.")]
 

@@ -303,3 +303,14 @@ def numbers(name: str, said: Words) -> Numbers:
             f" Got {_text(said)!r}."
         )
     return found
+
+
+def of_bytes(scale: float, zero_point: int) -> tuple[Numbers, Numbers]:
+    """(mean, std) with which a grid of `scale` and an unsigned `zero_point` gives each normalised pixel its byte."""
+    return (zero_point / BYTE,), (1 / (BYTE * scale),)
+
+
+def are_bytes(mean: Numbers, std: Numbers) -> bool:
+    """Whether quantizing the normalised input to 8 bits gives back the bytes: one mean, a whole byte value, one std."""
+    whole = mean[0] * BYTE
+    return len({*mean}) == len({*std}) == 1 and abs(whole - round(whole)) < 1e-4 and 0 <= round(whole) <= BYTE

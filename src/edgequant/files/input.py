@@ -14,7 +14,7 @@ from ..catalog import BACKENDS
 from ..core.errors import BadFile
 from ..core.foreign import reads
 from ..core.image import InputSpec
-from ..core.pixels import NOTHING, Stated, merged, settled
+from ..core.pixels import NOTHING, Numbers, Stated, merged, of_bytes, settled
 from ..core.preprocess import from_pixel_record
 
 SHOWN = 6  # files of a folder
@@ -44,17 +44,32 @@ class Entry:
     scale: float
     zero_point: int
 
+    @property
+    def bytes(self) -> tuple[Numbers, Numbers]:
+        """(mean, std) with which quantizing a normalised pixel to the 8-bit tensor gives its byte."""
+        return of_bytes(self.scale, self.zero_point + (128 if self.type == "int8" else 0))
+
+
+def _endings() -> dict[str, str]:
+    """Ending -> the target that opens such files, the longest first: `.micro.tflite` is no `.tflite`."""
+    endings = {BACKENDS.get(name).capability.suffix: name for name in BACKENDS}
+    return {ending: endings[ending] for ending in sorted(filter(None, endings), key=len, reverse=True)}
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the name is that of a finished file, one that some target opens."""
+    return path.name.lower().endswith(tuple(_endings()))
+
 
 def target_for(path: Path) -> str:
-    """The target that opens a file, by the longest ending: `.micro.tflite` is no `.tflite`. Raises BadFile."""
-    endings = {BACKENDS.get(name).capability.suffix: name for name in BACKENDS}
-    for ending in sorted(filter(None, endings), key=len, reverse=True):
-        if path.name.lower().endswith(ending):
-            return endings[ending]
-    known = ", ".join(sorted({Path(f"x{BACKENDS.get(n).capability.suffix}").suffix for n in BACKENDS} - {""}))
+    """The target that opens a file, by its ending. Raises BadFile."""
+    endings = _endings()
+    target = next((target for ending, target in endings.items() if path.name.lower().endswith(ending)), None)
+    if target is not None:
+        return target
+    known = ", ".join(sorted({Path(f"x{ending}").suffix for ending in endings}))
     if path.is_dir():
-        found = [*path.iterdir(), *path.glob("artifacts/*")]
-        lying = sorted(str(one) for one in found if one.name.lower().endswith(tuple(filter(None, endings))))
+        lying = sorted(str(one) for one in (*path.iterdir(), *path.glob("artifacts/*")) if is_finished(one))
         hint = f" In it: {', '.join(lying[:SHOWN])}." if lying else ""
         raise BadFile(f"{path} is a folder. Expected a file: {known}.{hint}")
     raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
@@ -84,15 +99,9 @@ def spec_for(file: OpenFile, stated: Stated = NOTHING) -> InputSpec:
         return merged(file.inputs, stated, str(file.path))
     found = entry(file)
     raw = found.type in ("int8", "uint8") and found.scale and stated.mean == "" and stated.std == ""
-    pixels = _raw(found) if raw else ((), ())
+    pixels = found.bytes if raw else ((), ())
     spec = merged(InputSpec(*found.shape, (), ()), stated, str(file.path))
     return settled(replace(spec, mean=pixels[0] or spec.mean, std=pixels[1] or spec.std), str(file.path))
-
-
-def _raw(found: Entry) -> tuple[tuple[float], tuple[float]]:
-    """(mean, std) with which quantizing a normalised pixel gives its byte."""
-    unsigned = found.zero_point + (128 if found.type == "int8" else 0)
-    return (unsigned / 255,), (1 / (255 * found.scale),)
 
 
 def _shape(path: Path, target: str, backend: AbstractBackend, record: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -30,20 +30,18 @@ def fidelity(base: Array, scores: Array) -> dict[str, float | None]:
     truth, other = base.astype(np.float64).ravel(), scores.astype(np.float64).ravel()
     if not (np.isfinite(truth).all() and np.isfinite(other).all()):
         return {"sqnr_db": None, "cosine": None, "max_abs": None}
-    signal, power = float(truth @ truth), float(other @ other)
+    noise, signal, power = (float(v @ v) for v in (truth - other, truth, other))
     return {
-        "sqnr_db": sqnr_db(truth, other),
+        "sqnr_db": sqnr_db(signal, noise),
         "cosine": float(truth @ other / np.sqrt(signal) / np.sqrt(power)) if signal > 0 and power > 0 else None,
         "max_abs": float(np.abs(truth - other).max(initial=0.0)),
     }
 
 
-def sqnr_db(base: Array, scores: Array) -> float | None:
-    """Signal to quantization noise in decibels, 10 log10(sum of squares / sum of squared differences), of arrays of one
-    shape; None where nothing differs (no noise) or where all of `base` is 0 (no signal).
+def sqnr_db(signal: float, noise: float) -> float | None:
+    """Signal to quantization noise in decibels, 10 log10(signal / noise): of the sum of the true scores' squares, and
+    that of their differences from the other ones; None where nothing differs, or where all true scores are 0.
 
-    The signal is the energy of the scores, not their variance, as in PyTorch's `torch.ao.ns.fx.utils.compute_sqnr`.
+    The signal is an energy, not a variance, as in PyTorch's `torch.ao.ns.fx.utils.compute_sqnr`.
     """
-    truth, other = base.astype(np.float64).ravel(), scores.astype(np.float64).ravel()
-    signal, noise = (float(v @ v) for v in (truth, truth - other))
     return float(10 * np.log10(signal / noise)) if signal > 0 and noise > 0 else None

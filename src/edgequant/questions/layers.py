@@ -65,7 +65,8 @@ class Subject:
 
     def compared(self, truth: torch.Tensor, base: torch.Tensor, scores: torch.Tensor) -> dict[str, Any]:
         """`kl` and `sqnr_db` from `truth`; with labels also `drop` from `base` in points, and its paired interval."""
-        found = {"kl": float(self.kl(truth, scores).mean()), "sqnr_db": sqnr_db(truth.numpy(), scores.numpy())}
+        signal, noise = (float(x.square().sum()) for x in (truth.double(), truth.double() - scores.double()))
+        found = {"kl": float(self.kl(truth, scores).mean()), "sqnr_db": sqnr_db(signal, noise)}
         return found | self.dropped(base, scores)
 
     def dropped(self, base: torch.Tensor, scores: torch.Tensor) -> dict[str, Any]:

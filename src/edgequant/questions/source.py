@@ -19,6 +19,7 @@ from ..core.words import path_hint
 from ..study.study import Calibration, NetworkSpec, Study, load_study, shipped
 
 # options that several questions and commands share
+File = Annotated[Path, Help("A .tflite or .onnx, of this tool or of anyone.")]
 Images = Annotated[int, Help("Validation images to judge by, drawn once.")]
 Quick = Annotated[int, Help("Only N images of each split, drawn class-balanced; every figure is marked.", metavar="N")]
 Target = Annotated[str, Help("Where the file runs (edgequant list targets).")]

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..core.grid import fake_quantize
 from ..core.progress import Tick
 from ..graph.program import Captured, Step, activate, last_uses
-from .forms import FLOAT, Form, Forms, snap
+from .forms import FLOAT, Form, Forms
 
 Values = Mapping[str, torch.Tensor]
 MEMORY, LARGEST_BATCH = 2**28, 32  # bytes of kept tensors; images
@@ -51,11 +52,11 @@ class Engine:
     def run(self, step: Step, values: Values, form: Form) -> torch.Tensor:
         """The tensor that the step makes."""
         if form.source is not None:
-            values = ChainMap({step.inputs[0]: snap(values[step.inputs[0]], form.source)}, dict(values))
+            values = ChainMap({step.inputs[0]: fake_quantize(values[step.inputs[0]], form.source)}, dict(values))
         made = (
             self._weighted(step, values[step.inputs[0]], form) if step.weighted else self.network.run_step(step, values)
         )
-        return made if form.out is None else snap(made, form.out)
+        return made if form.out is None else fake_quantize(made, form.out)
 
     def _weighted(self, step: Step, x: torch.Tensor, form: Form) -> torch.Tensor:
         layer = self.network.layer(step.layer)

@@ -68,12 +68,6 @@ def together(reference: Reference) -> dict[str, Form]:
     return forms
 
 
-def snap(x: torch.Tensor, p: QParams) -> torch.Tensor:
-    """The nearest point of the grid, ties to even; a new tensor of the shape of `x`."""
-    steps = (x / p.scale).round_().clamp_(p.low - p.zero_point, p.high - p.zero_point)
-    return steps.mul_(p.scale)
-
-
 def _weight(reference: Reference, step: Step) -> torch.Tensor | None:
     found = reference.weights.get(step.layer) if step.weighted else None
     return None if found is None else dequantize_weight(found)

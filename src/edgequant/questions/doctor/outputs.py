@@ -30,7 +30,7 @@ def compare_outputs(scores: Scores, output: OutputFacts) -> dict[str, Any]:
         "mean_abs": float(np.abs(error).mean()),
         "max_abs": float(np.abs(error).max()),
         "max_steps": float(np.abs(error).max() / output.scale) if output.scale else None,
-        "sqnr_db": sqnr_db(scores.floats, scores.file),
+        "sqnr_db": sqnr_db(float((scores.floats.astype(np.float64) ** 2).sum()), float((error**2).sum())),
         "float_range": [float(scores.floats.min()), float(scores.floats.max())],
         "file_range": [float(scores.file.min()), float(scores.file.max())],
         "distinct": len(np.unique(scores.file)),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.image import InputSpec
+from ...core.pixels import BYTE, are_bytes
 from ...store.run import Run
 from .. import lookup as look
 
-BYTE = 255
 FLOATS = ("float32", "float16")
 
 
@@ -41,9 +41,7 @@ class Usage:
     @property
     def raw(self) -> bool:
         """Whether the tensor's integers are the camera's bytes, less 128 where it is int8."""
-        mean = self.mean[0] * BYTE
-        one = len({*self.mean}) == len({*self.std}) == 1
-        return self.type in ("uint8", "int8") and one and abs(mean - round(mean)) < 1e-4 and 0 <= round(mean) <= BYTE
+        return self.type in ("uint8", "int8") and are_bytes(self.mean, self.std)
 
     @property
     def grid(self) -> tuple[float, int]:

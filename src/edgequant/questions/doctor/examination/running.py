@@ -12,8 +12,12 @@ from ....catalog import BACKENDS
 from ....core.arrays import Array
 from ....core.errors import BadFile
 from ....measure.latency import benchmark
+from ....quantization.build import build
+from ....recipe.recipe import parse_recipe
+from ....recipe.resolve import resolve
 from ..evidence import Running, Speed
-from .float_side import FloatSide, lowered
+from .file_side import FileSide
+from .float_side import FloatSide
 
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 FLOAT_KERNELS = {"Conv", "FusedConv", "NhwcFusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "ConvTranspose"}
@@ -21,9 +25,9 @@ LOOSE = ("QuantizeLinear", "DequantizeLinear")
 SECONDS = 1.0  # of timing a file
 
 
-def running(path: Path, target: str, side: FloatSide, image: Array) -> tuple[Running, str]:
+def running(file: FileSide, side: FloatSide, image: Array) -> tuple[Running, str]:
     """`image`: one normalised (1, C, H, W). And what could not be seen; empty for nothing."""
-    usual = target.partition(":")[0]
+    path, target, usual = file.path, file.target, file.file.target
     sessions = {name: BACKENDS.build(name).open(path) for name in dict.fromkeys((target, usual))}
     as_opened, by_default = (sessions[name].kernels() for name in (target, usual))
     try:
@@ -95,6 +99,16 @@ def _other(path: Path) -> str:
     from ....files.input import target_for
 
     return target_for(path)
+
+
+def lowered(side: FloatSide, target: str, folder: Path) -> Path:
+    """Its float32 file, to time another one against. Raises Unsupported."""
+    if side.file is not None:
+        return side.file
+    assert side.captured is not None
+    backend = BACKENDS.build(target)
+    plan = resolve(side.captured.program, parse_recipe("float32"), target, backend.capability)
+    return backend.lower(build(side.captured, plan, {}), folder / f"float32{backend.capability.suffix}").path
 
 
 def _speed(ms: dict[str, Any]) -> Speed:

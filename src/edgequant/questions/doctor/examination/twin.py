@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,12 @@ import torch
 
 from ....core.arrays import Array
 from ....core.errors import BadFile
-from ....core.grid import QParams
+from ....core.grid import QParams, fake_quantize
 from ....core.image import InputSpec
 from ....core.preprocess import normalise
-from ....graph.program import Captured, Network
-from ..facts import Twin
+from ....graph.ops.table import OPS
+from ....graph.program import Captured, Network, Program, Step
+from .file_side import FileSide
 from .float_side import FloatSide
 
 PROBES = 8
@@ -23,17 +26,46 @@ RESCALED = "layers are not judged: the file's branches have scales of their own"
 CLOSE = 0.01  # of the largest score: float arithmetic in another order differs by 1e-5, other weights by far more
 
 
-def twin_of(path: Path, inputs: InputSpec, side: FloatSide, probes: Array) -> tuple[Twin | None, str]:
+@dataclass(frozen=True)
+class FloatTwin:
+    """A file as a network in float. `stored` has the weights that the file holds; `floats` those of the float network,
+    None where the two do not fit together. `activations`: the grid of each integer tensor."""
+
+    stored: Network
+    activations: Mapping[str, QParams]
+    floats: Network | None = None
+
+    @property
+    def program(self) -> Program:
+        return self.stored.program
+
+    @property
+    def inside(self) -> tuple[Step, ...]:
+        """The steps whose tensors have a calibrated grid: not those of the input, the output, or of a fixed range."""
+        ends = (self.program.input, self.program.output)
+        return tuple(
+            s
+            for s in self.program.steps
+            if s.name in self.activations and s.name not in ends and OPS[s.kind].rule != "fixed"
+        )
+
+    def rounded(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        """The tensor's values on its grid; `x` itself where it has none."""
+        grid = self.activations.get(name)
+        return x if grid is None else fake_quantize(x, grid)
+
+
+def twin_of(file: FileSide, side: FloatSide, probes: Array) -> tuple[FloatTwin | None, str]:
     """The twin, or why there is none. `probes`: (n, H, W, C) pixels on which the float network must answer alike."""
     try:
-        if path.suffix.lower() == ".tflite":
-            return _from_tflite(path, inputs, side, probes)
-        return _from_onnx(path, side.captured)
+        if file.path.suffix.lower() == ".tflite":
+            return _from_tflite(file.path, file.inputs, side, probes)
+        return _from_onnx(file.path, side.captured)
     except BadFile as error:
         return None, f"tensors and layers are not judged: {error}"
 
 
-def _from_tflite(path: Path, inputs: InputSpec, side: FloatSide, probes: Array) -> tuple[Twin | None, str]:
+def _from_tflite(path: Path, inputs: InputSpec, side: FloatSide, probes: Array) -> tuple[FloatTwin | None, str]:
     from ....backends.tflite.read.read import read
 
     reference = read(path, inputs.mean, inputs.std).reference
@@ -42,10 +74,12 @@ def _from_tflite(path: Path, inputs: InputSpec, side: FloatSide, probes: Array) 
     stored = reference.captured.network
     floats = _with_weights_of(stored, side.captured)
     if floats is None or not _alike(floats, inputs, side, probes[:PROBES]):
-        return Twin(stored, reference.activations), "layers are not judged: the float network's do not fit the file's"
+        return FloatTwin(
+            stored, reference.activations
+        ), "layers are not judged: the float network's do not fit the file's"
     if _rescaled(stored, floats):
-        return Twin(stored, reference.activations), RESCALED
-    return Twin(stored, reference.activations, floats), ""
+        return FloatTwin(stored, reference.activations), RESCALED
+    return FloatTwin(stored, reference.activations, floats), ""
 
 
 def _rescaled(stored: Network, floats: Network) -> bool:
@@ -89,7 +123,7 @@ def _alike(floats: Network, inputs: InputSpec, side: FloatSide, probes: Array) -
     return float(np.abs(found - wanted).max()) <= CLOSE * float(np.abs(wanted).max())
 
 
-def _from_onnx(path: Path, captured: Captured | None) -> tuple[Twin | None, str]:
+def _from_onnx(path: Path, captured: Captured | None) -> tuple[FloatTwin | None, str]:
     """By the names that edgequant gives tensors and layers; the files of others have their own."""
     from ....backends.onnx.inspect import read
     from ....backends.onnx.params import bias, grids, weights
@@ -108,8 +142,8 @@ def _from_onnx(path: Path, captured: Captured | None) -> tuple[Twin | None, str]
         if offset is not None and own is not None:
             own.data = torch.from_numpy(offset).reshape(-1)
     if _rescaled(stored, captured.network):
-        return Twin(stored, activations), RESCALED
-    return Twin(stored, activations, captured.network), ""
+        return FloatTwin(stored, activations), RESCALED
+    return FloatTwin(stored, activations, captured.network), ""
 
 
 def _known(found: dict[str, QParams], captured: Captured) -> dict[str, QParams]:

@@ -32,7 +32,7 @@ class CalibrationClassMissing(AbstractFinding):
         seen = (
             f"{len(missing)} of {len(facts.counts)} classes have none of {facts.n} images: {names} (by {facts.told_by})"
         )
-        return Found(seen, (evidence.ways.again(),))
+        return Found(seen, (evidence.remedies.again(),))
 
 
 def _surely(facts: CalibrationFacts, k: int) -> bool:
