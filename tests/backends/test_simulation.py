@@ -17,7 +17,6 @@ from edgequant.core.arrays import Array
 from edgequant.core.errors import Unsupported
 from edgequant.core.grid import QParams
 from edgequant.core.preprocess import normalise
-from edgequant.core.progress import Silent
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
@@ -28,9 +27,11 @@ from edgequant.quantization.size import estimated_bytes
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
-from edgequant.study.answering import runtime as judge
-from edgequant.study.making.variant import make, plan_variants
+from edgequant.study.answering.runtime import answer
+from edgequant.study.bench import Bench
+from edgequant.study.making.variant import make
 from edgequant.study.networks.network import prepare
+from edgequant.study.plan import plan_variants
 from edgequant.study.study import NetworkSpec, Study
 from edgequant.train.settings import TrainSettings
 from tflite_samples import captured, pixels
@@ -185,12 +186,11 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
     spec = NetworkSpec(model="micro_cnn", data="digits", train=train)
     study = Study(name="both", recipes=("w8a8",), targets=("litert", "simulation"), network=(spec,))
     with RunFolder(tmp_path_factory.mktemp("both") / "run") as run:
-        network = prepare(spec, 0, run, Silent())
-        found = {}
-        for variant in plan_variants(study, [(spec, network)]):
-            step = judge.answer(variant, make(variant, study, run, Silent()), 0, run, Silent())
-            found[variant.id] = np.load(step.folder / "outputs.npy")
-        found["labels"] = judge.evaluation_split(network, 0).labels
+        bench = Bench(study, run)
+        network = prepare(bench, spec)
+        variants = plan_variants(study, [(spec, network)])
+        found = {variant.id: answer(bench, make(bench, variant)).outputs for variant in variants}
+        found["labels"] = bench.judging(network).labels
         assert len(list(run.steps.glob("calibrate-*"))) == 1, "two targets share the statistics"
         return found
 

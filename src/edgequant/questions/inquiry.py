@@ -45,7 +45,7 @@ def inquiry(study: Study, out: Path | str | None, fresh: bool, progress: Abstrac
 
 def prepared(bench: Bench) -> list[Prepared]:
     """The networks that are asked about, with their weights and their data."""
-    return [prepare(spec, bench.study.seed, bench.folder, bench.progress, bench.fresh) for spec in bench.study.network]
+    return [prepare(bench, spec) for spec in bench.study.network]
 
 
 def answered(

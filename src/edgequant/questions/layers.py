@@ -81,9 +81,9 @@ class Subject:
 def subject(bench: Bench, network: Prepared, count: int) -> Subject:
     """Ranges from the calibration images; `count` validation images in a fixed random order. Raises BadData."""
     calibration = bench.study.calibration[0]
-    subset, settings = bench.drawn(network, calibration), settled(calibration, network)
+    bench.drawn(network, calibration)  # refuses where nobody said how many, and there are too few
     with bench.doing(f"{network.name}: calibrating") as tick:
-        observers = statistics(network, network.captured, settings, subset, bench.folder, tick)[0]
+        observers = statistics(bench, network, settled(calibration, network), network.captured, tick)[0]
     split = network.splits.validation
     chosen = np.random.default_rng(SEED).permutation(len(split))[:count]
     if len(chosen) < 2:

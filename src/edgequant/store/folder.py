@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 @final
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """What a finished step left: its files, what it returned (as JSON gives it back), and whether it was there before."""
+    """What a finished step left: its files, what it returned as JSON gives it back; and whether it was there before."""
 
     folder: Path
     value: dict[str, Any]

@@ -30,7 +30,9 @@ def recommend(variants: list[Record], study: Study) -> tuple[str | None, str]:
     floats = [v for v in first if v["recipe"] == "float32"]
     faults = [v["unfit"] for v in floats if v.get("unfit")]
     if not floats:
-        return None, _no_float32([v for v in variants if _network(v) == _network(done[0])])
+        failed = next((v for v in variants if _network(v) == _network(done[0]) and v["recipe"] == "float32"), None)
+        lacks = failed["reason"] if failed and failed["reason"] else "no float32 variant was asked for."
+        return None, f"What a file loses is measured against float32, and there is none. float32: {lacks}"
     if len(faults) == len(floats):
         return None, faults[0]
     fitting = [v for v in first if _fits(v, first, study.max_drop)]
@@ -88,12 +90,6 @@ def _sqnr(v: Record) -> float:
 
 def _p50(v: Record) -> float:
     return float(v["latency_ms"]["p50"]) if v["latency_ms"] else 0.0
-
-
-def _no_float32(variants: Sequence[Record]) -> str:
-    failed = next((v for v in variants if v["recipe"] == "float32"), None)
-    why = failed["reason"] if failed and failed["reason"] else "no float32 variant was asked for."
-    return f"What a file loses is measured against float32, and there is none. float32: {why}"
 
 
 def _none_fits(variants: Sequence[Record], limit: float) -> str:

@@ -18,12 +18,6 @@ from .criteria import judge_criterion
 from .recommendation import recommend
 from .study import Study, to_dict
 
-MEASURED = (
-    "file", "sha256", "bytes", "bytes_compressed", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95",
-    "hits", "drop", "drop_ci95", "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "arena_bytes",
-    "kernels", "compression", "parity", "seconds", "validation_top1", "eager_latency_ms",
-    "validation", "agreement", "fidelity", "unfit", "caution", "against_float32",
-)  # fmt: skip
 PACKAGES = ("torch", "ai-edge-litert", "onnxruntime", "onnx", "numpy")
 
 
@@ -70,28 +64,6 @@ def _git() -> str | None:
         return None
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
-
-
-def blank(variant: Any, status: str, reason: str = "") -> dict[str, Any]:
-    """A variant's record with every key, nothing measured yet."""
-    calibration = variant.calibration
-    record: dict[str, Any] = {
-        "id": variant.id,
-        "name": variant.name,
-        "model": variant.network.name,
-        "data": variant.network.data,
-        "recipe": variant.plain,
-        "refine": [r.partition(":")[0] for r in variant.refine],
-        "calibration": {"method": calibration.method, "n": calibration.n, "seed": calibration.seed},
-        "target": variant.target,
-        "device": "local",
-        "input": to_dict(variant.network.captured.inputs),
-        "deployed": to_dict(variant.network.captured.deployed),
-        "status": status,
-        "reason": reason,
-        "baseline_id": None,
-    }
-    return record | dict.fromkeys(MEASURED) | {"layers": []}
 
 
 def assemble(study: Study, variants: list[dict[str, Any]], env: dict[str, Any], notes: list[str]) -> dict[str, Any]:

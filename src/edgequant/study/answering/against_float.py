@@ -7,19 +7,17 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
-from ...data.draw import drawn
 from ...measure.agreement import agreement, fidelity
 from ...measure.statistics import mcnemar, paired_limits
-from ..making.variant import scores
+from ..bench import Bench
 from ..networks.float_first import unfit
 from ..prepared import Prepared
-from . import runtime as judge
-from .finished import Finished
+from .runtime import Answered
 
 OUTPUT = "output0"
 
 
-def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
+def against_float(bench: Bench, done: Answered, base: Answered) -> dict[str, Any]:
     """The keys "validation", "agreement", "fidelity", "caution" and, of float32 itself, "unfit".
 
     "validation": {"n", "top1", "drop", "drop_ci95", "p_value"}, paired on the images that choices are made by; None
@@ -27,14 +25,13 @@ def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
     were evaluated. "caution": what makes these images flatter a file, or "". "unfit": why no file of this network can
     be recommended, or "".
     """
+    network = done.made.variant.network
     ours, theirs = _validation(done), _validation(base)
-    found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None}
-    found["caution"] = caution(done.variant.network)
-    found["fidelity"] = {OUTPUT: fidelity(base.answers.outputs, done.answers.outputs)}
+    found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None, "caution": caution(network)}
+    found["fidelity"] = {OUTPUT: fidelity(base.outputs, done.outputs)}
     if ours is None or theirs is None:
         return found
-    network = done.variant.network
-    labels = drawn(network.splits.validation, quick).labels
+    labels = bench.choosing(network).labels
     found["agreement"] = agreement(theirs, ours)
     if labels is not None:
         found["validation"] = paired(theirs, ours, labels)
@@ -43,12 +40,10 @@ def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
     return found
 
 
-def _validation(done: Finished) -> Array | None:
+def _validation(done: Answered) -> Array | None:
     """(N, classes) scores on validation: the file's own where that is what was evaluated, else the simulated ones."""
-    if judge.evaluated(done.variant.network) == "validation":
-        outputs: Array = done.answers.outputs
-        return outputs
-    return scores(done.made, "validation")
+    judged_on = done.made.variant.network.judged_on
+    return done.outputs if judged_on == "validation" else done.made.promised("validation")
 
 
 def paired(base: Array, ours: Array, labels: Array) -> dict[str, Any]:

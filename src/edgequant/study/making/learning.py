@@ -16,23 +16,21 @@ from ...catalog import REFINERS
 from ...core.errors import BadData, BadModel, BadOption
 from ...core.image import InputSpec
 from ...core.pixels import settled
-from ...core.progress import AbstractProgress
 from ...graph.capture.capture import capture
 from ...models.weights import load_weights
 from ...quantization.reference import Reference
 from ...recipe.recipe import parse_recipe
-from ...refine import store as qat_store
 from ...refine.refiner import AbstractRefiner
-from ...store.folder import RunFolder
 from ...train import checkpoint
 from ...train.settings import TrainSettings
 from ...train.training import Teacher, Training
 from .. import keys
+from ..bench import Bench
 from ..networks.source_check import built
 from ..networks.sources import build_model, reads, told
+from ..plan import Variant
 from ..prepared import Prepared
-
-FILE = "learned.safetensors"
+from .refined import kept_reference
 
 
 def check_refiners(base: str, refiners: Sequence[str]) -> None:
@@ -78,46 +76,34 @@ def teaching(refiners: Sequence[AbstractRefiner], position: int) -> list[Abstrac
     return found
 
 
-def trained(
-    refiners: Sequence[AbstractRefiner],
-    position: int,
-    reference: Reference,
-    network: Prepared,
-    settings: TrainSettings | None,
-    run: RunFolder,
-    progress: AbstractProgress,
-) -> tuple[Reference, float]:
-    """What the refiner at `position` made of `reference` by training, and the seconds that it took.
+def trained(bench: Bench, variant: Variant, position: int, start: Reference) -> tuple[Reference, float]:
+    """What the variant's refiner at `position` made of `start` by training, and the seconds that it took.
 
     The training is kept under what it starts from, not under a variant: targets that quantize alike share it.
     Interrupted, it is resumed from its last epoch. Raises BadModel, BadData, BadOption and Diverged.
     """
-    refiner, changes = refiners[position], teaching(refiners, position)
+    refiner, changes = variant.refiners[position], teaching(variant.refiners, position)
+    network, settings = variant.network, variant.train
 
-    def work(folder: Path) -> dict[str, Any]:
-        start = time.perf_counter()
-        training = Training(network.splits, teacher_of(changes, network), folder, settings, say=progress.say)
+    def work(folder: Path) -> tuple[Reference, dict[str, Any]]:
+        begun = time.perf_counter()
+        training = Training(network.splits, teacher_of(changes, network), folder, settings, say=bench.say)
         for change in changes:
             training = change.objective(training)
-        with progress.task(f"{network.name}: {type(refiner).__name__}") as tick:
-            learned = refiner.train(reference, training, tick)
-        qat_store.save(folder / FILE, learned)
+        with bench.doing(f"{network.name}: {type(refiner).__name__}") as tick:
+            learned = refiner.train(start, training, tick)
         epochs = checkpoint.epochs(folder)
-        (folder / checkpoint.CHECKPOINT).unlink(missing_ok=True)
-        seconds = max(time.perf_counter() - start, sum(e["seconds"] for e in epochs))
-        return {"seconds": seconds, "epochs": epochs}
+        # a training that was resumed took what all its epochs took, and not only those of this process
+        seconds = max(time.perf_counter() - begun, sum(e["seconds"] for e in epochs))
+        return learned, {"seconds": seconds, "epochs": epochs}
 
     inputs = {
-        "start": qat_store.fingerprint(reference),
-        "fates": [[fate.name, fate.reason] for fate in reference.layers],
         "refiners": keys.components([refiner, *changes]),
         "data": network.splits.fingerprint,
         "teacher": teachers(changes, network),
         "settings": None if settings is None else json.loads(checkpoint.describe(settings)),
-        **keys.trained(),
     }
-    step = run.step("learned", inputs, work, scratch=True)
-    return qat_store.load(step.folder / FILE, reference), float(step.value["seconds"])
+    return kept_reference(bench, start, inputs, work, trains=True)
 
 
 def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher:

@@ -67,7 +67,7 @@ def float_side(bench: Bench, case: Case) -> FloatSide:
     (spec,) = bench.study.network
     stated = case.float_pixels or (case.pixels if case.pixels and _says_nothing(spec) else NOTHING)
     spec = dataclasses.replace(spec, **dataclasses.asdict(stated)) if stated else spec
-    network = prepare(spec, bench.study.seed, bench.folder, bench.progress)
+    network = prepare(bench, spec)
     return FloatSide(network.captured.inputs, network.splits, spec.data, network.captured)
 
 
