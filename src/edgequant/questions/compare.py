@@ -14,7 +14,7 @@ from ..measure.accuracy import unpack_hits
 from ..measure.statistics import mcnemar, paired_drop, wilson
 from ..store.disk import read_results
 
-SLOWER = 1.10  # p50 over p50: two runs of one file on a busy machine differ by less
+SLOWER = 1.10  # p50 over p50: more than SAME_SPEED, for these were not timed in turns but on two days of a machine
 LARGER = 1.01  # bytes over bytes: metadata may change, weights may not
 
 

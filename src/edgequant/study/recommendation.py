@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..report.format import SAME_SPEED
 from ..report.loss import SHOWN, Loss, changed, loss, noise, points
 from .criteria import judged
 from .study import Study
 
 Record = dict[str, Any]
-SAME_SPEED = 1.05  # two runs of one file may differ by this much
 
 
 def recommend(variants: list[Record], study: Study) -> tuple[str | None, str]:
