@@ -78,5 +78,5 @@ def evaluation(count: int = 3, **options: object) -> Job:
 
 
 def answers(files: dict[str, bytes]) -> Array:
-    found: Array = np.load(io.BytesIO(files["outputs-0.npy"]))
+    found: Array = np.load(io.BytesIO(files["outputs-0.npz"]))
     return found

@@ -11,7 +11,7 @@ from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture.capture import capture
@@ -96,9 +96,9 @@ def per_tensor(bits: int) -> Recipe:
 
 def simulated(reference: Reference, pixels: Array) -> torch.Tensor:
     """(N, classes) scores as reals."""
-    out = reference.captured.program.output
+    out = reference.captured.program.only.tensor
     arithmetic = BUILTIN if reference.activations[out].bits > 8 else XNNPACK
-    q = IntegerExecutor(reference, arithmetic)(tensors(pixels, reference.captured.inputs))
+    q = only(IntegerExecutor(reference, arithmetic)(tensors(pixels, reference.captured.inputs)))
     return (q - reference.activations[out].zero_point) * reference.activations[out].scale
 
 

@@ -69,3 +69,14 @@ class Deployment:
     ] = ""
     output: Annotated[str, Help("Of the file: uint8, int8 or float32 scores; logits: before the softmax.")] = ""
     layout: Annotated[str, Help("Of the file's input: nhwc or nchw.")] = ""
+
+    def settled(self, source: str, sink: str, layout: str) -> Deployment:
+        """With nothing left empty: `source` and `sink` are the types that the recipe itself gives, `layout` the
+        target's. Scores that a recipe leaves in float stay so."""
+        output = sink if sink == "float32" else self.output or sink
+        return Deployment(self.input or source, output, self.layout or layout)
+
+
+def own_type(bits: int | None, byte: str) -> str:
+    """Of an input or output of so many bits, None for floats; `byte`: how the format has 8 bits, int8 or uint8."""
+    return "float32" if bits is None else "int16" if bits > 8 else byte

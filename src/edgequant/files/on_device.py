@@ -18,7 +18,7 @@ import numpy as np
 
 from ..backends.contract import AbstractBackend, AbstractSession, Portable
 from ..catalog import DEVICES
-from ..core.arrays import Array
+from ..core.arrays import Array, Outputs, joined, only
 from ..core.errors import Unsupported
 from ..core.image import InputSpec
 from ..core.preprocess import normalise
@@ -78,17 +78,20 @@ def benchmark_on(
 
     `image`: (1, C, H, W) normalised; all files are timed in turns on it. Raises DeviceError and BadOption.
     """
-    answer = device.run(_benchmark_job(files, image, wanted), tick)
+    phases = [f"memory-{n}" for n in range(len(files))] if wanted.memory else []
+    how = {"task": "benchmark", "phases": [*phases, "main"], "threads": wanted.threads, "seed": wanted.seed}
+    how |= {"budget": dataclasses.asdict(wanted.budget), "profile": wanted.profile}
+    answer = device.run(_job(how, files, [one.portable.encode(image) for one in files]), tick)
     records = [_timed(one, number, answer, wanted) for number, one in enumerate(files)]
     kept = {key: answer.record[key] for key in ("machine", "conditions")}
     return {**kept, "attempts": answer.attempts, "files": records}
 
 
-def scores_on(
+def outputs_on(
     device: AbstractDevice, one: Sent, split: AbstractSplit, inputs: InputSpec, tick: Tick
-) -> tuple[Array, dict[str, Any]]:
-    """((N, classes) float32 scores of the split, {"machine", "kernels", "attempts"}). Raises DeviceError."""
-    parts: list[Array] = []
+) -> tuple[Outputs, dict[str, Any]]:
+    """(the outputs of the split, float32, {"machine", "kernels", "attempts"}). Raises DeviceError."""
+    parts: list[Outputs] = []
     about: dict[str, Any] = {"attempts": 0}
     for images, _ in split.batches(CHUNK):
         encoded = one.portable.encode(normalise(images, inputs))
@@ -96,32 +99,26 @@ def scores_on(
         def count(done: int, _: int, start: int = CHUNK * len(parts)) -> None:
             tick(start + done, len(split))
 
-        answer = device.run(_job("evaluate", [one], [encoded], ["main"]), count)
-        parts.append(one.portable.decode(_array(answer, "outputs-0.npy")))
+        how = {"task": "evaluate", "phases": ["main"], "threads": 1}
+        answer = device.run(_job(how, [one], [encoded]), count)
+        parts.append(one.portable.decode(_arrays(answer.files["outputs-0.npz"])))
         about = {
             "machine": answer.record["machine"],
             "kernels": one.portable.counted(answer.record["files"][0]["nodes"], answer.files),
             "attempts": max(about["attempts"], answer.attempts),
         }
-    return np.concatenate(parts), about
+    return joined(parts), about
 
 
-def difference(there: Array, here: Array, step: float) -> dict[str, Any]:
+def difference(there: Outputs, here: Outputs, step: float) -> dict[str, Any]:
     """How a device's (N, classes) scores differ from this machine's, in steps of the output where it has integers."""
-    found = integer_parity(there, here, step) if step else float_parity(there, here)
+    scores = only(there), only(here)
+    found = integer_parity(*scores, step) if step else float_parity(*scores)
     return {key: found[key] for key in DIFFERENCE}
 
 
-def _benchmark_job(files: Sequence[Sent], image: Array, wanted: Wanted) -> Job:
-    phases = [f"memory-{n}" for n in range(len(files))] if wanted.memory else []
-    inputs = [one.portable.encode(image) for one in files]
-    more = {"budget": dataclasses.asdict(wanted.budget), "seed": wanted.seed, "profile": wanted.profile}
-    return _job("benchmark", files, inputs, [*phases, "main"], wanted.threads, **more)
-
-
-def _job(
-    task: str, files: Sequence[Sent], inputs: Sequence[Array], phases: Sequence[str], threads: int = 1, **more: Any
-) -> Job:
+def _job(how: dict[str, Any], files: Sequence[Sent], inputs: Sequence[Array]) -> Job:
+    """`how`: the job's record without its "files" (devices/device.py); `inputs`: what each file takes, encoded."""
     listed: list[dict[str, Any]] = []
     contents: dict[str, bytes] = {}
     for number, (one, value) in enumerate(zip(files, inputs)):
@@ -130,7 +127,7 @@ def _job(
         runtime = one.target.partition(":")[0]
         listed.append({"file": name, "runtime": runtime, "options": options, "input": f"{number}.npy"})
         contents |= {name: one.path.read_bytes(), f"{number}.npy": _npy(value)}
-    return Job({"task": task, "phases": list(phases), "threads": threads, "files": listed, **more}, contents)
+    return Job({**how, "files": listed}, contents)
 
 
 def _timed(one: Sent, number: int, answer: JobAnswer, wanted: Wanted) -> dict[str, Any]:
@@ -162,6 +159,7 @@ def _npy(value: Array) -> bytes:
     return buffer.getvalue()
 
 
-def _array(answer: JobAnswer, name: str) -> Array:
-    found: Array = np.load(io.BytesIO(answer.files[name]))
-    return found
+def _arrays(data: bytes) -> list[Array]:
+    """In their order."""
+    with np.load(io.BytesIO(data)) as archive:
+        return [archive[name] for name in archive.files]

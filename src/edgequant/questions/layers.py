@@ -12,8 +12,8 @@ from ..core.arrays import Array
 from ..core.errors import BadData
 from ..core.preprocess import normalise
 from ..graph.program import Captured
-from ..measure.agreement import sqnr_db
-from ..measure.statistics import paired_drop
+from ..tasks.fidelity import sqnr_db
+from ..tasks.statistics import paired_drop
 from ..quantization.reference import Reference
 from ..search import divergence, engine
 from ..search.forms import Forms, uniform
@@ -51,7 +51,7 @@ class Subject:
     @torch.inference_mode()
     def scores(self, forms: Forms) -> torch.Tensor:
         """(N, classes) of the network with its steps in these forms, simulated; in float without any."""
-        network, output = engine.Engine(self.captured, forms), self.captured.program.output
+        network, output = engine.Engine(self.captured, forms), self.captured.program.only.tensor
         return torch.cat([network.keep(engine.channels_last(x))[output] for x in self.batches()])
 
     def kl(self, base: torch.Tensor, scores: torch.Tensor) -> Array:

@@ -39,7 +39,7 @@ def consecutive(program: Program) -> Iterator[Pair]:
     for producer in program.layers:
         between: list[Step] = []
         last = producer
-        while last.name != program.output and len(users := program.users(last.name)) == 1:
+        while last.name not in program.returned and len(users := program.users(last.name)) == 1:
             last = users[0]
             if last.weighted:
                 yield Pair(producer, last, tuple(between))

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -48,10 +49,11 @@ def eager(module: nn.Module, inputs: InputSpec) -> str:
 
 
 def images(dataset: AbstractDataset, splits: Splits) -> str:
-    """The splits by their fingerprint; of a data set of the user's own, its code and options and the labels too."""
+    """The splits by their fingerprint; of a data set of the user's own, its code, options and annotations too."""
     if own(dataset):
         parts = [splits.train, splits.validation, splits.test]
-        return content(dataset, splits.fingerprint, [None if s is None else (s.indices, s.labels) for s in parts])
+        known = [None if s is None else (s.indices, s.annotations(np.arange(len(s)))) for s in parts]
+        return content(dataset, splits.fingerprint, known)
     return splits.fingerprint
 
 

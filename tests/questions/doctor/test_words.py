@@ -50,9 +50,8 @@ def test_the_remedies_come_in_their_order() -> None:
     better, method, mixed, trained = REMEDIES.ladder()
     assert "--calibrate" not in better and "--calibrate mse" in method and "w8a16" in mixed and "+qat" in trained
     assert replace(REMEDIES, checked=True).ladder() == (method, mixed, trained)
-    assert "--recipe w8 " in replace(REMEDIES, target="onnxruntime").ladder()[2], (
-        "ONNX Runtime has no int16 activations"
-    )
+    assert "--recipe w8 " in replace(REMEDIES, target="onnxruntime").ladder()[2], "it has no int16 activations"
+    assert "--recipe w8a16 " in replace(REMEDIES, target="tflm").ladder()[2]
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

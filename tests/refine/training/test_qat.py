@@ -63,7 +63,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path: Path, monkeypatch: pytes
     found = SHORT.train(start(), training(tmp_path), silent)
     with torch.no_grad():
         scores = made[0](tensors(pixels(50)))
-    step = found.activations[found.captured.program.output].scale
+    step = found.activations[found.captured.program.only.tensor].scale
     assert float(((simulated(found, pixels(50)) - scores).abs() < step / 2).float().mean()) > 0.97
     again = FakeQuantized(found, Freezing()).eval()
     with torch.no_grad():

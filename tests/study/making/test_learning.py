@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from edgequant.catalog import REFINERS
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.progress import Silent
 from edgequant.models.architectures.micro_cnn import MicroCNN
@@ -60,9 +61,9 @@ def test_the_file_answers_what_the_simulation_of_the_trained_network_does(
     assert promised is not None and test is not None and step.seconds["refine"] > 0
     session = step.open()
     shown = test.take(np.arange(len(test))).transpose(0, 3, 1, 2).astype(np.float32)
-    got = session.run((shown - 128) / 128)
-    unit = session.output_scale
-    assert float((np.abs(got - promised) < unit / 2).mean()) >= 0.99
+    got = only(session.run((shown - 128) / 128))
+    unit = session.only.scale
+    assert float((np.abs(got - only(promised)) < unit / 2).mean()) >= 0.99
     assert all("qat: " in fate["reason"] for fate in step.layers)
 
 
@@ -97,7 +98,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(network: Prepared, tmp_path: 
         make(bench(run, Interrupting()), one)
     assert list((tmp_path / "killed" / "steps").glob(".work-learned-*/checkpoint.pt"))
     again = made(one, tmp_path / "killed")
-    np.testing.assert_array_equal(whole.promised("test"), again.promised("test"))
+    np.testing.assert_array_equal(only(whole.promised("test")), only(again.promised("test")))
     assert whole.layers == again.layers
     assert not list((tmp_path / "killed" / "steps").glob("learned-*/checkpoint.pt")) and any(
         "epoch 1/3" in s for s in said

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadData, BadModel
 from edgequant.core.image import InputSpec
 from edgequant.data.classes.arrays import InMemory
@@ -44,14 +45,14 @@ def taught(folder: Path, **fields: object) -> Prepared:
 def test_the_new_head_has_the_sets_classes_and_learns_them(tmp_path: Path) -> None:
     network = taught(tmp_path / "run")
     assert network.captured.classes == ("dark", "middle", "light")
-    assert network.captured.program.shape(network.captured.program.output) == (3,)
+    assert network.captured.program.only.shape == (3,)
     assert "a new head of 3 classes on frozen features, 40 epochs" in network.provenance
     validation = network.splits.validation
     from edgequant.core.preprocess import normalise
 
     x = torch.from_numpy(normalise(validation.take(np.arange(len(validation))), SPEC))
     with torch.no_grad():
-        right = (network.captured.network(x).argmax(1).numpy() == validation.labels).mean()
+        right = (only(network.captured.network(x)).argmax(1).numpy() == validation.labels).mean()
     assert right > 0.9
 
 

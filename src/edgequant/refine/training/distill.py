@@ -120,9 +120,9 @@ class _Answers:
         if images.device != self.device:
             self.network, self.device = self.network.to(images.device), images.device
         images, found = renormalised(images, self.ours, self.theirs), {}
-        if isinstance(self.network, Network) and keep:
-            scores = self.network.run_all(images, visit=lambda n, v: found.update({n: v} if n == keep else {}))
-            result = scores[self.network.program.output]
+        if isinstance(self.network, Network):
+            values = self.network.run_all(images, visit=lambda n, v: found.update({n: v} if n == keep else {}))
+            result = values[self.network.program.only.tensor]
         else:
             result = self.network(images)
         logits = result.float().clamp_min(1e-20).log() if self.softmax else result.float()
@@ -149,7 +149,7 @@ def check_teacher(teacher: Teacher, program: Program, inputs: InputSpec, classes
         )
     with torch.no_grad():
         found = teacher.network.eval()(torch.zeros(1, *inputs.shape)).shape[-1]
-    wanted = program.shape(program.output)[-1]
+    wanted = program.only.shape[-1]
     if found != wanted:
         raise BadModel(
             f"The teacher {teacher.name} tells {found} classes apart and the student {wanted}. Expected the same:"
@@ -197,9 +197,7 @@ def renormalised(images: torch.Tensor, ours: InputSpec, theirs: InputSpec) -> to
 
 def ends_in_softmax(network: nn.Module) -> bool:
     """Whether its scores are probabilities."""
-    if not isinstance(network, Network):
-        return False
-    return any(s.kind == "softmax" for s in network.program.steps if s.name == network.program.output)
+    return isinstance(network, Network) and network.program.ends_in_softmax
 
 
 @dataclass(frozen=True)

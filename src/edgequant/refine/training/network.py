@@ -123,8 +123,10 @@ class FakeQuantized(nn.Module):
 
     @cached_property
     def output(self) -> str:
-        last = next(s for s in self.program.steps if s.name == self.program.output)
-        return last.inputs[0] if last.kind == "softmax" else last.name
+        tensor = self.program.only.tensor
+        if not self.program.ends_in_softmax:
+            return tensor
+        return next(s for s in self.program.steps if s.name == tensor).inputs[0]
 
     @cached_property
     def _last(self) -> dict[str, tuple[str, ...]]:

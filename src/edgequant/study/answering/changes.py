@@ -30,7 +30,7 @@ def counted(answers: Answers, base: Answers, split: AbstractSplit) -> dict[str, 
     `confusion` lists [true class, answered class, images before, images after] where the two differ, the largest
     difference first; it is empty, and `lost` and `won` are None, where the split is unlabelled.
     """
-    before, after, labels = base.predictions, answers.predictions, split.labels
+    before, after, labels = base.predictions.top, answers.predictions.top, split.labels
     moved = np.flatnonzero(before != after)
     found: dict[str, Any] = {"n": len(after), "moved": len(moved), "lost": None, "won": None, "confusion": []}
     if labels is None:

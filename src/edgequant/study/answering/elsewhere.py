@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from ...core.arrays import joined
 from ...core.errors import EdgequantError, RunFolderError
 from ...core.preprocess import normalise
 from ...data.draw import asked, drawn
-from ...files.on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
-from ...measure.accuracy import judge
+from ...files.on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, outputs_on
+from ...measure.accuracy import CLASSIFY
 from .. import keys
 from ..bench import Bench
 from ..making.variant import Made
-from .runtime import one_image
+from .runtime import on, one_image
 
 
 def others(devices: tuple[str, ...]) -> list[str]:
@@ -50,12 +49,12 @@ def _measure(bench: Bench, device: str, group: Sequence[Made]) -> dict[str, Any]
     split = drawn(bench.judging(network), bench.study.device_images)
     for name, one in sent.items():
         with bench.doing(f"{name}: {len(split)} images on {device}") as tick:
-            scores, _ = scores_on(there, one, split, network.captured.inputs, tick)
-        here = np.concatenate([one.session.run(normalise(x, network.captured.inputs)) for x, _ in split.batches(64)])
-        hits = judge(scores, split.labels).hits
+            outputs, _ = outputs_on(there, one, split, network.captured.inputs, tick)
+        here = joined([one.session.run(normalise(x, network.captured.inputs)) for x, _ in split.batches(64)])
+        answers = on(split, outputs)
         records[name] |= {
-            "n": len(scores),
-            "top1": None if hits is None else float(hits.mean()),
-            "against_local": difference(scores, here, one.session.output_scale),
+            "n": answers.n,
+            "top1": None if answers.terms is None else CLASSIFY.metric(answers.terms).value,
+            "against_local": difference(outputs, here, one.session.only.scale),
         }
     return records

@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs
 from ...core.preprocess import normalise
 from ...data.dataset import AbstractSplit
 from ...data.draw import asked, drawn
@@ -21,10 +21,13 @@ from ...measure.accuracy import Answers, cores, evaluate, judge
 from ...measure.latency import TURNS, benchmark, eager_latency
 from ...measure.memory import peak_memory
 from ...store.folder import Kept
+from ...store.outputs import load_outputs, save_outputs
 from .. import keys
 from ..bench import Bench
 from ..making.variant import Made
 from ..prepared import Prepared
+
+OUTPUTS = "outputs.npz"
 
 
 @final
@@ -34,15 +37,29 @@ class Answered:
 
     made: Made
     split: AbstractSplit
-    outputs: Array  # (N, classes) float32
+    outputs: Outputs  # name -> (N, ...) float32
     output_scale: float  # one step of the output; 0.0 for floats, and where there is no file
     kernels: dict[str, Any] | None  # where the ops ran; None where there is no file
     seconds: float | None
 
     @cached_property
     def answers(self) -> Answers:
-        """The predictions, and which are right. Raises BadData for labels that the file has no class for."""
-        return judge(self.outputs, self.split.labels)
+        """The predictions, and what each adds to the metric. Raises BadData for labels the file has no class for."""
+        return on(self.split, self.outputs)
+
+    def chosen_by(self, bench: Bench) -> Answers | None:
+        """The answers to the images by which choices are made: the file's own where files are judged on these, else
+        the simulated ones."""
+        variant = self.made.variant
+        if variant.network.judged_on == "validation":
+            return self.answers
+        promised = self.made.promised("validation")
+        return None if promised is None else on(bench.choosing(variant.network), promised)
+
+
+def on(split: AbstractSplit, outputs: Outputs) -> Answers:
+    """What the outputs for all images of a split answer."""
+    return judge(outputs, split.annotations(np.arange(len(split))))
 
 
 def answer(bench: Bench, made: Made) -> Answered:
@@ -53,22 +70,22 @@ def answer(bench: Bench, made: Made) -> Answered:
         if made.file is None:
             promised = made.promised(network.judged_on)
             assert promised is not None
-            np.save(folder / "outputs.npy", promised)
+            save_outputs(folder / OUTPUTS, promised)
             return {"output_scale": 0.0, "kernels": None, "seconds": None}
         start = time.perf_counter()
         with bench.doing(f"{made.variant.id}: evaluating in {made.variant.target}") as tick:
             found = evaluate(made.open, split, network.captured.inputs, tick=tick)
-        np.save(folder / "outputs.npy", found.outputs)
+        save_outputs(folder / OUTPUTS, found.outputs)
         session = made.open()
         return {
-            "output_scale": session.output_scale,
+            "output_scale": session.only.scale,
             "kernels": session.kernels(),
             "seconds": time.perf_counter() - start,
         }
 
     what = {"variant": made.kept.key, **made.reads(), "quick": asked(bench.study.quick)}
     kept = bench.kept("evaluate", what, work, keys.measured())
-    return Answered(made, split, np.load(kept.folder / "outputs.npy"), **kept.value)
+    return Answered(made, split, load_outputs(kept.folder / OUTPUTS), **kept.value)
 
 
 def latencies(bench: Bench, group: Sequence[Made]) -> Kept:

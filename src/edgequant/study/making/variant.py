@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
 import torch
 
 from ...backends.contract import AbstractSession
 from ...catalog import CALIBRATORS
-from ...core.arrays import Array
+from ...core.arrays import Outputs
 from ...data.draw import asked, drawn
 from ...quantization.build import build
 from ...quantization.reference import Reference
@@ -27,6 +26,7 @@ from ...quantization.simulation.simulate import simulate
 from ...quantization.size import estimated_bytes
 from ...refine.notes import noted
 from ...store.folder import Kept
+from ...store.outputs import load_outputs, save_outputs
 from .. import keys
 from ..bench import Bench
 from ..plan import Variant
@@ -75,10 +75,10 @@ class Made:
         """The file in its runtime. Raises BadFile."""
         return self.variant.backend.open(self.path, threads)
 
-    def promised(self, split: str) -> Array | None:
-        """(N, classes) simulated scores on "validation" or "test"; None where there are no such images."""
-        path = self.kept.folder / f"{split}.npy"
-        return np.load(path) if path.exists() else None
+    def promised(self, split: str) -> Outputs | None:
+        """The simulated outputs for "validation" or "test"; None where there are no such images."""
+        path = self.kept.folder / f"{split}.npz"
+        return load_outputs(path) if path.exists() else None
 
     def reads(self) -> keys.Parts:
         """Of the key of a step that runs the file: the file, what opens it, and the images that it is given."""
@@ -123,13 +123,13 @@ def _name(variant: Variant) -> str:
 
 
 def _promise(bench: Bench, variant: Variant, reference: Reference, folder: Path) -> None:
-    """Simulated scores: on validation (every choice is made there) and on test (what parity compares the file with)."""
+    """Simulated outputs: on validation (every choice is made there) and on test (what parity holds the file against)."""
     arithmetic, splits = variant.backend.arithmetic(reference, folder / _name(variant)), variant.network.splits
     for name, split in (("validation", splits.validation), ("test", splits.test)):
         if split is not None:
             with bench.doing(f"{variant.id}: simulating {name}") as tick:
-                scores = simulate(reference, arithmetic, drawn(split, bench.study.quick), tick)
-            np.save(folder / f"{name}.npy", scores)
+                outputs = simulate(reference, arithmetic, drawn(split, bench.study.quick), tick)
+            save_outputs(folder / f"{name}.npz", outputs)
 
 
 def _inputs(bench: Bench, variant: Variant) -> keys.Parts:

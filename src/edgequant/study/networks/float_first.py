@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.arrays import Array
-from ...measure.statistics import beats
+from ...tasks.statistics import beats
 
 ALPHA = 0.05  # a float network that chance alone matches this often is not told from chance
 

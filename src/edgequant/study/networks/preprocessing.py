@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...core.errors import BadModel
 from ...core.image import InputSpec
 from ...core.pixels import described, usual
@@ -24,7 +24,7 @@ from ...core.preprocess import normalise
 from ...data.dataset import AbstractSplit, Splits
 from ...data.draw import calibration_subset
 from ...graph.program import Captured
-from ...measure.statistics import mcnemar, wilson
+from ...tasks.statistics import mcnemar, wilson
 from ..bench import Bench
 from .weights import Weighed
 
@@ -190,5 +190,5 @@ def _scores(plain: Captured, images: Array, spec: InputSpec) -> Array:
     with torch.inference_mode():
         for at in range(0, len(images), BATCH):
             x = torch.from_numpy(normalise(images[at : at + BATCH], spec))
-            parts.append(plain.network(x.contiguous(memory_format=torch.channels_last)).numpy())
+            parts.append(only(plain.network(x.contiguous(memory_format=torch.channels_last))).numpy())
     return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...core.arrays import only
 from ...core.errors import BadData, BadModel
 from ...core.preprocess import normalise
 from ...graph.capture.capture import capture
@@ -88,7 +89,7 @@ def _pretrained(order: Order, settings: Transfer) -> tuple[Captured, str]:
 
 def _features(bench: Bench, order: Order, network: Network, folder: Path) -> dict[str, Any]:
     """train.npy and validation.npy, (N, D) float32. Written as they come, so memory stays small."""
-    start, size = time.perf_counter(), network.program.shape(network.program.output)[0]
+    start, size = time.perf_counter(), network.program.only.shape[0]
     network.eval()
     for name, split in (("train", order.splits.train), ("validation", order.splits.validation)):
         kept = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (len(split), size))
@@ -96,7 +97,7 @@ def _features(bench: Bench, order: Order, network: Network, folder: Path) -> dic
         with bench.doing(f"features of {name}") as tick, torch.inference_mode():
             for images, _ in split.batches(BATCH):
                 x = torch.from_numpy(normalise(images, order.inputs)).contiguous(memory_format=torch.channels_last)
-                kept[done : done + len(images)] = network(x).numpy()
+                kept[done : done + len(images)] = only(network(x)).numpy()
                 done += len(images)
                 tick(done, len(split))
         kept.flush()

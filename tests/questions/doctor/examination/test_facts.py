@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from doctor_samples import SPEC, Clinic, scaled, with_coarse_weights, with_grid
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
+from edgequant.core.image import Deployment
 from edgequant.core.preprocess import normalise
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.simulate import dequantize_weight
@@ -55,7 +56,7 @@ def test_a_tensors_facts_are_those_of_its_float_values(patient: Clinic) -> None:
 def test_the_input_and_the_output_are_not_among_them(patient: Clinic) -> None:
     program = patient.captured.program
     found = [t.name for t in tensor_facts(twin(patient, patient.reference()), images(patient, 4))]
-    assert found == [s.name for s in program.steps if s.name != program.output]
+    assert found == [s.name for s in program.steps if s.name != program.only.tensor]
 
 
 def test_a_constant_tensor_has_no_variance(patient: Clinic) -> None:
@@ -80,7 +81,7 @@ def test_a_layer_put_back_is_what_a_network_without_its_rounding_computes(patien
     made = next(s.name for s in patient.captured.program.layers if s.layer == "2")
     grids = {name: grid for name, grid in reference.activations.items() if name != made}
     wanted = _fake_quantized(twin(patient, dataclasses.replace(reference, weights=spared)), grids, x)
-    truth = patient.captured.network(torch.from_numpy(x)).detach().numpy()
+    truth = only(patient.captured.network(torch.from_numpy(x))).detach().numpy()
     before = _fake_quantized(twin(patient, reference), reference.activations, x)
     share = 1 - ((wanted - truth) ** 2).mean() / ((before - truth) ** 2).mean()
     assert found["2"].share == pytest.approx(share, abs=1e-4)
@@ -102,7 +103,7 @@ def _fake_quantized(whole: FloatTwin, grids: object, x: Array) -> Array:
     with torch.no_grad():
         for step in whole.program.steps:
             put(step.name, whole.stored.run_step(step, values))
-    return values[whole.program.output].numpy()
+    return values[whole.program.only.tensor].numpy()
 
 
 def test_layers_are_not_put_back_where_none_could_be_found_guilty(patient: Clinic) -> None:
@@ -121,6 +122,17 @@ def test_a_files_twin_has_its_weights_and_grids(target: str, patient: Clinic) ->
     for step, own in zip(found.program.layers, patient.captured.program.layers):
         wanted = dequantize_weight(reference.weights[own.layer])
         assert torch.allclose(found.stored.layer(step.layer).weight, wanted, atol=1e-6)
-    out = patient.captured.program.output
-    assert found.activations[found.program.output] == reference.activations[out]
+    out = patient.captured.program.only.tensor
+    assert found.activations[found.program.only.tensor] == reference.activations[out]
     assert twin_of(quantized, dataclasses.replace(side, captured=None), np.zeros((8, 8, 8, 3), np.uint8))[1]
+
+
+@pytest.mark.parametrize("target", ["litert", "onnxruntime"])
+def test_scores_that_the_file_itself_makes_floats_of_have_a_step_and_no_ends(target: str, patient: Clinic) -> None:
+    reference = patient.reference(target=target)
+    asked = dataclasses.replace(reference.captured, deployed=Deployment(output="float32"))
+    file = patient.file(dataclasses.replace(reference, captured=asked), target, f"floats-{target}")
+    found = file_side(Case(patient.source, file)).output_facts()
+    step = reference.activations[patient.captured.program.only.tensor].scale
+    assert (found.scale, found.low, found.high) == (pytest.approx(step), -np.inf, np.inf)
+    assert patient.see(file)["outputs"]["max_steps"] is not None

@@ -17,9 +17,9 @@ from ....core.errors import BadFile
 from ....core.foreign import foreign, reads
 from ....core.grid import WeightQ
 from ....core.image import Deployment, InputSpec
-from ....core.pixels import Numbers, of_bytes
+from ....core.pixels import raw_bytes
 from ....core.preprocess import from_pixel_record
-from ....graph.program import Captured, Network, Program, Step
+from ....graph.program import SCORES, Captured, Network, Output, Program, Step
 from ....quantization.reference import Reference
 from ....recipe.scheme import LayerFate, RecipeKind
 from ..graph import FileGraph, load_graph
@@ -88,10 +88,9 @@ def input_spec(
     if graph.metadata:
         with foreign(graph.path, "a .tflite of edgequant's"):
             return from_pixel_record(shape, graph.metadata)
-    raw: tuple[Numbers, Numbers] = RAW
+    raw = RAW
     if tensor.integer and tensor.type != "int16":
-        p = qparams(tensor)  # of int8, also where the file's is uint8: quantizing a pixel gives `s * (pixel - 128 - z)`
-        raw = of_bytes(p.scale, 128 + p.zero_point)
+        raw = raw_bytes(float(tensor.scale[0]), int(tensor.zero_point[0]), tensor.type)
     return InputSpec(*shape, mean or raw[0], std or raw[1])
 
 
@@ -134,7 +133,8 @@ def _program(b: Builder, inputs: InputSpec) -> Program:
         and len(graph.readers(graph.input)) > 1
     ):
         raise BadFile(f"{graph.path} reads its float input both as it is and rounded; one of them was expected.")
-    return Program(b.alias[graph.input], inputs.shape, output, tuple(b.steps))
+    returned = (Output(SCORES, output, next(step.shape for step in b.steps if step.name == output)),)
+    return Program(b.alias[graph.input], inputs.shape, returned, tuple(b.steps))
 
 
 def _check_shapes(graph: FileGraph, network: Network) -> None:

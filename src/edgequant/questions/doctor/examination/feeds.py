@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.image import InputSpec
-from ....core.pixels import IMAGENET
+from ....core.pixels import IMAGENET, raw_bytes
 from ....core.preprocess import normalise
-from ....files.input import entry
 from ..evidence import Feed
 from .file_side import FileSide
 
@@ -24,7 +23,7 @@ def feeds(side: FileSide, floats: InputSpec, images: Array, answers: Array) -> t
     spec, (words, _) = next(iter(scales.items()))
     ways += [(spec, f"{words}, {how}", "", turn) for how, turn in _turns(side.inputs)]
     return tuple(
-        Feed(words, side.session.run(normalise(turn(images), spec)).argmax(1) == answers, typed)
+        Feed(words, only(side.session.run(normalise(turn(images), spec))).argmax(1) == answers, typed)
         for spec, words, typed, turn in ways
     )
 
@@ -34,8 +33,8 @@ def _scales(side: FileSide, floats: InputSpec) -> Iterator[tuple[InputSpec, tupl
     stated, file = side.inputs, side.file
     yield stated, ("as stated", "")
     known = [("as the float network is", floats.mean, floats.std)]
-    kind = entry(file)
-    known += [("raw bytes", *kind.bytes)] if kind.scale else []
+    entry = file.backend.entry(file.path)
+    known += [("raw bytes", *raw_bytes(entry.scale, entry.zero_point, entry.type))] if entry.scale else []
     known += [
         ("pixels in 0..255", (0.0,), (1 / 255,)),
         ("pixels in 0..1", (0.0,), (1.0,)),

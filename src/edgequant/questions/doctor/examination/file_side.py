@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ....backends.contract import AbstractSession, Portable
 from ....catalog import BACKENDS
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.errors import BadOption
 from ....core.image import InputSpec
 from ....core.preprocess import normalise
 from ....core.progress import Tick
-from ....files.ending import squashed
 from ....files.input import OpenFile, spec_for
 from ....files.trial import runnable
 from ..case import Case
@@ -44,7 +42,7 @@ class FileSide:
         """(n, C, H, W) normalised images -> (n, classes) float32, as an app would get them."""
         parts = []
         for at in range(0, len(x), CHUNK):
-            parts.append(self.session.run(x[at : at + CHUNK]))
+            parts.append(only(self.session.run(x[at : at + CHUNK])))
             tick(min(at + CHUNK, len(x)), len(x))
         return np.concatenate(parts).astype(np.float32)
 
@@ -59,10 +57,14 @@ class FileSide:
 
     def output_facts(self) -> OutputFacts:
         """The reals that the output's integers stand for."""
-        if not self.session.output_scale:
-            return OutputFacts(squashed=self.ends_in)
-        low, high = _ends(self.session)
-        return OutputFacts(self.session.output_scale, low, high, self.ends_in)
+        output = self.session.only
+        # Integers that the file's last operator makes floats of have a step, but no ends that its reader could know.
+        if not output.scale or np.dtype(output.dtype).kind == "f":
+            return OutputFacts(output.scale, squashed=self.ends_in)
+        assert isinstance(self.session, Portable)
+        limits = np.iinfo(output.dtype)
+        low, high = only(self.session.decode([np.array([[limits.min, limits.max]], output.dtype)]))[0]
+        return OutputFacts(output.scale, float(low), float(high), self.ends_in)
 
 
 def file_side(case: Case) -> FileSide:
@@ -74,12 +76,4 @@ def file_side(case: Case) -> FileSide:
         raise BadOption(f"{case.file} is opened by {file.target}. Expected --target {file.target}[:option=value].")
     file = dataclasses.replace(file, backend=BACKENDS.build(case.target)) if case.target else file
     session, target = file.backend.open(file.path), case.target or file.target
-    return FileSide(file, target, spec_for(file, case.pixels), session, squashed(file.path))
-
-
-def _ends(session: Any) -> tuple[float, float]:
-    """What the smallest and the largest integer of the output mean."""
-    kind = session.sink["dtype"] if hasattr(session, "sink") else session._output.dtype
-    limits = np.iinfo(kind)
-    low, high = session.decode(np.array([[limits.min, limits.max]], kind))[0]
-    return float(low), float(high)
+    return FileSide(file, target, spec_for(file, case.pixels), session, file.backend.ending(file.path))

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from ....backends.contract import AbstractSession
-from ....core.arrays import Array
-from ....core.errors import BadFile
+from ....core.arrays import Array, only
 from ....core.image import InputSpec
 from ....core.pixels import NOTHING, stated_of
 from ....core.preprocess import normalise
@@ -21,6 +20,7 @@ from ....files.input import spec_for
 from ....files.trial import runnable
 from ....graph.ending import logits, squashes
 from ....graph.program import Captured
+from ....quantization.reference import Reference
 from ....study.bench import Bench
 from ....study.networks.network import prepare
 from ....study.networks.sources import build_model
@@ -44,13 +44,13 @@ class FloatSide:
     def scores(self, images: Array) -> Array:
         """(n, H, W, C) pixels -> (n, classes)."""
         if self.session is not None:
-            return self.session.run(normalise(images, self.inputs))
+            return only(self.session.run(normalise(images, self.inputs)))
         assert self.captured is not None
         parts = []
         with torch.inference_mode():
             for at in range(0, len(images), BATCH):
                 x = torch.from_numpy(normalise(images[at : at + BATCH], self.inputs))
-                parts.append(self.captured.network(x).numpy())
+                parts.append(only(self.captured.network(x)).numpy())
         return np.concatenate(parts)
 
     def ending_as(self, file_ends_in: str) -> FloatSide:
@@ -77,21 +77,12 @@ def _says_nothing(spec: NetworkSpec) -> bool:
 
 
 def _from_file(case: Case) -> FloatSide:
-    """A .tflite that can be read becomes a network like any other; every other file answers in its runtime."""
+    """It answers in its runtime; where edgequant reads a graph from it, it is that network too."""
     file = runnable(Path(case.source))
     inputs = spec_for(file, case.float_pixels or (case.pixels if file.inputs is None else NOTHING))
     session, splits = file.backend.open(file.path), named_dataset(case.data).load(inputs)
-    return FloatSide(inputs, splits, case.data, _read(file.path, inputs), file.path, session)
-
-
-def _read(path: Path, inputs: InputSpec) -> Captured | None:
-    """None where edgequant has no graph of its own for the file: its layers are then not judged, which is said."""
-    from ....backends.tflite.read.read import read
-
-    if path.suffix.lower() != ".tflite":
-        return None
-    try:
-        reference = read(path, inputs.mean, inputs.std).reference
-    except BadFile:
-        return None
-    return dataclasses.replace(reference.captured, inputs=inputs) if reference.kind == "float32" else None
+    found = file.backend.read(file.path, inputs)
+    captured = None
+    if isinstance(found, Reference) and found.kind == "float32":
+        captured = dataclasses.replace(found.captured, inputs=inputs)
+    return FloatSide(inputs, splits, case.data, captured, file.path, session)

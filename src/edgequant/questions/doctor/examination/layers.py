@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....data.calibration.two_sample import ALPHA
 from ....graph.program import Step
 from ..evidence import LayerFacts
@@ -25,9 +25,9 @@ def layer_facts(twin: FloatTwin, x: Array) -> tuple[LayerFacts, ...]:
     """
     if twin.floats is None:
         return ()
-    source, sink, layers = twin.program.input, twin.program.output, list(twin.program.layers)
+    source, sink, layers = twin.program.input, twin.program.only.tensor, list(twin.program.layers)
     batches = [torch.from_numpy(x[at : at + BATCH]) for at in range(0, len(x), BATCH)]
-    truth = torch.cat([twin.floats(batch) for batch in batches])
+    truth = torch.cat([only(twin.floats(batch)) for batch in batches])
     passes = [_quantized(twin, {source: twin.rounded(source, batch)}) for batch in batches]
     before = torch.cat([values[sink] for values in passes])
     agree = before.argmax(1) == truth.argmax(1)
@@ -50,7 +50,7 @@ def _without(twin: FloatTwin, spared: Step, values: Mapping[str, torch.Tensor]) 
     names = [s.name for s in twin.program.steps]
     known = {name: values[name] for name in (twin.program.input, *names[: names.index(spared.name)])}
     known[spared.name] = twin.floats.run_step(spared, known)
-    return _quantized(twin, known)[twin.program.output]
+    return _quantized(twin, known)[twin.program.only.tensor]
 
 
 def _quantized(twin: FloatTwin, values: Values) -> Values:

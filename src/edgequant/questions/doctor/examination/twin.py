@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from ....core.arrays import Array
-from ....core.errors import BadFile
+from ....backends.contract import Unreadable
+from ....core.arrays import Array, only
 from ....core.grid import QParams, fake_quantize
 from ....core.image import InputSpec
 from ....core.preprocess import normalise
@@ -22,6 +21,7 @@ from .float_side import FloatSide
 
 PROBES = 8
 FAR, NEAR = 0.3, 0.1  # of the weights' norm; 8-bit weights are a hundredth of it off, 4-bit ones an eighth
+NOT_ITS_WEIGHTS = "layers are not judged: the float network's do not fit the file's"
 RESCALED = "layers are not judged: the file's branches have scales of their own"
 CLOSE = 0.01  # of the largest score: float arithmetic in another order differs by 1e-5, other weights by far more
 
@@ -42,7 +42,7 @@ class FloatTwin:
     @property
     def inside(self) -> tuple[Step, ...]:
         """The steps whose tensors have a calibrated grid: not those of the input, the output, or of a fixed range."""
-        ends = (self.program.input, self.program.output)
+        ends = (self.program.input, *self.program.returned)
         return tuple(
             s
             for s in self.program.steps
@@ -56,27 +56,17 @@ class FloatTwin:
 
 
 def twin_of(file: FileSide, side: FloatSide, probes: Array) -> tuple[FloatTwin | None, str]:
-    """The twin, or why there is none. `probes`: (n, H, W, C) pixels on which the float network must answer alike."""
-    try:
-        if file.path.suffix.lower() == ".tflite":
-            return _from_tflite(file.path, file.inputs, side, probes)
-        return _from_onnx(file.path, side.captured)
-    except BadFile as error:
-        return None, f"tensors and layers are not judged: {error}"
-
-
-def _from_tflite(path: Path, inputs: InputSpec, side: FloatSide, probes: Array) -> tuple[FloatTwin | None, str]:
-    from ....backends.tflite.read.read import read
-
-    reference = read(path, inputs.mean, inputs.std).reference
+    """The twin, and why it is none or half a one. `probes`: (n, H, W, C) pixels on which the float network, with its
+    weights in the file's program, must answer alike."""
+    reference = file.file.backend.read(file.path, file.inputs, side.captured)
+    if isinstance(reference, Unreadable):
+        return None, f"tensors and layers are not judged: {reference.reason}"
     if reference.kind != "static":
         return None, f"tensors are not judged: the file's activations are floats ({reference.kind})"
     stored = reference.captured.network
     floats = _with_weights_of(stored, side.captured)
-    if floats is None or not _alike(floats, inputs, side, probes[:PROBES]):
-        return FloatTwin(
-            stored, reference.activations
-        ), "layers are not judged: the float network's do not fit the file's"
+    if floats is None or not _alike(floats, file.inputs, side, probes[:PROBES]):
+        return FloatTwin(stored, reference.activations), NOT_ITS_WEIGHTS
     if _rescaled(stored, floats):
         return FloatTwin(stored, reference.activations), RESCALED
     return FloatTwin(stored, reference.activations, floats), ""
@@ -116,41 +106,8 @@ def _with_weights_of(stored: Network, captured: Captured | None) -> Network | No
 
 def _alike(floats: Network, inputs: InputSpec, side: FloatSide, probes: Array) -> bool:
     with torch.inference_mode():
-        found = floats(torch.from_numpy(normalise(probes, inputs))).numpy()
+        found = only(floats(torch.from_numpy(normalise(probes, inputs)))).numpy()
     wanted = side.scores(probes)
     if found.shape != wanted.shape:
         return False
     return float(np.abs(found - wanted).max()) <= CLOSE * float(np.abs(wanted).max())
-
-
-def _from_onnx(path: Path, captured: Captured | None) -> tuple[FloatTwin | None, str]:
-    """By the names that edgequant gives tensors and layers; the files of others have their own."""
-    from ....backends.onnx.inspect import read
-    from ....backends.onnx.params import bias, grids, weights
-
-    graph = read(path).graph
-    activations = {} if captured is None else _known(grids(graph), captured)
-    if captured is None or not activations:
-        return None, "tensors and layers are not judged: the file's do not have the names of the float network's"
-    stored = copy.deepcopy(captured.network)
-    for step in captured.program.layers:
-        value = weights(graph, step.layer)
-        if value is not None and value.shape == tuple(stored.layer(step.layer).weight.shape):
-            stored.layer(step.layer).weight.data = torch.from_numpy(value)
-        offset = bias(graph, step.layer)
-        own = stored.layer(step.layer).bias
-        if offset is not None and own is not None:
-            own.data = torch.from_numpy(offset).reshape(-1)
-    if _rescaled(stored, captured.network):
-        return FloatTwin(stored, activations), RESCALED
-    return FloatTwin(stored, activations, captured.network), ""
-
-
-def _known(found: dict[str, QParams], captured: Captured) -> dict[str, QParams]:
-    """A requantization in front of a concatenation is none in ONNX: it is the concatenation that rounds."""
-    known = {name: grid for name, grid in found.items() if name in captured.program.tensors}
-    for step in captured.program.steps:
-        if step.kind == "requantize":
-            reader = captured.program.users(step.name)[0]
-            known |= {step.name: known[reader.name]} if step.name not in known and reader.name in known else {}
-    return known
