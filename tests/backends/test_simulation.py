@@ -189,7 +189,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
         bench = Bench(study, run)
         network = prepare(bench, spec)
         variants = plan_variants(study, [(spec, network)])
-        found = {variant.id: answer(bench, make(bench, variant)).outputs for variant in variants}
+        found = {variant.id: only(answer(bench, make(bench, variant)).outputs) for variant in variants}
         found["labels"] = bench.judging(network).labels
         assert len(list(run.steps.glob("calibrate-*"))) == 1, "two targets share the statistics"
         return found

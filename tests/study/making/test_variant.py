@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadData, BadOption, Unsupported
 from edgequant.data.draw import drawn
 from edgequant.refine.adaround import AdaRound
@@ -117,7 +118,7 @@ def test_a_variant_is_a_file_its_fates_and_its_promise(network: Prepared, tmp_pa
     assert {"calibrate", "refine", "lower"} == set(step.seconds)
     for split in ("validation", "test"):
         found = step.promised(split)
-        assert found is not None and found.shape == (50, 4) and found.dtype == np.float32
+        assert found is not None and only(found).shape == (50, 4) and only(found).dtype == np.float32
     assert step.promised("train") is None
 
 
@@ -164,8 +165,8 @@ def test_quick_looks_at_a_class_balanced_draw_of_each_split(network: Prepared, t
         every = getattr(network.splits, split)
         drawn_ones = drawn(every, 7).indices
         assert len(set((drawn_ones % 4).tolist())) == 4, "of all four classes"
-        assert few is not None and all_of_them is not None and len(few) == 7
-        np.testing.assert_array_equal(few, all_of_them[np.isin(every.indices, drawn_ones)])
+        assert few is not None and all_of_them is not None and len(only(few)) == 7
+        np.testing.assert_array_equal(only(few), only(all_of_them)[np.isin(every.indices, drawn_ones)])
 
 
 def test_refiners_do_their_work_on_the_calibration_images(network: Prepared, tmp_path: Path) -> None:
@@ -201,4 +202,4 @@ def test_images_are_counted_before_the_work_where_a_recipe_needs_them(network: P
 def test_unlabelled_images_are_promised_too(tmp_path: Path) -> None:
     network = prepared(tmp_path, dataset=in_memory(labelled=False))
     step = made(variant(network), tmp_path)
-    assert step.promised("test") is None and len(step.promised("validation")) == 250  # type: ignore[arg-type]
+    assert step.promised("test") is None and len(only(step.promised("validation"))) == 250  # type: ignore[arg-type]

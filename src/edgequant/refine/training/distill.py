@@ -147,8 +147,7 @@ def check_teacher(teacher: Teacher, program: Program, inputs: InputSpec, classes
             f"The teacher {teacher.name} takes images of {_size(teacher.inputs)} and the student of {_size(inputs)}."
             " Expected the same: name a teacher for this size, or leave it out to learn from the float network."
         )
-    with torch.no_grad():
-        found = teacher.network.eval()(torch.zeros(1, *inputs.shape)).shape[-1]
+    found = _Answers(teacher, inputs)(torch.zeros(1, *inputs.shape))[0].shape[-1]
     wanted = program.only.shape[-1]
     if found != wanted:
         raise BadModel(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...measure.accuracy import summary
+from ...measure.accuracy import CLASSIFY, summary
 from ...measure.latency import ratio
 from ..bench import Bench
 from ..making.variant import Made
@@ -16,7 +16,7 @@ from . import elsewhere as study_devices
 from . import runtime as judge
 from .against_float import against_float
 from .parity import miss, parity
-from .runtime import Answered
+from .runtime import Answered, on
 
 Records = Mapping[str, Record]  # by variant id
 
@@ -36,9 +36,9 @@ def compared(bench: Bench, record: Record, done: Answered, base: Answered | None
     its accuracy, and its reason says where it goes astray."""
     made, network = done.made, done.made.variant.network
     found: dict[str, Any] = summary(done.answers, base.answers if base else None, bench.study.seed)
-    labels, promised = bench.choosing(network).labels, made.promised("validation")
-    if promised is not None and labels is not None:
-        found["validation_top1"] = float((promised.argmax(1) == labels).mean())
+    promised = made.promised("validation")
+    if promised is not None and (terms := on(bench.choosing(network), promised).terms) is not None:
+        found["validation_top1"] = CLASSIFY.metric(terms).value
     found["compression"] = made.compression
     if found["top1"] is None:
         found["reason"] = "unlabelled"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.arrays import only
 from ...core.preprocess import normalise
 from ...measure.parity import (
     DYNAMIC,
@@ -33,13 +34,13 @@ def parity(answered: Answered) -> dict[str, Any] | None:
     promised = made.promised(variant.network.judged_on)
     if promised is None or not variant.backend.capability.ships:
         return None
-    kind, step = variant.recipe.kind, answered.output_scale
+    kind, step, outputs = variant.recipe.kind, answered.output_scale, only(answered.outputs)
     if kind == "static" and step:
         strict = INTEGER_LITERT if variant.target.startswith("litert") else INTEGER
-        return integer_parity(answered.outputs, promised, step, strict if made.all_integer else PARTLY_FLOAT)
+        return integer_parity(outputs, only(promised), step, strict if made.all_integer else PARTLY_FLOAT)
     if kind == "dynamic":
-        return dynamic_parity(answered.outputs, promised, DYNAMIC)
-    return float_parity(answered.outputs, promised, FLOAT16 if kind == "float16" else FLOAT)
+        return dynamic_parity(outputs, only(promised), DYNAMIC)
+    return float_parity(outputs, only(promised), FLOAT16 if kind == "float16" else FLOAT)
 
 
 def miss(bench: Bench, answered: Answered) -> tuple[str, dict[str, Any] | None]:
@@ -52,7 +53,7 @@ def miss(bench: Bench, answered: Answered) -> tuple[str, dict[str, Any] | None]:
         reference = remade(bench, variant)
         if reference.kind != "static":
             return f"{reference.recipe} has no integer tensors to compare", None
-        apart = np.abs(answered.outputs.astype(np.float64) - promised).max(1)
+        apart = np.abs(only(answered.outputs).astype(np.float64) - only(promised)).max(1)
         worst = np.sort(np.argsort(-apart, kind="stable")[:IMAGES])
         x = normalise(answered.split.take(worst), reference.captured.inputs)
         backend = variant.backend

@@ -16,6 +16,7 @@ from ...core.errors import BadModel
 from ...core.pixels import stated_of
 from ...core.registry import first_option
 from ...data.dataset import Splits
+from ...graph.capture.one_result import give_one
 from ...graph.capture.trial import check_floats
 from ...graph.program import Captured
 from ...models.weights import load_weights, save_weights
@@ -56,10 +57,11 @@ def weigh(bench: Bench, order: Order) -> Weighed:
         provenance, given = _give_weights(bench, order, module)
         return Weighed(module, held(module, inputs, splits), provenance, given)
     network, provenance = transferred(bench, order)
+    module = give_one(network.running(network.program))  # the same layers, giving scores as its framework's networks do
     if spec.train is not None:
-        provenance = f"{provenance}; fine-tuned: {_kept_or_trained(bench, order, network)}"
+        provenance = f"{provenance}; fine-tuned: {_kept_or_trained(bench, order, module)}"
     check_floats(network)
-    return Weighed(network, Captured(network.eval(), inputs, splits.classes), provenance, False)
+    return Weighed(module, Captured(network.eval(), inputs, splits.classes), provenance, False)
 
 
 def _give_weights(bench: Bench, order: Order, module: nn.Module) -> tuple[str, bool]:
