@@ -12,8 +12,6 @@ from ..core.arrays import Array
 from ..core.errors import BadData
 from ..core.preprocess import normalise
 from ..graph.program import Captured
-from ..tasks.fidelity import sqnr_db
-from ..tasks.statistics import paired_drop
 from ..quantization.reference import Reference
 from ..search import divergence, engine
 from ..search.forms import Forms, uniform
@@ -21,6 +19,8 @@ from ..study.bench import Bench
 from ..study.making.calibration import Observers, statistics
 from ..study.plan import settled
 from ..study.prepared import Prepared
+from ..tasks.fidelity import sqnr_db
+from ..tasks.statistics import paired_drop
 
 SEED = 0  # of the order in which images are drawn
 FEW = 128  # images that are enough where divergence is predicted from a few passes

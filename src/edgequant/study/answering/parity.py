@@ -9,17 +9,7 @@ import numpy as np
 
 from ...core.arrays import only
 from ...core.preprocess import normalise
-from ...measure.parity import (
-    DYNAMIC,
-    FLOAT,
-    FLOAT16,
-    INTEGER,
-    INTEGER_LITERT,
-    PARTLY_FLOAT,
-    dynamic_parity,
-    float_parity,
-    integer_parity,
-)
+from ...measure import parity as gates
 from ...measure.trace import first_difference
 from ..bench import Bench
 from ..making.variant import remade
@@ -34,13 +24,8 @@ def parity(answered: Answered) -> dict[str, Any] | None:
     promised = made.promised(variant.network.judged_on)
     if promised is None or not variant.backend.capability.ships:
         return None
-    kind, step, outputs = variant.recipe.kind, answered.output_scale, only(answered.outputs)
-    if kind == "static" and step:
-        strict = INTEGER_LITERT if variant.target.startswith("litert") else INTEGER
-        return integer_parity(outputs, only(promised), step, strict if made.all_integer else PARTLY_FLOAT)
-    if kind == "dynamic":
-        return dynamic_parity(outputs, only(promised), DYNAMIC)
-    return float_parity(outputs, only(promised), FLOAT16 if kind == "float16" else FLOAT)
+    gate = variant.backend.capability.gate if made.all_integer else gates.PARTLY_FLOAT
+    return gates.parity(only(answered.outputs), only(promised), variant.recipe.kind, answered.output_scale, gate)
 
 
 def miss(bench: Bench, answered: Answered) -> tuple[str, dict[str, Any] | None]:
