@@ -96,7 +96,7 @@ def test_float_files_compute_the_network(name: str, tmp_path: Path) -> None:
     x = samples.images(SPEC)[:4]
     for target in (LITERT, ONNX):
         made = reference(name, "float32", target)
-        file = target.open(samples.lowered(made, tmp_path, target)).run(x)
+        file = only(target.open(samples.lowered(made, tmp_path, target)).run(x))
         np.testing.assert_allclose(file, truth(made.captured.network, x), rtol=1e-4, atol=5e-5)
 
 
@@ -104,7 +104,7 @@ def test_float_files_compute_the_network(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_other_files_compute_with_the_weights_they_store(name: str, recipe: str, tmp_path: Path) -> None:
     made, x = reference(name, recipe, LITERT), samples.images(SPEC)[:2]
-    file = LITERT.open(samples.lowered(made, tmp_path)).run(x)
+    file = only(LITERT.open(samples.lowered(made, tmp_path)).run(x))
     wanted = truth(with_stored_weights(made), x)
     assert np.abs(file - wanted).max() < (0.1 if recipe == "dynamic-w8" else 1e-3) * np.ptp(wanted)
 

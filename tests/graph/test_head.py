@@ -39,7 +39,7 @@ def test_the_body_gives_the_features_and_a_new_head_scores_other_classes(kind: s
     captured = capture(net, SPEC, ())
     features = torch.relu(net.conv(X)).mean((2, 3))
     assert width(captured) == 6
-    assert torch.allclose(body(captured)(X), features, atol=1e-6)
+    assert torch.allclose(only(body(captured)(X)), features, atol=1e-6)
     head = nn.Linear(6, 2)
     new = with_head(captured, head, ("cat", "dog"))
     assert torch.allclose(only(new.network(X)), head(features), atol=1e-6)

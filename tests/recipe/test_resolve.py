@@ -60,14 +60,14 @@ def test_a_tensor_has_the_widest_grid_that_its_readers_ask_for() -> None:
     assert plan.tensors[program().input] == 8, "the first layer reads it, at 8 bits"
     assert plan.tensors[step("head").inputs[0]] == 8, "the classifier reads it"
     assert plan.tensors[step("stem").name] == 4, "only layers at 4 bits read it"
-    assert plan.tensors[program().output] == 8, "nobody reads it: the classifier's own"
+    assert plan.tensors[program().only.tensor] == 8, "nobody reads it: the classifier's own"
 
 
 def test_concatenated_and_pooled_tensors_share_their_parameters() -> None:
     plan, join, pool = planned(parse_recipe("w8a8")), step("cat"), step("max_pool2d")
     together = {join.name, *join.inputs, *pool.inputs}
     assert pool.name in join.inputs and len({plan.groups[t] for t in together}) == 1
-    assert plan.groups[program().input] != plan.groups[join.name] != plan.groups[program().output]
+    assert plan.groups[program().input] != plan.groups[join.name] != plan.groups[program().only.tensor]
 
 
 def test_a_group_has_one_width_and_one_symmetry() -> None:
@@ -89,7 +89,7 @@ def test_a_symmetry_that_one_reader_asks_for_is_its_groups() -> None:
 def test_a_tensor_that_nobody_wants_in_integers_stays_float() -> None:
     rules = (Rule("*", Scheme(8, 8)), Rule("head", Scheme(None, None, reason="kept")))
     plan = planned(Recipe("mine", "static", rules))
-    assert program().output not in plan.tensors and step("head").inputs[0] in plan.tensors
+    assert program().only.tensor not in plan.tensors and step("head").inputs[0] in plan.tensors
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "dynamic-w8", "w8"])

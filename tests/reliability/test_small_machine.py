@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgequant.core.memory import out_of_memory
+from edgequant.core.errors import out_of_memory
 from edgequant.store import folder as rundir
 from edgequant.store.disk import write_json
 from edgequant.study.answering import finished as making

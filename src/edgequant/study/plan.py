@@ -16,7 +16,7 @@ from ..core.errors import BadOption
 from ..data.draw import calibration_size
 from ..recipe.recipe import Recipe, parse_recipe
 from ..recipe.resolve import Plan, resolve
-from ..refine.refiner import AbstractRefiner
+from ..refine.refiner import AbstractRefiner, Trains
 from ..train.settings import TrainSettings
 from .prepared import Prepared
 from .study import Calibration, NetworkSpec, Study
@@ -119,7 +119,7 @@ def needs_images(recipe: str) -> bool:
 
 def trains(recipe: str) -> bool:
     """Whether it names a refiner that trains."""
-    return any(REFINERS.get(name.partition(":")[0]).trains for name in recipe.split("+")[1:])
+    return any(issubclass(REFINERS.get(name.partition(":")[0]), Trains) for name in recipe.split("+")[1:])
 
 
 def settled(calibration: Calibration, network: Prepared) -> Calibration:

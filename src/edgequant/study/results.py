@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..host.machine import cores, cpu_name
 from ..store.disk import SCHEMA
 from .criteria import judge_criterion
 from .recommendation import recommend
@@ -30,8 +30,8 @@ def environment(seed: int, command: str, folder: Path) -> dict[str, Any]:
         versions[name] = metadata.version(name)
     return {
         "versions": versions,
-        "cpu": _cpu(),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": cpu_name(),
+        "threads": cores(),
         "torch_threads": torch.get_num_threads(),  # the last bits of trained weights depend on it
         "system": platform.platform(),
         "seed": seed,
@@ -47,14 +47,6 @@ def command() -> str:
     if Path(sys.argv[0]).name in ("edgequant", "__main__.py"):
         return shlex.join(["edgequant", *sys.argv[1:]])
     return "edgequant (Python)"
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor()
-    lines = info.read_text(errors="replace").splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _git() -> str | None:

@@ -15,8 +15,7 @@ from typing import Any, TypeVar, final
 from ..core.errors import BadOption
 from ..core.pixels import Words
 from ..core.registry import unknown
-from ..train.settings import TrainSettings
-from ..train.transfer import Transfer
+from ..train.settings import TrainSettings, Transfer
 
 T = TypeVar("T")
 SEEDS = 1 << 32  # numpy's generator takes no larger seed

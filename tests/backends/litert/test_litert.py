@@ -52,7 +52,7 @@ def test_the_same_reference_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", samples.NETS)
 def test_float32_is_the_network(name: str, tmp_path: Path) -> None:
     made, x = samples.reference(name, "float32"), samples.images()
-    file = BACKEND.open(samples.lowered(made, tmp_path)).run(x)
+    file = only(BACKEND.open(samples.lowered(made, tmp_path)).run(x))
     np.testing.assert_allclose(file, truth(made.captured.network, x), rtol=1e-4, atol=2e-5)
 
 
@@ -60,21 +60,21 @@ def test_float32_is_the_network(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["depthwise", "silu"])
 def test_stored_weights_are_what_the_simulation_computes_with(recipe: str, name: str, tmp_path: Path) -> None:
     made, x = samples.reference(name, recipe), samples.images()
-    file = BACKEND.open(samples.lowered(made, tmp_path)).run(x)
+    file = only(BACKEND.open(samples.lowered(made, tmp_path)).run(x))
     np.testing.assert_allclose(file, truth(with_stored_weights(made), x), rtol=1e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("name", ["linear only", "stride 2, flatten", "depthwise", "grouped"])
 def test_dynamic_is_near_the_network(name: str, tmp_path: Path) -> None:
     made, x = samples.reference(name, "dynamic-w8"), samples.images()
-    file, wanted = BACKEND.open(samples.lowered(made, tmp_path)).run(x), truth(made.captured.network, x)
+    file, wanted = only(BACKEND.open(samples.lowered(made, tmp_path)).run(x)), truth(made.captured.network, x)
     apart = float(np.abs(file - wanted).max() / np.ptp(wanted))
     assert 0 < apart < 0.03
 
 
 def truth(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        return network(torch.from_numpy(x)).numpy()  # type: ignore[no-any-return]
+        return only(network(torch.from_numpy(x))).numpy()  # type: ignore[no-any-return]
 
 
 def test_a_static_file_is_all_integers(tmp_path: Path) -> None:

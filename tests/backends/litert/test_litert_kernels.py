@@ -81,7 +81,7 @@ def answers(path: Path, x: np.ndarray, delegate: bool) -> tuple[np.ndarray, bool
     session = Session(path, 1, delegate)
     session.interpreter.set_tensor(session.source["index"], x)
     session.invoke()
-    found: np.ndarray = session.interpreter.get_tensor(session.sink["index"])
+    found: np.ndarray = session.interpreter.get_tensor(session.sinks[0]["index"])
     return found, bool(session.kernels()["delegated"])
 
 

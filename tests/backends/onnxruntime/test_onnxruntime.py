@@ -323,7 +323,7 @@ def test_prepare_and_invoke_compute_the_same_scores(plain: Captured, tmp_path: P
     session.prepare(x)
     session.invoke()
     bound = session._binding.copy_outputs_to_cpu()[0]  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(session._output.dequantize(bound), only(session.run(x)))  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(session._sinks[0].dequantize(bound), only(session.run(x)))  # type: ignore[attr-defined]
 
 
 def test_threads_and_order_are_as_asked(plain: Captured, tmp_path: Path) -> None:

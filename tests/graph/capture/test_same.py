@@ -16,6 +16,7 @@ from edgequant.core.arrays import Array, only
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
+from edgequant.graph.capture.one_result import the_tensor
 from edgequant.graph.ops import table as ops
 from edgequant.graph.ops.table import Op
 from edgequant.graph.parse import builder
@@ -157,7 +158,7 @@ class Elsewhere:
 
     def scores(self, images: Array) -> Array:
         with torch.no_grad():
-            return self.module(torch.from_numpy(images)).reshape(self.shape).numpy()  # type: ignore[no-any-return]
+            return the_tensor(self.module(torch.from_numpy(images)), "").reshape(self.shape).numpy()
 
     def tensors(self, images: Array) -> Mapping[str, Array]:
         made: Any = getattr(self.module, "tensors", lambda _: {})

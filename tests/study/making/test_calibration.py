@@ -13,10 +13,11 @@ from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMaxObserver
 from edgequant.catalog import CALIBRATORS
 from edgequant.core.progress import AbstractProgress, Silent, Tick
+from edgequant.quantization.build import observable
 from edgequant.refine.equalize import Equalize
 from edgequant.store.folder import RunFolder
 from edgequant.study.making import calibration
-from edgequant.study.making.calibration import checked, observable, statistics
+from edgequant.study.making.calibration import checked, statistics
 from edgequant.study.networks.network import prepare
 from edgequant.study.prepared import Prepared
 from edgequant.study.study import Calibration, NetworkSpec

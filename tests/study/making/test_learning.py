@@ -146,7 +146,7 @@ def test_the_teacher_is_the_float_network_or_one_that_is_named(network: Prepared
     asked = Distill(teacher="micro_cnn:width=0.5", weights=str(tmp_path / "weights.safetensors"))
     named = teacher_of([asked], network)
     x = torch.randn(2, 1, 8, 8)
-    torch.testing.assert_close(named.network(x), module.eval()(x), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(only(named.network(x)), module.eval()(x), rtol=1e-2, atol=1e-2)
     with pytest.raises(BadModel, match=r"The teacher micro_cnn has no weights of its own\. Write distill:teacher="):
         teacher_of([Distill(teacher="micro_cnn")], network)
 

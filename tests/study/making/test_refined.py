@@ -21,7 +21,7 @@ from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
-from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.refiner import Corrects
 from edgequant.refine.walk import FLOAT_BIAS
 from edgequant.store.folder import RunFolder
 from edgequant.study.making.refined import refined
@@ -34,13 +34,10 @@ CALLS: list[int] = []  # not read by the refiner: what its code reads is in its 
 
 @final
 @dataclass(frozen=True)
-class Counted(AbstractRefiner):
+class Counted(Corrects):
     """Does nothing, or flips a weight's sign, and counts."""
 
     flip: bool = False
-
-    def network(self, captured: Any) -> Any:
-        return captured
 
     def reference(self, reference: Reference, images: Any, tick: Any) -> Reference:  # noqa: ARG002
         tick(1, 1)
@@ -69,14 +66,14 @@ class Ticking(Silent):
         return nullcontext(lambda *_: CALLS.append(1))
 
 
-def refining(network: Prepared, refiner: AbstractRefiner) -> Variant:
+def refining(network: Prepared, refiner: Corrects) -> Variant:
     """A variant with this very refiner."""
     one = variant(network, "w8a8+one")
     object.__setattr__(one, "refiners", (refiner,))
     return one
 
 
-def again(refiner: AbstractRefiner, start: Reference, network: Prepared, folder: Path) -> Reference:
+def again(refiner: Corrects, start: Reference, network: Prepared, folder: Path) -> Reference:
     with RunFolder(folder) as run:
         return refined(bench(run, Ticking()), refining(network, refiner), 0, start)[0]
 

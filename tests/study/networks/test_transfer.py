@@ -23,8 +23,7 @@ from edgequant.study.networks.transfer import transferred
 from edgequant.study.networks.weights import training_key
 from edgequant.study.prepared import Prepared
 from edgequant.study.study import NetworkSpec
-from edgequant.train.settings import TrainSettings
-from edgequant.train.transfer import Transfer
+from edgequant.train.settings import TrainSettings, Transfer
 from pipeline_samples import SPEC, bench, images, in_memory, prepared, tiny
 
 SHORT = Transfer(classes=4, epochs=40, lr=0.05, dropout=0.0)

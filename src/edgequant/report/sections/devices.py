@@ -48,7 +48,6 @@ def _measured(run: Run) -> Iterator[tuple[look.Variant, dict[str, Any]]]:
 
 def _row(run: Run, variant: look.Variant, one: dict[str, Any]) -> tuple[str, ...]:
     ms, against = look.mapping(one.get("latency_ms")), look.mapping(one.get("against_local"))
-    counts = look.kernels({"kernels": one.get("kernels")})
     apart = against.get("max_lsb")
     return (
         look.starred(run, variant),
@@ -56,7 +55,7 @@ def _row(run: Run, variant: look.Variant, one: dict[str, Any]) -> tuple[str, ...
         fmt.plain(look.mapping(one.get("machine")).get("cpu")),
         *(fmt.milliseconds(ms.get(figure)) for figure in ("p50", "p90", "p99")),
         fmt.size_short(one.get("peak_memory_bytes")),
-        fmt.ABSENT if counts is None else f"{counts[0]} / {counts[1]}",
+        look.delegated(one),
         fmt.percent(one.get("top1")),
         fmt.count(one.get("n")),
         fmt.percent(against.get("top1_agreement")),

@@ -11,9 +11,7 @@ from ...measure.latency import ratio
 from ..bench import Bench
 from ..making.variant import Made
 from ..record import Record
-from . import changes
-from . import elsewhere as study_devices
-from . import runtime as judge
+from . import changes, elsewhere, runtime
 from .against_float import against_float
 from .parity import miss, parity
 from .runtime import Answered, on
@@ -61,7 +59,7 @@ def compared(bench: Bench, record: Record, done: Answered, base: Answered | None
 
 def timed(bench: Bench, records: Records, group: Sequence[Made]) -> dict[str, Record]:
     """The records of the files of one network with their latencies, measured in turns."""
-    times = judge.latencies(bench, group).value
+    times = runtime.latencies(bench, group).value
     one, every = times["one"], times["all"]
     found = {}
     for made in group:
@@ -75,8 +73,8 @@ def timed(bench: Bench, records: Records, group: Sequence[Made]) -> dict[str, Re
     return found
 
 
-def elsewhere(bench: Bench, records: Records, group: Sequence[Made]) -> dict[str, Record]:
+def on_devices(bench: Bench, records: Records, group: Sequence[Made]) -> dict[str, Record]:
     """The records of the files of one network with what they are on the study's other devices."""
-    there = [study_devices.measure(bench, device, group) for device in study_devices.others(bench.study.devices)]
+    there = [elsewhere.measure(bench, device, group) for device in elsewhere.others(bench.study.devices)]
     names = [made.variant.id for made in group]
     return {name: replace(records[name], devices=[one[name] for one in there] or None) for name in names}

@@ -7,21 +7,20 @@ import shutil
 from typing import Any
 
 from ...backends.onnxruntime.fusion import warning
-from ...core.errors import EdgequantError, RunFolderError, Unsupported
+from ...core.errors import EdgequantError, RunFolderError, Unsupported, out_of_memory
 from ...core.foreign import said
-from ...core.memory import out_of_memory
 from ...measure.compressed import compressed_bytes
 from ...store.belongings import claim
 from ..bench import Bench
 from ..making.variant import FILE, Made, make
 from ..plan import Variant
 from ..record import Record, blank
-from . import runtime as judge
+from . import runtime
 
 
 def finish(
     bench: Bench, variant: Variant, failed: EdgequantError | None = None
-) -> tuple[Record, judge.Answered | None]:
+) -> tuple[Record, runtime.Answered | None]:
     """Make and evaluate one variant: its record, and what there is to compare, None where it could not be run.
 
     `failed`: why a worker could not make it; then nobody tries again.
@@ -33,7 +32,7 @@ def finish(
         if failed is not None:
             raise failed
         made = make(bench, variant)
-        answered = judge.answer(bench, made)
+        answered = runtime.answer(bench, made)
     except Unsupported as error:
         record = blank(variant, "unsupported", str(error))
         if made is None:
@@ -52,7 +51,7 @@ def finish(
     left = warning(answered.kernels)
     if left:
         bench.say(f"  note: {left}")
-    memory = judge.memory(bench, made).value
+    memory = runtime.memory(bench, made).value
     found: dict[str, Any] = {
         "file": _ship(bench, made),
         "sha256": made.sha256,

@@ -16,8 +16,8 @@ from ...core.arrays import Array, Outputs
 from ...core.preprocess import normalise
 from ...data.dataset import AbstractSplit
 from ...data.draw import asked, drawn
-from ...host.machine import conditions
-from ...measure.accuracy import Answers, cores, evaluate, judge
+from ...host.machine import conditions, cores
+from ...measure.accuracy import Answers, evaluate, judge
 from ...measure.latency import TURNS, benchmark, eager_latency
 from ...measure.memory import peak_memory
 from ...store.folder import Kept

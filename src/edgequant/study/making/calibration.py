@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ...calibrate import store
-from ...calibrate.calibrator import AbstractObserver
+from ...calibrate.calibrator import AbstractObserver, Restores
 from ...calibrate.collect import collect
 from ...catalog import CALIBRATORS
 from ...core.progress import Tick
 from ...data.calibration.checks import check_calibration, warnings
 from ...data.dataset import AbstractSplit
-from ...graph.ops.table import OPS
-from ...graph.program import Captured, Program
+from ...graph.program import Captured
+from ...quantization.build import observable
 from ...refine.branches import balanced
 from .. import keys
 from ..bench import Bench
@@ -44,7 +44,7 @@ def statistics(
     """
     calibrator: Any = CALIBRATORS.build(calibration.method)
     images = bench.drawn(network, calibration)
-    if not hasattr(calibrator, "restore"):
+    if not isinstance(calibrator, Restores):
         return _see(captured, calibrator, images, tick)
 
     def work(folder: Path) -> dict[str, Any]:
@@ -96,11 +96,6 @@ def checked(bench: Bench, network: Prepared, calibration: Calibration) -> list[d
     draw = {"network": network.key, "n": calibration.n, "seed": calibration.seed}
     made: list[dict[str, Any]] = bench.kept("calibration-checks", draw, work).value["checks"]
     return made
-
-
-def observable(program: Program) -> tuple[str, ...]:
-    """Every tensor whose range has to be seen under some recipe: the input's is known, a fixed one's too."""
-    return tuple(step.name for step in program.steps if OPS[step.kind].rule != "fixed")
 
 
 def _see(captured: Captured, calibrator: Any, images: AbstractSplit, tick: Tick) -> tuple[Observers, float]:

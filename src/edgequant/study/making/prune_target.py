@@ -22,7 +22,7 @@ from ...host.machine import conditions
 from ...quantization.build import build, observed_tensors
 from ...quantization.size import estimated_bytes
 from ...recipe.resolve import resolve
-from ...refine.training.prune import Prune
+from ...refine.refiner import Shrinks
 from .. import keys
 from ..bench import Bench
 from ..plan import Variant
@@ -32,7 +32,7 @@ TRIES = 8  # halvings of what may stay: to half a percent
 SEEN = 16  # training images that give the files their ranges, on which neither size nor time depends
 
 
-def aimed(bench: Bench, variant: Variant, pruner: Prune) -> tuple[Prune, float]:
+def aimed(bench: Bench, variant: Variant, pruner: Shrinks) -> tuple[Shrinks, float]:
     """(the pruner with the largest `keep` whose file has at most `kb` kilobytes, or takes at most `ms`; seconds).
 
     By halving: both are taken to fall with what is kept, which a latency does but for its noise. Raises BadOption
@@ -57,7 +57,7 @@ def aimed(bench: Bench, variant: Variant, pruner: Prune) -> tuple[Prune, float]:
 
     found = bench.kept("prune-target", what, search, keys.measured()).value
     bench.say(f"  prune: keep={found['keep']:.4g} for {trial.wanted} (untrained: {found['figure']:.4g} {trial.unit})")
-    return dataclasses.replace(pruner, keep=found["keep"], kb=0.0, ms=0.0), float(found["seconds"])
+    return pruner.keeping(found["keep"]), float(found["seconds"])
 
 
 @final
@@ -65,7 +65,7 @@ def aimed(bench: Bench, variant: Variant, pruner: Prune) -> tuple[Prune, float]:
 class _Trial:
     """Files of the variant with so and so much kept, and the one figure that is asked of them."""
 
-    pruner: Prune
+    pruner: Shrinks
     variant: Variant
 
     @property

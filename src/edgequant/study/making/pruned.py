@@ -12,8 +12,8 @@ from typing import Any
 from ...graph.capture.capture import capture
 from ...graph.deploy import deployed
 from ...models.weights import load_weights, save_weights
+from ...refine.refiner import Shrinks
 from ...refine.training.channels import count, rebuild
-from ...refine.training.prune import Prune
 from ...train.training import Teacher, Training
 from .. import keys
 from ..bench import Bench
@@ -28,8 +28,7 @@ def pruned(bench: Bench, variant: Variant) -> tuple[Variant, float]:
     Recipe and target matter where a size or a latency is aimed at. Raises BadModel, BadData, BadOption and Diverged.
     """
     seconds = 0.0
-    for pruner in [refiner for refiner in variant.refiners if refiner.shrinks]:
-        assert isinstance(pruner, Prune)
+    for pruner in [refiner for refiner in variant.refiners if isinstance(refiner, Shrinks)]:
         keep, searching = aimed(bench, variant, pruner) if pruner.kb or pruner.ms else (pruner, 0.0)
         smaller, took = _smaller(bench, variant.network, keep)
         variant = dataclasses.replace(variant, network=smaller)
@@ -37,7 +36,7 @@ def pruned(bench: Bench, variant: Variant) -> tuple[Variant, float]:
     return variant, seconds
 
 
-def _smaller(bench: Bench, network: Prepared, pruner: Prune) -> tuple[Prepared, float]:
+def _smaller(bench: Bench, network: Prepared, pruner: Shrinks) -> tuple[Prepared, float]:
     what = {
         "network": network.key,
         "eager": keys.eager(network.module, network.inputs),
@@ -62,7 +61,7 @@ def _smaller(bench: Bench, network: Prepared, pruner: Prune) -> tuple[Prepared, 
     return smaller, float(step.value["seconds"])
 
 
-def _make(bench: Bench, network: Prepared, pruner: Prune, folder: Path) -> dict[str, Any]:
+def _make(bench: Bench, network: Prepared, pruner: Shrinks, folder: Path) -> dict[str, Any]:
     start, module, inputs = time.perf_counter(), copy.deepcopy(network.module), network.inputs
     # the teacher is a copy of its own, so that moving it to a device moves nothing else
     teacher = Teacher(copy.deepcopy(network.module).eval(), inputs, network.captured.classes)

@@ -12,6 +12,7 @@ import torch
 
 from ...quantization.reference import Reference
 from ...refine import store
+from ...refine.refiner import Corrects
 from ...refine.walk import FLOAT_BIAS
 from ...store.content import content
 from ...train.checkpoint import CHECKPOINT
@@ -64,6 +65,7 @@ def refined(bench: Bench, variant: Variant, position: int, start: Reference) -> 
     """
     refiner, calibration = variant.refiners[position], variant.calibration
     images = bench.drawn(variant.network, calibration)
+    assert isinstance(refiner, Corrects)
 
     def work(_: Path) -> tuple[Reference, dict[str, Any]]:
         begun = time.perf_counter()

@@ -24,7 +24,7 @@ from ...quantization.build import build
 from ...quantization.reference import Reference
 from ...quantization.simulation.simulate import simulate
 from ...quantization.size import estimated_bytes
-from ...refine.notes import noted
+from ...refine.refiner import Corrects, Rewrites, Trains, noted
 from ...store.folder import Kept
 from ...store.outputs import load_outputs, save_outputs
 from .. import keys
@@ -123,7 +123,7 @@ def _name(variant: Variant) -> str:
 
 
 def _promise(bench: Bench, variant: Variant, reference: Reference, folder: Path) -> None:
-    """Simulated outputs: on validation (every choice is made there) and on test (what parity holds the file against)."""
+    """Simulated outputs: on validation, where every choice is made, and on test, which parity compares the file on."""
     arithmetic, splits = variant.backend.arithmetic(reference, folder / _name(variant)), variant.network.splits
     for name, split in (("validation", splits.validation), ("test", splits.test)):
         if split is not None:
@@ -169,7 +169,7 @@ def reference(bench: Bench, variant: Variant) -> Built:
     """Calibrate, build, refine a network that was pruned before. A pass that variants share counts for each of them."""
     plan, captured, checks = variant.plan, variant.network.captured, []
     for refiner in variant.refiners:
-        captured = refiner.network(captured)
+        captured = refiner.network(captured) if isinstance(refiner, Rewrites) else captured
     if variant.needs_images:
         checks = checked(bench, variant.network, variant.calibration)
     observers: Observers = {}
@@ -183,9 +183,10 @@ def reference(bench: Bench, variant: Variant) -> Built:
     found = noted(build(captured, plan, observers), notes)
     building = time.perf_counter() - start
     for position, refiner in enumerate(variant.refiners):
-        found, took = refined(bench, variant, position, found)
-        refining += took
-        if refiner.trains:
+        if isinstance(refiner, Corrects):
+            found, took = refined(bench, variant, position, found)
+            refining += took
+        if isinstance(refiner, Trains):
             found, took = trained(bench, variant, position, found)
             refining += took
     return Built(found, checks, {"calibrate": passed + building, "refine": refining})

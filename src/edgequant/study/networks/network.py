@@ -18,7 +18,7 @@ from ..prepared import Prepared
 from ..study import NetworkSpec
 from . import preprocessing
 from .contract import contract, load, stating
-from .order import Order, owns
+from .order import Order
 from .sources import build_model, short_name, told
 from .weights import weigh
 
@@ -37,8 +37,8 @@ def prepare_objects(bench: Bench, model: AbstractModel, dataset: AbstractDataset
     what = first_option(spec.model)
     model = stating(told(model, spec.weights), stated, what)
     with bench.doing(f"{spec.data}: reading"):
-        inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not owns(model))
-    if not splits.classes and not owns(model):
+        inputs, splits = load_data(model, dataset, stated, what, free=bool(spec.weights) or not model.has_weights)
+    if not splits.classes and not model.has_weights:
         raise BadModel(
             f"{spec.data} has no labels, so nothing says how many classes {spec.model} tells apart. Expected a network"
             " that knows (path/to/file.py:factory), or labelled images."

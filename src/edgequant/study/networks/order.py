@@ -14,7 +14,6 @@ from ...models.model import AbstractModel
 from ...models.weights import load_weights
 from ...store.disk import sha256
 from ..study import NetworkSpec
-from .sources import reads
 
 
 @final
@@ -29,11 +28,6 @@ class Order:
 
     def load_file(self, module: nn.Module) -> str:
         """Load the weights that the study names as a file, unless the model has read them itself; which they are."""
-        if not reads(self.model, self.spec.weights):
+        if not self.model.loads(self.spec.weights):
             load_weights(module, self.spec.weights)
         return f"{self.spec.weights} (sha256 {sha256(Path(self.spec.weights))[:16]})"
-
-
-def owns(model: AbstractModel) -> bool:
-    """Whether the model says that it brings weights of its own."""
-    return bool(getattr(model, "has_weights", False))

@@ -23,10 +23,10 @@ from ...graph.program import Captured, Network
 from ...models.weights import load_weights, save_weights
 from ...store.content import content
 from ...train.head import DroppingLinear, fit_head
-from ...train.transfer import Transfer
+from ...train.settings import Transfer
 from .. import keys
 from ..bench import Bench
-from .order import Order, owns
+from .order import Order
 from .source_check import built, seen
 
 BATCH = 50
@@ -77,7 +77,7 @@ def _pretrained(order: Order, settings: Transfer) -> tuple[Captured, str]:
         origin = f"random weights in {spec.model}, not pretrained"
     elif spec.weights:
         origin = order.load_file(module)
-    elif owns(model):
+    elif model.has_weights:
         origin = f"pretrained, from {spec.model}"
     else:
         raise BadModel(

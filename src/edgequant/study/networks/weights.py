@@ -22,13 +22,13 @@ from ...graph.program import Captured
 from ...models.weights import load_weights, save_weights
 from ...models.wrap import Wrapped
 from ...store.folder import step_key
-from ...train.loop import fit
+from ...train.loop import Watch, fit
 from ...train.settings import TrainSettings
 from .. import keys
 from ..bench import Bench
 from ..study import NetworkSpec, load_study, shipped
 from .fresh import fresh_weights
-from .order import Order, owns
+from .order import Order
 from .source_check import built, held
 from .sources import build_model
 from .transfer import transferred
@@ -71,12 +71,12 @@ def _give_weights(bench: Bench, order: Order, module: nn.Module) -> tuple[str, b
     in_memory = isinstance(model, Wrapped)
     if spec.weights == "random":
         named = "the network in memory" if in_memory else spec.model
-        said = f"as {named} gave them, said to be " if owns(model) else ""
+        said = f"as {named} gave them, said to be " if model.has_weights else ""
         return f"{said}random: no accuracy means anything", False
     if spec.weights:
         return order.load_file(module), True
     drawn = fresh_weights(model, order.inputs, len(order.splits.classes))
-    if owns(model) and not drawn:
+    if model.has_weights and not drawn:
         if spec.train is not None:
             fresh = f"{spec.model},pretrained=false" if hasattr(model, "pretrained") else "a network with fresh weights"
             raise BadModel(
@@ -175,7 +175,7 @@ def _trained(bench: Bench, order: Order, module: nn.Module, stage: tuple[TrainSe
         # a copy: trainers leave marks on a network, and one that was trained must equal one that was kept
         student = copy.deepcopy(module)
         with bench.doing("training") as tick:
-            log = fit(student, order.splits, order.inputs, settings, folder, report=report, tick=tick, say=bench.say)
+            log = fit(student, order.splits, order.inputs, settings, folder, watch=Watch(report, tick, say=bench.say))
         save_weights(student, folder / "weights.safetensors")
         (folder / "checkpoint.pt").unlink(missing_ok=True)
         return {"epochs": log["epochs"], "validation_accuracy": log["epochs"][-1]["validation_accuracy"]}

@@ -23,11 +23,11 @@ import torch
 from ...catalog import POOLS
 from ...core.errors import BadModel, BadOption, EdgequantError, RunFolderError, Unsupported
 from ...core.progress import AbstractProgress
-from ...pools.pool import Task
+from ...pools.pool import Errand
 from ...store import surroundings
 from ...store.code import source_hash
 from ...store.folder import RunFolder
-from ..answering import runtime as judge
+from ..answering import runtime
 from ..bench import Bench
 from ..making.variant import make
 from ..networks.network import prepare
@@ -75,7 +75,7 @@ def make_ahead(
     pool = POOLS.build(study.pool)
     with bench.folder.shared() as token:
         tasks = [
-            Task(variant.id, FUNCTION, _asked(bench, spec, variant, token))
+            Errand(variant.id, FUNCTION, _asked(bench, spec, variant, token))
             for variant in variants
             for spec, network in networks
             if network is variant.network
@@ -123,8 +123,8 @@ def make_one(asked: Asked, progress: AbstractProgress) -> None:
         network = _network(bench, asked)
         variant = Variant(asked.variant, network, asked.recipe, asked.target, asked.calibration, asked.spec.train)
         made = make(bench, variant)
-        judge.answer(bench, made)
-        judge.memory(bench, made)
+        runtime.answer(bench, made)
+        runtime.memory(bench, made)
 
 
 def _network(bench: Bench, asked: Asked) -> Prepared:

@@ -11,17 +11,16 @@ from ...core.errors import EdgequantError
 from ...core.pixels import described
 from ...core.progress import AbstractProgress
 from ...data.draw import words
+from ...refine.refiner import Shrinks, Trains
 from ...report.formats.render import render
 from ...store.belongings import belongings, claim
 from ...store.disk import write_bytes, write_json
 from ...store.folder import RunFolder
 from ...store.run import Run
-from .. import results
-from .. import widths as bits
-from ..answering import changes
-from ..answering import runtime as judge
+from .. import results, widths
+from ..answering import changes, runtime
 from ..answering.against_float import caution
-from ..answering.comparison import baseline, compared, elsewhere, timed
+from ..answering.comparison import baseline, compared, on_devices, timed
 from ..answering.finished import finish
 from ..answering.runtime import Answered
 from ..bench import Bench
@@ -30,7 +29,6 @@ from ..plan import Variant, plan_variants
 from ..prepared import Prepared
 from ..record import Record
 from ..study import NetworkSpec, Study, to_toml
-from ..widths import write_csv
 from .ahead import make_ahead
 from .checks import check_calibration_images, check_names, nothing_left
 from .draws import draw_notes
@@ -63,19 +61,15 @@ def execute(
         where = results.environment(study.seed, results.command(), out)
         found = results.assemble(study, records, where, _notes(study, networks))
         found["preprocessing"] = preprocessing.record(network for _, network in networks)
-        found |= bits.record(records, swept)
+        found |= widths.record(records, swept)
         found |= changes.pictures(bench, found, variants)
-        return _written(Run(found, out))
-
-
-def _written(finished: Run) -> Run:
-    """The records and the report on disk."""
-    if "sweep" in finished.results:
-        write_csv(finished.folder, finished.results)
-    claim(finished.folder / "results.json")
-    write_json(finished.folder / "results.json", finished.results)
-    render(finished, [SECTIONS.build(name) for name in SECTIONS])
-    return finished
+        if "sweep" in found:
+            widths.write_csv(out, found)
+        claim(out / "results.json")
+        write_json(out / "results.json", found)
+        finished = Run(found, out)
+        render(finished, [SECTIONS.build(name) for name in SECTIONS])
+        return finished
 
 
 def _notes(study: Study, networks: Networks) -> list[str]:
@@ -94,14 +88,16 @@ def _announce(bench: Bench, networks: Networks, variants: list[Variant]) -> None
     for _, network in networks:
         count = sum(v.network is network for v in variants)
         images = len(bench.judging(network)) + len(network.splits.validation)
-        total += judge.seconds_per_image(network) * images * count * 2 + 6 * count
+        total += runtime.seconds_per_image(network) * images * count * 2 + 6 * count
         bench.say(f"{network.name}: {network.provenance}")
         bench.say(f"{network.name}: sees {described(network.inputs)}")
         if network.splits.note:
             bench.say(f"{network.data}: {network.splits.note}")
     for line in draw_notes(bench.study, networks):
         bench.say(line)
-    learned = ", and their trainings on top" * any(r.trains or r.shrinks for v in variants for r in v.refiners)
+    learned = ", and their trainings on top" * any(
+        isinstance(r, Trains | Shrinks) for v in variants for r in v.refiners
+    )
     bench.say(f"{len(variants)} variants; about {max(1, round(total / 60))} min{learned} if nothing is cached.")
 
 
@@ -119,5 +115,5 @@ def _measured(bench: Bench, variants: list[Variant], failed: Mapping[str, Edgequ
         made = [one.made for one in answered if one.made.file and one.made.variant.network.key == network]
         if made:
             records |= timed(bench, records, made)
-            records |= elsewhere(bench, records, made)
+            records |= on_devices(bench, records, made)
     return list(records.values())

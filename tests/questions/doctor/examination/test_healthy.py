@@ -14,14 +14,13 @@ from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
 from edgequant.data.calibration.checks import check_calibration
 from edgequant.data.draw import calibration_subset
-from edgequant.quantization.build import build
+from edgequant.quantization.build import build, observable
 from edgequant.questions.doctor.case import Case
 from edgequant.questions.doctor.examination.examine import examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
 from edgequant.study.bench import Bench
-from edgequant.study.making.calibration import observable
 from edgequant.study.networks.network import prepare
 from edgequant.study.prepared import Prepared
 from edgequant.study.study import NetworkSpec, Study, load_study
