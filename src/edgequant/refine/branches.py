@@ -154,14 +154,14 @@ def _noise(network: Network, plan: Plan, branches: tuple[Branch, ...], found: Pa
 def _with_gains(network: Network, branches: tuple[Branch, ...], found: Paths, gains: tuple[float, ...]) -> Network:
     program = network.program
     layers = {step.layer: copy.deepcopy(network.layer(step.layer)) for step in program.layers}
-    made = Network(program, layers).train(network.training)
+    scaled = Network(program, layers).train(network.training)
     for branch, gain in zip(branches, gains):
         for layer in found.makers.get(branch.tensor, ()) if gain != 1 else ():
-            scale_outputs(made.layer(layer), torch.full((len(made.layer(layer).weight),), 1 / gain))
+            scale_outputs(scaled.layer(layer), torch.full((len(scaled.layer(layer).weight),), 1 / gain))
     for step in program.layers:
         if step.name in found.readers:
-            scale_inputs(made.layer(step.layer), 1 / torch.tensor(gains)[found.readers[step.name]])
-    return made
+            scale_inputs(scaled.layer(step.layer), 1 / torch.tensor(gains)[found.readers[step.name]])
+    return scaled
 
 
 def _layer_of(program: Program, branch: Branch) -> str:

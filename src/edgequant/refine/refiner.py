@@ -118,7 +118,7 @@ def noted(reference: Reference, notes: Mapping[str, str]) -> Reference:
     return replace(reference, layers=tuple(layers))
 
 
-def same_integers(one: WeightQ, other: WeightQ) -> bool:
+def same_integers(first: WeightQ, second: WeightQ) -> bool:
     """Whether a file stores the two once: the calls of one module."""
-    equal = one.q.shape == other.q.shape and torch.equal(one.q, other.q)
-    return equal and one.bits == other.bits and torch.equal(one.scale, other.scale)
+    equal = first.q.shape == second.q.shape and torch.equal(first.q, second.q)
+    return equal and first.bits == second.bits and torch.equal(first.scale, second.scale)

@@ -54,8 +54,8 @@ def figures(run: Run) -> list[Figure]:
     if best is None:
         return []
     answers = _accuracy(best) if fmt.number(best.get("top1")) is not None else _agreement(best)
-    made = (answers, _size(run, best), _latency(run, best), _parity(best))
-    return [figure for figure in made if figure.value != fmt.ABSENT]
+    shown = (answers, _size(run, best), _latency(run, best), _parity(best))
+    return [figure for figure in shown if figure.value != fmt.ABSENT]
 
 
 def _accuracy(best: look.Variant) -> Figure:

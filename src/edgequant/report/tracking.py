@@ -69,12 +69,12 @@ def _log(run: Run, to: Any) -> str:
     for variant in look.variants(run):
         status, reason = str(variant.get("status")), str(variant.get("reason") or "")
         tags = {"mlflow.parentRunId": parent, "edgequant.status": status, "edgequant.reason": reason[:LONGEST]}
-        one: str = to.create_run(experiment, run_name=str(variant.get("id")), tags=tags).info.run_id
-        _log_variant(to, one, variant)
+        child: str = to.create_run(experiment, run_name=str(variant.get("id")), tags=tags).info.run_id
+        _log_variant(to, child, variant)
         shipped = run.folder / "artifacts" / (look.file_name(variant) or "")
         if variant is look.recommended(run) and shipped.is_file():
-            to.log_artifact(one, str(shipped))
-        to.set_terminated(one, status="FAILED" if status == "failed" else "FINISHED")
+            to.log_artifact(child, str(shipped))
+        to.set_terminated(child, status="FAILED" if status == "failed" else "FINISHED")
     for file in REPORTS:
         if (run.folder / file).is_file():
             to.log_artifact(parent, str(run.folder / file))
@@ -82,13 +82,13 @@ def _log(run: Run, to: Any) -> str:
     return parent
 
 
-def _log_variant(to: Any, one: str, variant: look.Variant) -> None:
-    """The figures and the options of a variant, in its MLflow run `one`."""
+def _log_variant(to: Any, child: str, variant: look.Variant) -> None:
+    """The figures and the options of a variant, in its MLflow run `child`."""
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, 0) for name, value in metrics_of(variant)]
-    to.log_batch(one, metrics=metrics, params=[Param(name, str(variant[name])) for name in PARAMS if name in variant])
+    to.log_batch(child, metrics=metrics, params=[Param(name, str(variant[name])) for name in PARAMS if name in variant])
 
 
 def metrics_of(variant: look.Variant) -> Iterator[tuple[str, float]]:

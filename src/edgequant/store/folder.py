@@ -222,7 +222,11 @@ def _make(working: Path, make: Callable[[Path], dict[str, Any]], head: dict[str,
         inside = sorted(working.rglob("*"))
         for path in inside:
             sync(path)
-        files = {str(path.relative_to(working)): _seal(path) for path in inside if path.is_file()}
+        files = {
+            str(path.relative_to(working)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            for path in inside
+            if path.is_file()
+        }
         write_json(working / VALUE, {**head, "value": value, "files": files})
     return dict(read_json(working / VALUE)["value"])
 
@@ -254,7 +258,3 @@ def _differences(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterat
             yield f"{name} has {path.stat().st_size} bytes of {want['bytes']}"
         elif sha256(path) != want["sha256"]:
             yield f"{name} has another checksum"
-
-
-def _seal(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256(path)}

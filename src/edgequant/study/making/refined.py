@@ -64,6 +64,7 @@ def refined(bench: Bench, variant: Variant, position: int, start: Reference) -> 
     Raises what the refiner raises.
     """
     refiner, calibration = variant.refiners[position], variant.calibration
+    assert isinstance(refiner, Corrects)
     images = bench.drawn(variant.network, calibration)
     assert isinstance(refiner, Corrects)
 
