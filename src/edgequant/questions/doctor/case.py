@@ -5,29 +5,40 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, final
 
 from ...core.errors import BadOption
-from ...core.pixels import NOTHING, Stated
-from ...files.input import is_finished
+from ...core.help import Help
+from ...core.pixels import NOTHING, Stated, Words
 from ...study.study import NetworkSpec, Study, load_study, shipped
+from ..source import File
 
 
+@final
 @dataclass(frozen=True)
 class Case:
     """What the doctor is asked. Empty options take what the source, the file or the data say."""
 
-    source: str
-    file: Path
-    data: str = ""
-    weights: str = ""
-    calibration: str = ""
-    samples: int = 0
-    seed: int = 0
-    target: str = ""
-    images: int = 500
-    network: int = 0
+    source: Annotated[str, Help("The float network: a model, a study, or its float file.", metavar="MODEL|STUDY|FLOAT")]
+    file: File
+    data: Annotated[str, Help("The data set; a study has its own.")] = ""
+    weights: Annotated[str, Help("Of the model: a .safetensors or .pt file.")] = ""
+    calibration: Annotated[str, Help("What calibrated the file: a data set, or FILE.npz / .npy of arrays.")] = ""
+    samples: Annotated[int, Help("Calibration images, where the file was calibrated on the data's own.")] = 0
+    seed: Annotated[
+        int, Help("Random seed for the calibration draw and for choosing the validation images to examine.")
+    ] = 0
+    target: Annotated[str, Help("How the app opens the file, as litert:delegate=false.")] = ""
+    images: Annotated[int, Help("Validation images that are looked at.")] = 500
+    network: Annotated[int, Help("Which of a study's networks, from 0.")] = 0
     pixels: Stated = NOTHING  # how the file is fed, and the network, where it does not say it
-    float_pixels: Stated = NOTHING  # how the float network is fed, where that is to be otherwise
+    float_mean: Annotated[Words, Help("Of FLOAT, where the file is fed otherwise.")] = ""
+    float_std: Annotated[Words, Help("Of FLOAT, where the file is fed otherwise.")] = ""
+
+    @property
+    def float_pixels(self) -> Stated:
+        """How the float network is fed, where that is to be otherwise than the file."""
+        return Stated(mean=self.float_mean, std=self.float_std)
 
     @property
     def of_study(self) -> bool:
@@ -36,6 +47,8 @@ class Case:
     @property
     def of_file(self) -> bool:
         """Whether the float network is a finished file, which edgequant can hold against but not quantize."""
+        from ...files.input import is_finished  # a command's options are read before anything heavy is
+
         return is_finished(Path(self.source))
 
     def study(self) -> Study:
