@@ -131,6 +131,16 @@ def test_every_value_is_the_kernels(
     assert bits > 8 or furthest(row, attrs, x, wanted, grids) < 1.6
 
 
+@pytest.mark.parametrize("scale", [4e-7, 2e-7, 1e-8, 1e-9])
+def test_hard_swish_of_tiny_scales_is_the_kernels(tmp_path: Path, scale: float) -> None:
+    """Its line's exponent leaves 16 bits, and the kernel's mask with it."""
+    row, code, options, attrs, _ = KERNELS["hard_swish"]
+    grids = grids_of(row, 8, scale, 0.5, (3, -100))
+    x = np.resize(np.arange(-128, 128), (1, 16, 16, 1)).astype(np.int8)
+    found, xnnpack = answers(file_of(tmp_path, code, options, x, grids), x, True)
+    np.testing.assert_array_equal(found, mirrored(row, attrs, x, grids, xnnpack))
+
+
 def furthest(row: str, attrs: Attrs, x: np.ndarray, q: np.ndarray, grids: list[QParams]) -> float:
     """How many steps the integers lie from the operation in float64, where the grid reaches."""
     source, out = grids
