@@ -14,7 +14,7 @@ from .evidence import TensorFacts
 
 def shared_grids(program: Program, facts: Sequence[TensorFacts], several: frozenset[str]) -> tuple[TensorFacts, ...]:
     """The facts with `beside` and `bound`. `several`: layers that are calls of one module."""
-    groups, moved = sharing(program), {s.name for s in program.steps if OPS[s.kind].rule in ("same", "unified")}
+    groups, moved = sharing(program), {s.name for s in program.steps if OPS[s.kind].shares_grid}
     made: dict[str, list[TensorFacts]] = {}
     for one in facts:
         if one.name not in moved:

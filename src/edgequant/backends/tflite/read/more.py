@@ -19,10 +19,6 @@ def unary(kind: str, attrs: Callable[[FileOperator], dict[str, Any]] = lambda _:
     return lambda b, op: b.append(op, kind, (b.source(op, 0),), attrs(op))
 
 
-def _gelu(op: FileOperator) -> dict[str, Any]:
-    return {"approximate": "tanh" if op.option("approximate") else "none"}
-
-
 def slice_(b: Builder, op: FileOperator) -> None:
     begin, size = (_whole_numbers(b, op, i) for i in (1, 2))
     shape = b.tensor(op, 0).shape
@@ -87,18 +83,6 @@ def amounts(b: Builder, op: FileOperator) -> tuple[int, int, int, int]:
     return left, right, top, bottom
 
 
-MORE: dict[str, Read] = {
-    "DEPTH_TO_SPACE": unary("depth_to_space", lambda op: {"block": op.option("blockSize")}),
-    "ELU": unary("elu"),
-    "GELU": unary("gelu", _gelu),
-    "HARD_SWISH": unary("hard_swish"),
-    "LEAKY_RELU": unary("leaky_relu", lambda op: {"slope": float(op.option("alpha"))}),
-    "MIRROR_PAD": mirror_pad,
-    "PADV2": pad_v2,
-    "RESIZE_BILINEAR": resize("bilinear"),
-    "RESIZE_NEAREST_NEIGHBOR": resize("nearest"),
-    "RSQRT": unary("rsqrt"),
-    "SLICE": slice_,
-    "STRIDED_SLICE": strided_slice,
-    "TANH": unary("tanh"),
-}
+bilinear, nearest = resize("bilinear"), resize("nearest")
+depth_to_space = unary("depth_to_space", lambda op: {"block": op.option("blockSize")})
+gelu = unary("gelu", lambda op: {"approximate": "tanh" if op.option("approximate") else "none"})
