@@ -98,6 +98,9 @@ def resize(mode: str) -> Read:
     return read
 
 
+bilinear, nearest = resize("bilinear"), resize("nearest")
+
+
 def pad(b: Builder, op: FileOperator) -> None:
     b.append(op, "pad", (b.source(op, 0),), {"padding": _amounts(b, op)})
 
