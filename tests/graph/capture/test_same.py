@@ -18,7 +18,7 @@ from edgequant.core.image import InputSpec
 from edgequant.graph import program
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.capture.one_result import the_tensor
-from edgequant.graph.ops.table import Op
+from edgequant.graph.ops.table import OPS, Op
 from edgequant.graph.parse import builder
 from edgequant.graph.program import Network
 
@@ -82,7 +82,7 @@ def test_a_network_that_noise_makes_explode_is_no_other_network(contrast: float)
 
 
 def wrong(kind: str, run: Any) -> dict[str, Op]:
-    return {**ops.OPS, kind: dataclasses.replace(ops.OPS[kind], run=run)}
+    return {**OPS, kind: dataclasses.replace(OPS[kind], run=run)}
 
 
 def test_another_network_is_refused_with_the_first_tensor_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
