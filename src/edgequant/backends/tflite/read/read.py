@@ -88,7 +88,7 @@ def input_spec(
         with foreign(graph.path, "a .tflite of edgequant's"):
             return from_pixel_record(shape, graph.metadata)
     raw = raw_bytes(tensor) if tensor.integer and tensor.type != "int16" else RAW
-    return InputSpec(*shape, mean or raw[0], std or raw[1])
+    return InputSpec(*shape, mean=mean or raw[0], std=std or raw[1])
 
 
 def image_shape(graph: FileGraph) -> tuple[int, int, int]:

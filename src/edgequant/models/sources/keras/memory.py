@@ -15,6 +15,7 @@ def from_keras(model: Any, skip: bool = True) -> KerasNetwork:
     network. A model without such layers does not say what it sees: mean and std are empty. Raises BadModel.
     """
     network, pixels = translate(model, skip)
-    spec = InputSpec(*input_shape(model), *(pixels or ((), ())))
-    network.input_spec, network.judge = spec, judge_of(model, skip)
+    mean, std = pixels or ((), ())
+    network.input_spec = InputSpec(*input_shape(model), mean=mean, std=std)
+    network.judge = judge_of(model, skip)
     return network

@@ -64,7 +64,7 @@ class Keras(AbstractModel):
         crop = image_shape is None and not self._is_file and height >= 160  # a folder's photographs
         resize = round(min(height, width) / CROP) if crop else None
         mean, std = self._pixels(model, channels)
-        spec = InputSpec(channels, height, width, mean, std, resize)
+        spec = InputSpec(channels, height, width, mean=mean, std=std, resize=resize)
         return merged(spec, Stated(mean=self.mean, std=self.std), self.path)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
