@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgequant.backends.litert.twin import Twin
+from edgequant.backends.litert.mirror import Mirror
 from edgequant.backends.tflite.read.read import read
 from edgequant.core.arrays import only
 from edgequant.core.errors import EdgequantError
@@ -47,7 +47,7 @@ def _judged(case: Case, path: Path) -> Verdict:
             return Verdict(*_floats(only(imported.reference.captured.network(x)).numpy(), case.wanted))
     p = imported.reference.activations[imported.reference.captured.program.input]
     reals = (x.double() - p.zero_point) * p.scale
-    return Verdict(*_integers(only(Twin(imported)(reals.float())).numpy(), case.wanted))
+    return Verdict(*_integers(only(Mirror(imported).run_quantized(reals.float().numpy())), case.wanted))
 
 
 def _floats(got: np.ndarray, wanted: np.ndarray) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a program calls: a study, one network, a question about one. `pipeline.execution` has the stages in order."""
+"""What a program calls: a study, one network, a question about one. `study.running.execution` tells a run in order."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from .core.registry import unknown
 from .host.guest import guest
 from .models.model import AbstractModel
 from .questions.advise import advise as advice
-from .questions.search.asked import Asked as AskedSearch
+from .questions.inquiry import inquiry
+from .questions.search.asked import AskedSearch
 from .questions.search.search import search as search_layers
-from .questions.sensitivity.asked import Asked as AskedSensitivity
+from .questions.sensitivity.asked import AskedSensitivity
 from .questions.sensitivity.sensitivity import ask as ask_layers
-from .questions.sweep import Asked, study_of
+from .questions.sweep import AskedSweep
 from .report.formats.render import render
 from .store.disk import read_results
 from .store.folder import RunFolder
 from .store.run import Run
+from .study.bench import Bench
 from .study.networks.network import prepare, prepare_objects
 from .study.networks.objects import as_dataset, as_model
 from .study.prepared import Prepared
@@ -58,7 +60,7 @@ def run(
 
 @guest
 def sweep(
-    asked: Asked,
+    asked: AskedSweep,
     out: Path | str | None = None,
     *,
     overrides: Sequence[str] = (),
@@ -70,16 +72,13 @@ def sweep(
     Writes what `run` writes, and `sweep.csv` and the parallel-coordinates chart, in `out` (default runs/NAME-sweep).
     Calibration statistics are collected once. Raises EdgequantError.
     """
-    return _whole(study_of(asked, overrides), out, fresh, progress or Silent(), swept=True)
+    return _whole(asked.study(overrides), out, fresh, progress or Silent(), swept=True)
 
 
 def _whole(study: Study, out: Path | str | None, fresh: bool, progress: AbstractProgress, swept: bool = False) -> Run:
     check_networks(study)
 
-    def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
-        return prepare(spec, study.seed, folder, progress, fresh)
-
-    return execute(study, Path(out or Path("runs") / study.name), one, fresh, progress, swept=swept)
+    return execute(study, Path(out or Path("runs") / study.name), prepare, fresh, progress, swept=swept)
 
 
 @guest
@@ -96,7 +95,8 @@ def sensitivity(
     Writes `results.json`, `sensitivity.json`, `sensitivity.csv`, the report, and node data for Model Explorer in `out`
     (default runs/NAME-sensitivity). Raises EdgequantError.
     """
-    return ask_layers(asked, out, overrides, fresh, progress or Silent())
+    with inquiry(asked.study(overrides), out, fresh, progress or Silent()) as bench:
+        return ask_layers(asked, bench)
 
 
 @guest
@@ -112,7 +112,8 @@ def search(
 
     `out` is runs/NAME-search by default. Raises EdgequantError.
     """
-    return search_layers(asked, out, overrides, fresh, progress or Silent())
+    with inquiry(asked.study(overrides), out, fresh, progress or Silent()) as bench:
+        return search_layers(asked, bench)
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,8 @@ def quantize(
     spec = _spec(model, data, weights, deployed or Deployment(), stated)
     study = _of_one(spec, recipe, target, calibration or Calibration(), quick, allow_few)
 
-    def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
-        network = prepare_objects(source, dataset, spec, study.seed, folder, progress, fresh)
+    def one(bench: Bench, spec: NetworkSpec) -> Prepared:
+        network = prepare_objects(bench, source, dataset, spec)
         check_supported(network, recipe, target)
         return network
 
@@ -255,12 +256,11 @@ def train(
     resolved = load_study(study, tuple(overrides))
     check_networks(resolved)
     with RunFolder(Path(out or Path("runs") / resolved.name)) as folder:
-        return [
-            prepare(spec, resolved.seed, folder, progress or Silent(), True).provenance for spec in resolved.network
-        ]
+        bench = Bench(resolved, folder, progress or Silent(), fresh=True)
+        return [prepare(bench, spec).provenance for spec in resolved.network]
 
 
 __all__ = [
-    "Array", "Asked", "AskedSearch", "AskedSensitivity", "Result", "advise", "quantize", "report", "run", "search",
+    "Array", "AskedSearch", "AskedSensitivity", "AskedSweep", "Result", "advise", "quantize", "report", "run", "search",
     "sensitivity", "sweep", "train",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ import litert_samples as samples
 import op_samples
 from edgequant.backends.contract import AbstractBackend
 from edgequant.backends.litert.backend import LiteRT
-from edgequant.backends.litert.twin import Twin
+from edgequant.backends.litert.mirror import Mirror
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.backends.tflite.read.read import read
 from edgequant.calibrate.calibrator import AbstractObserver
@@ -87,7 +87,7 @@ def test_a_file_is_read_back_or_refused_by_name(name: str, tmp_path: Path) -> No
         with pytest.raises(BadFile, match=WRITE_ONLY[name]):
             read(path)
         return
-    found = only(Twin(read(path))(torch.from_numpy(x))).numpy()
+    found = only(Mirror(read(path)).run_quantized(x))
     np.testing.assert_array_equal(only(LITERT.open(path).run_quantized(x)), found)
 
 

@@ -17,21 +17,21 @@ from edgequant.core.arrays import Array, only
 from edgequant.core.errors import Unsupported
 from edgequant.core.grid import QParams
 from edgequant.core.preprocess import normalise
-from edgequant.core.progress import Silent
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulation.accumulate import furthest
+from edgequant.quantization.simulation.accumulate import accumulate, furthest
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.quantization.simulation.simulate import simulator
 from edgequant.quantization.size import estimated_bytes
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
-from edgequant.store.outputs import load_outputs
-from edgequant.study.answering import runtime as judge
-from edgequant.study.making.variant import make, plan_variants
+from edgequant.study.answering.runtime import answer
+from edgequant.study.bench import Bench
+from edgequant.study.making.variant import make
 from edgequant.study.networks.network import prepare
+from edgequant.study.plan import plan_variants
 from edgequant.study.study import NetworkSpec, Study
 from edgequant.train.settings import TrainSettings
 from tflite_samples import captured, pixels
@@ -174,9 +174,7 @@ def test_a_sum_past_float32_is_still_exact() -> None:
     product = executor.products["conv"] if "conv" in executor.products else next(iter(executor.products.values()))
     x = torch.full((1, 512, 4, 4), 127.0).contiguous(memory_format=torch.channels_last)
     assert product.weight.dtype == torch.float32 and len(product.pieces.channels) > 1
-    assert executor._accumulate(product, x).unique().tolist() == [
-        4608 * 127 * 127 + float(b) for b in product.bias.unique()
-    ]
+    assert accumulate(product, x).unique().tolist() == [4608 * 127 * 127 + float(b) for b in product.bias.unique()]
 
 
 @pytest.fixture(scope="module")
@@ -186,12 +184,11 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
     spec = NetworkSpec(model="micro_cnn", data="digits", train=train)
     study = Study(name="both", recipes=("w8a8",), targets=("litert", "simulation"), network=(spec,))
     with RunFolder(tmp_path_factory.mktemp("both") / "run") as run:
-        network = prepare(spec, 0, run, Silent())
-        found = {}
-        for variant in plan_variants(study, [(spec, network)]):
-            step = judge.answer(variant, make(variant, study, run, Silent()), 0, run, Silent())
-            found[variant.id] = only(load_outputs(step.folder / "outputs.npz"))
-        found["labels"] = judge.evaluation_split(network, 0).labels
+        bench = Bench(study, run)
+        network = prepare(bench, spec)
+        variants = plan_variants(study, [(spec, network)])
+        found = {variant.id: only(answer(bench, make(bench, variant)).outputs) for variant in variants}
+        found["labels"] = bench.judging(network).labels
         assert len(list(run.steps.glob("calibrate-*"))) == 1, "two targets share the statistics"
         return found
 

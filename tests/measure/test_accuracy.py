@@ -17,7 +17,7 @@ from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
 from edgequant.data.splits import ArraySplit
 from edgequant.graph.program import SCORES
-from edgequant.measure.accuracy import cores, evaluate, judge, summary
+from edgequant.measure.accuracy import evaluate, judge, summary
 
 INPUTS = InputSpec(3, 4, 4)
 RNG = np.random.default_rng(0)
@@ -171,7 +171,3 @@ def test_an_error_in_a_worker_stops_the_rest() -> None:
     with pytest.raises(BadData, match="truncated"):
         evaluate(opener(), Broken(IMAGES, LABELS, np.arange(300).repeat(20)), INPUTS, workers=1)
     assert len(calls) < 94  # of 94 chunks
-
-
-def test_cores_are_at_least_one() -> None:
-    assert cores() >= 1

@@ -14,13 +14,12 @@ from edgequant.core.errors import BadModel
 from edgequant.measure.parity import (
     DYNAMIC,
     FLOAT16,
-    INTEGER,
-    INTEGER_LITERT,
     PARTLY_FLOAT,
-    dynamic_parity,
     float_parity,
     integer_parity,
+    parity,
 )
+from edgequant.recipe.scheme import INTEGER, MIRRORED
 
 STEP = 0.0473
 GRID = np.random.default_rng(0).integers(-128, 128, (1000, 10))
@@ -35,7 +34,7 @@ def moved(cells: int, by: int) -> np.ndarray:
 
 
 def test_the_same_outputs_pass_every_gate() -> None:
-    found = integer_parity(SCORES, SCORES.copy(), STEP, INTEGER_LITERT)
+    found = integer_parity(SCORES, SCORES.copy(), STEP, MIRRORED)
     assert found == {
         "mode": "integer",
         "top1_agreement": 1.0,
@@ -45,7 +44,7 @@ def test_the_same_outputs_pass_every_gate() -> None:
         "gate": "passed",
         "reason": "",
     }
-    assert float_parity(SCORES, SCORES)["gate"] == dynamic_parity(SCORES, SCORES)["gate"] == "passed"
+    assert float_parity(SCORES, SCORES)["gate"] == parity(SCORES, SCORES, "dynamic", 0.0, INTEGER)["gate"] == "passed"
 
 
 @given(st.integers(1, 1000), st.integers(-6, 6).filter(bool))
@@ -93,7 +92,7 @@ def answers(different: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("different", "gate"), [(5, "passed"), (6, "failed")])
 def test_the_dynamic_gate_asks_for_995_of_1000_answers(different: int, gate: str) -> None:
-    found = dynamic_parity(*answers(different))
+    found = parity(*answers(different), "dynamic", 0.0, INTEGER)
     assert found["gate"] == gate
     assert found["exact_fraction"] is None and found["max_lsb"] is None
 
@@ -102,7 +101,7 @@ def test_litert_must_agree_on_every_answer() -> None:
     ours, theirs = answers(1)
     loose = replace(INTEGER, exact=None)
     assert integer_parity(ours, theirs, 1.0, loose)["gate"] == "passed"
-    found = integer_parity(ours, theirs, 1.0, replace(INTEGER_LITERT, exact=None))
+    found = integer_parity(ours, theirs, 1.0, replace(MIRRORED, exact=None))
     assert found["gate"] == "failed" and "99.9000%" in found["reason"]
 
 
@@ -116,7 +115,11 @@ def test_float_is_relative_to_the_largest_score(error: float, exact: str, half: 
 
 
 def test_every_mode_has_the_same_keys_and_is_json() -> None:
-    found = [integer_parity(SCORES, SCORES, STEP), float_parity(SCORES, SCORES), dynamic_parity(SCORES, SCORES)]
+    found = [
+        integer_parity(SCORES, SCORES, STEP),
+        float_parity(SCORES, SCORES),
+        parity(SCORES, SCORES, "dynamic", 0.0, INTEGER),
+    ]
     assert len({tuple(one) for one in found}) == 1
     assert json.loads(json.dumps(found)) == found
     assert DYNAMIC.exact is None
@@ -137,4 +140,4 @@ def test_scores_that_are_not_finite_are_refused() -> None:
     broken = SCORES.copy()
     broken[0, :2] = np.nan, np.inf
     with pytest.raises(BadModel, match="2 of the file's and 0 of"):
-        dynamic_parity(broken, SCORES)
+        parity(broken, SCORES, "dynamic", 0.0, INTEGER)

@@ -54,8 +54,9 @@ def test_what_a_later_refiner_compares_with_is_the_first_network() -> None:
     after = BiasCorrect().reference(BiasCorrect().reference(before, images(64), silent), images(64), silent)
     x = tensors(images(8, 3))
     with torch.no_grad():
-        torch.testing.assert_close(float_network(after.captured.network)(x), only(before.captured.network(x)))
-        assert not torch.allclose(only(after.captured.network(x)), only(before.captured.network(x)))
+        wanted = only(before.captured.network(x))
+        torch.testing.assert_close(only(float_network(after.captured.network)(x)), wanted)
+        assert not torch.allclose(only(after.captured.network(x)), wanted)
 
 
 def test_weights_only_are_corrected_too() -> None:
@@ -87,7 +88,6 @@ def test_the_argument_is_left_as_it_was_and_the_fate_says_what_was_done() -> Non
     assert unchanged(state, before)
     assert all(f.reason.startswith("bias corrected: by ") for f in after.layers)
     assert after.activations == before.activations
-    assert BiasCorrect().network(before.captured) is before.captured
 
 
 def test_a_layer_without_bias_gets_one() -> None:

@@ -23,13 +23,12 @@ from edgequant.core.arrays import only
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.quantization.build import Ranges, build
+from edgequant.quantization.build import Ranges, build, observable
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import Plan, resolve
 from edgequant.refine.branches import LEAST_SQNR, balanced, shared
-from edgequant.study.making.calibration import observable
 from refine_samples import images, tensors
 
 SPEC = InputSpec(3, 6, 6)

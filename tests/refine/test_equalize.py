@@ -8,8 +8,7 @@ from torch import nn
 
 from edgequant.core.arrays import only
 from edgequant.graph.program import Captured
-from edgequant.refine.equalize import Equalize
-from edgequant.refine.pairs import consecutive, input_ranges, output_ranges
+from edgequant.refine.equalize import Equalize, consecutive, input_ranges, output_ranges
 from refine_samples import Residual, captured, images, per_tensor, reference_of, silent, simulated, tensors
 
 

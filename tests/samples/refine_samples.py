@@ -24,7 +24,7 @@ from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.recipe.scheme import Capability, Scheme
-from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.refiner import AbstractRefiner, Rewrites
 
 SPEC = InputSpec(3, 8, 8)
 ANY = Capability(frozenset({"static", "weight-only", "float32"}), frozenset(range(2, 9)), frozenset(range(2, 17)))
@@ -84,7 +84,7 @@ def reference_of(
 ) -> Reference:
     """The reference of `recipe`, with the refiners' network stage before calibration and no reference stage."""
     for refiner in refiners:
-        network = refiner.network(network)
+        network = refiner.network(network) if isinstance(refiner, Rewrites) else network
     plan = resolve(network.program, parse_recipe(recipe) if isinstance(recipe, str) else recipe, "simulation", ANY)
     seen = [images(64) if pixels is None else pixels]
     return build(network, plan, collect(network, seen, MinMax(), observed_tensors(network, plan)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from .errors import BadOption
+from .help import Help
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,23 @@ class Deployment:
     type. `layout` of the input: "nhwc" or "nchw".
     """
 
-    input: str = ""
-    output: str = ""
-    layout: str = ""
+    input: Annotated[
+        str,
+        Help(
+            "Input type of the file: uint8 or int8 for raw pixels, float32 for normalised pixels. Default: set by the"
+            " recipe."
+        ),
+    ] = ""
+    output: Annotated[str, Help("Of the file: uint8, int8 or float32 scores; logits: before the softmax.")] = ""
+    layout: Annotated[str, Help("Of the file's input: nhwc or nchw.")] = ""
+
+    def settled(self, source: str, sink: str, layout: str) -> Deployment:
+        """With nothing left empty: `source` and `sink` are the types that the recipe itself gives, `layout` the
+        target's. Scores that a recipe leaves in float stay so."""
+        output = sink if sink == "float32" else self.output or sink
+        return Deployment(self.input or source, output, self.layout or layout)
+
+
+def own_type(bits: int | None, byte: str) -> str:
+    """Of an input or output of so many bits, None for floats; `byte`: how the format has 8 bits, int8 or uint8."""
+    return "float32" if bits is None else "int16" if bits > 8 else byte

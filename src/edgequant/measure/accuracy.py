@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ..core.errors import BadData, BadModel
 from ..core.image import InputSpec
 from ..core.preprocess import normalise
 from ..data.dataset import AbstractSplit
+from ..host.machine import cores
 from ..tasks.classify import Classify, pack_hits
 from ..tasks.task import AbstractTask, Terms
 
@@ -118,8 +118,3 @@ def summary(answers: Answers, baseline: Answers | None, seed: int, task: Abstrac
         drop = task.drop(baseline.terms, answers.terms, seed)
         result |= {"drop": drop.value, "drop_ci95": list(drop.ci95), "p_value": drop.p_value}
     return result
-
-
-def cores() -> int:
-    """The cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,7 +15,7 @@ from ..core.errors import Unsupported
 from ..core.grid import QParams, WeightQ, choose_qparams, quantize_bias, quantize_weight
 from ..core.preprocess import input_range
 from ..graph.ops.table import OPS
-from ..graph.program import Captured, Step
+from ..graph.program import Captured, Program, Step
 from ..recipe.resolve import Plan, fates
 from ..recipe.scheme import LayerFate, Scheme
 from .reference import Reference
@@ -24,10 +24,15 @@ Ranges = Mapping[str, AbstractObserver]
 WeightMethod = Literal["minmax", "mse"]
 
 
+def observable(program: Program) -> tuple[str, ...]:
+    """Every tensor whose range has to be seen under some plan: the input's is known, a fixed one's too."""
+    return tuple(step.name for step in program.steps if OPS[step.kind].rule != "fixed")
+
+
 def observed_tensors(captured: Captured, plan: Plan) -> tuple[str, ...]:
-    """The tensors whose range has to be seen: the input's is known, a fixed one's too."""
-    fixed = {s.name for s in captured.program.steps if OPS[s.kind].rule == "fixed"}
-    return tuple(t for t in plan.tensors if t != captured.program.input and t not in fixed)
+    """The tensors whose range has to be seen under this plan."""
+    seen = frozenset(observable(captured.program))
+    return tuple(tensor for tensor in plan.tensors if tensor in seen)
 
 
 def build(captured: Captured, plan: Plan, observers: Ranges, weight_method: WeightMethod = "minmax") -> Reference:
@@ -42,33 +47,25 @@ def build(captured: Captured, plan: Plan, observers: Ranges, weight_method: Weig
 
 
 def _activations(captured: Captured, plan: Plan, observers: Ranges) -> dict[str, QParams]:
+    """A group of tensors has one grid, of all that its members were, 0 among it."""
     ranges: dict[str, tuple[float, float]] = {}
     for tensor, bits in plan.tensors.items():
-        low, high = _range(captured, plan, observers, tensor, bits)
-        group = plan.groups[tensor]
-        seen = ranges.get(group, (0.0, 0.0))
-        ranges[group] = (min(seen[0], low), max(seen[1], high))
+        low, high = ranges.get(plan.groups[tensor], (0.0, 0.0))
+        if tensor == captured.program.input:
+            seen = input_range(captured.inputs)
+        else:
+            seen = observers[tensor].range(bits, tensor in plan.symmetric) if tensor in observers else (0.0, 0.0)
+        ranges[plan.groups[tensor]] = (min(low, seen[0]), max(high, seen[1]))
     kinds = {s.name: OPS[s.kind] for s in captured.program.steps}
     fixed = {plan.groups[t]: kinds[t].fixed for t in plan.tensors if t in kinds and kinds[t].fixed}
-    return {
-        t: _qparams(bits, t in plan.symmetric, fixed.get(plan.groups[t]), ranges[plan.groups[t]])
-        for t, bits in plan.tensors.items()
-    }
-
-
-def _range(captured: Captured, plan: Plan, observers: Ranges, tensor: str, bits: int) -> tuple[float, float]:
-    if tensor == captured.program.input:
-        return input_range(captured.inputs)
-    if tensor in observers:
-        return observers[tensor].range(bits, tensor in plan.symmetric)
-    return (0.0, 0.0)
-
-
-def _qparams(bits: int, symmetric: bool, fixed: tuple[float, float] | None, seen: tuple[float, float]) -> QParams:
-    """`fixed`: the range that a member of the tensor's group computes into, whatever was seen."""
-    if fixed and bits > 8:
-        return QParams(2.0 ** -(bits - 1), 0, bits)  # the LiteRT 16x8 rule for LOGISTIC and SOFTMAX
-    return choose_qparams(*(fixed or seen), bits, symmetric)
+    found = {}
+    for tensor, bits in plan.tensors.items():
+        own = fixed.get(plan.groups[tensor])  # what a member of the group computes into, whatever was seen
+        if own and bits > 8:
+            found[tensor] = QParams(2.0 ** -(bits - 1), 0, bits)  # the LiteRT 16x8 rule for LOGISTIC and SOFTMAX
+        else:
+            found[tensor] = choose_qparams(*(own or ranges[plan.groups[tensor]]), bits, tensor in plan.symmetric)
+    return found
 
 
 def _with_weight(reference: Reference, step: Step, scheme: Scheme, method: WeightMethod) -> Reference:

@@ -26,7 +26,7 @@ from ..core.image import InputSpec
 from ..data.dataset import AbstractDataset, Splits
 from ..graph.program import Captured
 from ..store import surroundings
-from ..store.code import source_hash
+from ..store.code import source_hash, training_code
 from ..store.content import OURS, content
 from ..store.folder import step_key
 
@@ -71,9 +71,14 @@ def own(made: Any) -> bool:
     return type(made).__module__.partition(".")[0] != OURS
 
 
-def computed(code: str = "") -> Parts:
-    """For a step that computes. `code`: a hash of the part of edgequant that decides it; all of it where none is."""
-    return {"code": code or source_hash(), "surroundings": surroundings.computing()}
+def computed() -> Parts:
+    """For a step that computes."""
+    return {"code": source_hash(), "surroundings": surroundings.computing()}
+
+
+def trained() -> Parts:
+    """For a step that trains: of the code only the part that decides what a training ends with."""
+    return {"code": training_code(), "surroundings": surroundings.computing()}
 
 
 def measured() -> Parts:

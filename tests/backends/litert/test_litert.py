@@ -18,7 +18,7 @@ from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.litert.session import Session
 from edgequant.backends.tflite.inspect import read_model
 from edgequant.backends.tflite.layout import pack
-from edgequant.backends.tflite.write.layers import EMIT
+from edgequant.backends.tflite.write.emit import EMIT
 from edgequant.core.arrays import only
 from edgequant.core.errors import BadFile, Unsupported
 from edgequant.graph.ops.table import OPS

@@ -135,12 +135,3 @@ def test_labels_that_are_not_there_cannot_be_mixed_in() -> None:
 def test_options_that_cannot_be_meant(options: dict[str, float]) -> None:
     with pytest.raises(BadOption, match="distill: "):
         Distill(**options)
-
-
-def test_the_rest_of_the_contract() -> None:
-    one = Distill()
-    assert one.network(trained()) is trained() and Distill.teaches and not Distill.trains
-    reference = student().reference
-    assert one.reference(reference, pixels(1), silent) is reference
-    assert one.train(reference, training(Path("unused")), silent) is reference
-    assert QAT().objective(training(Path("unused"))).loss is None

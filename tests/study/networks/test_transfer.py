@@ -13,18 +13,18 @@ from torch import nn
 from edgequant.core.arrays import only
 from edgequant.core.errors import BadData, BadModel
 from edgequant.core.image import InputSpec
-from edgequant.core.progress import Silent
 from edgequant.data.classes.arrays import InMemory
 from edgequant.models.model import AbstractModel
 from edgequant.models.weights import save_weights
 from edgequant.models.wrap import Wrapped
 from edgequant.store.folder import RunFolder
-from edgequant.study.networks.network import Prepared, training_key
+from edgequant.study.networks.order import Order
 from edgequant.study.networks.transfer import transferred
+from edgequant.study.networks.weights import training_key
+from edgequant.study.prepared import Prepared
 from edgequant.study.study import NetworkSpec
-from edgequant.train.settings import TrainSettings
-from edgequant.train.transfer import Transfer
-from pipeline_samples import SPEC, images, in_memory, prepared, tiny
+from edgequant.train.settings import TrainSettings, Transfer
+from pipeline_samples import SPEC, bench, images, in_memory, prepared, tiny
 
 SHORT = Transfer(classes=4, epochs=40, lr=0.05, dropout=0.0)
 TUNE = TrainSettings(epochs=1, batch=32, optimizer="adam", lr=5e-5, augment=(), warmup_epochs=0)
@@ -93,7 +93,8 @@ class Unweighted(AbstractModel):
 
 def transfer(folder: Path, model: AbstractModel, spec: NetworkSpec, labelled: bool = True) -> str:
     with RunFolder(folder) as run:
-        return transferred(model, spec, SPEC, in_memory(labelled=labelled).load(SPEC), run, Silent())[1]
+        order = Order(model, spec, SPEC, in_memory(labelled=labelled).load(SPEC))
+        return transferred(bench(run), order)[1]
 
 
 def test_pretrained_weights_come_from_a_file_or_are_said_to_be_random(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from ...core.arrays import Array, Outputs, joined
 from ...core.errors import BadFile, BadModel
 from ...graph.program import SCORES
-from ...host.quiet import ERRORS, OUTPUT, quiet
+from ...host.process import ERRORS, OUTPUT, quiet
 from ..contract import AbstractSession, OutputInfo
 from .lower import METHOD, package
 

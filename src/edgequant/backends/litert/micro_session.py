@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.arrays import Array, Outputs
 from ...core.errors import BadFile, BadModel, MissingExtra
-from ...host.quiet import ERRORS, OUTPUT, quiet
+from ...host.process import ERRORS, OUTPUT, quiet
 from ..contract import AbstractSession, OutputInfo
 from ..tflite.graph import load_graph
 from .session import Session

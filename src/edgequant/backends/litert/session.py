@@ -13,7 +13,7 @@ import numpy as np
 from ...core.arrays import Array, Outputs
 from ...core.errors import BadFile, BadModel
 from ...core.foreign import foreign
-from ...host.quiet import ERRORS, quiet
+from ...host.process import ERRORS, quiet
 from ..contract import AbstractSession, OutputInfo
 from ..tflite.inspect import file_metadata, sidecar
 

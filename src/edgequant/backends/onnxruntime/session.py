@@ -79,7 +79,7 @@ class OnnxSession(AbstractSession):
     def __init__(self, session: Any, model: onnx.ModelProto, path: Path, provider: str) -> None:
         self._session, self._path, self._provider = session, path, provider
         record = metadata(model)
-        self._input = _border(session.get_inputs(), model.graph, path, "input", record)
+        self.border = _border(session.get_inputs(), model.graph, path, "input", record)
         self._sinks = (_border(session.get_outputs(), model.graph, path, "output", record),)
         self._nhwc = record.get("layout") == "NHWC"
         step = float(record.get("output_scale", 0.0))  # of integers that the file's last node dequantizes
@@ -102,7 +102,7 @@ class OnnxSession(AbstractSession):
 
     def encode(self, inputs: Array) -> Array:
         """(N, C, H, W) float32 -> what the file takes."""
-        return self._input.quantize(inputs.transpose(0, 2, 3, 1) if self._nhwc else inputs)
+        return self.border.quantize(inputs.transpose(0, 2, 3, 1) if self._nhwc else inputs)
 
     def decode(self, given: Sequence[Array]) -> Outputs:
         """What the file gives -> float32."""
@@ -124,13 +124,13 @@ class OnnxSession(AbstractSession):
         """One call. A file of a fixed batch gets a short last one filled up with zeros, and cut again."""
         short = self._batch - len(fed) if self._batch else 0
         padded = np.concatenate([fed, np.zeros((short, *fed.shape[1:]), fed.dtype)]) if short > 0 else fed
-        made = self._session.run([sink.name for sink in self._sinks], {self._input.name: padded})
+        made = self._session.run([sink.name for sink in self._sinks], {self.border.name: padded})
         return [values[: len(fed)] for values in made]
 
     def prepare(self, inputs: Array) -> None:
         self._held = onnxruntime.OrtValue.ortvalue_from_numpy(self.encode(inputs))
         self._binding = self._session.io_binding()
-        self._binding.bind_ortvalue_input(self._input.name, self._held)
+        self._binding.bind_ortvalue_input(self.border.name, self._held)
         for sink in self._sinks:
             self._binding.bind_output(sink.name, "cpu")
 

@@ -6,21 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Array, only
-from ...data.draw import drawn
+from ...core.arrays import only
 from ...measure.accuracy import CLASSIFY, Answers
-from ...measure.accuracy import judge as judged
 from ...tasks.fidelity import fidelity
-from ..making.variant import scores
+from ..bench import Bench
 from ..networks.float_first import unfit
 from ..prepared import Prepared
-from . import runtime as judge
-from .finished import Finished
+from .runtime import Answered
 
 OUTPUT = "output0"
 
 
-def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
+def against_float(bench: Bench, done: Answered, base: Answered) -> dict[str, Any]:
     """The keys "validation", "agreement", "fidelity", "caution" and, of float32 itself, "unfit".
 
     "validation": {"n", "top1", "drop", "drop_ci95", "p_value"}, paired on the images that choices are made by; None
@@ -28,29 +25,17 @@ def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
     were evaluated. "caution": what makes these images flatter a file, or "". "unfit": why no file of this network can
     be recommended, or "".
     """
-    ours, theirs = _validation(done), _validation(base)
-    found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None}
-    found["caution"] = caution(done.variant.network)
-    found["fidelity"] = {OUTPUT: fidelity(only(base.answers.outputs), only(done.answers.outputs))}
+    network = done.made.variant.network
+    ours, theirs = done.chosen_by(bench), base.chosen_by(bench)
+    found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None, "caution": caution(network)}
+    found["fidelity"] = {OUTPUT: fidelity(only(base.outputs), only(done.outputs))}
     if ours is None or theirs is None:
         return found
-    network = done.variant.network
-    split = drawn(network.splits.validation, quick)
-    annotations = split.annotations(np.arange(len(split)))
-    before, now = (judged({OUTPUT: one}, annotations) for one in (theirs, ours))
-    found["agreement"] = CLASSIFY.agreement(before.predictions, now.predictions)
-    found["validation"] = paired(before, now)
+    found["agreement"] = CLASSIFY.agreement(theirs.predictions, ours.predictions)
+    found["validation"] = paired(theirs, ours)
     if done is base:
-        found["unfit"] = unfit(network.provenance, ours, split.labels)
+        found["unfit"] = unfit(network.provenance, only(ours.outputs), bench.choosing(network).labels)
     return found
-
-
-def _validation(done: Finished) -> Array | None:
-    """(N, classes) scores on validation: the file's own where that is what was evaluated, else the simulated ones."""
-    if judge.evaluated(done.variant.network) == "validation":
-        outputs: Array = only(done.answers.outputs)
-        return outputs
-    return scores(done.made, "validation")
 
 
 def paired(base: Answers, ours: Answers) -> dict[str, Any] | None:

@@ -14,8 +14,8 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 
 from edgequant.backends.litert.backend import LiteRT
+from edgequant.backends.litert.mirror import Mirror, open_named
 from edgequant.backends.litert.session import Session
-from edgequant.backends.litert.twin import Twin, open_named
 from edgequant.backends.tflite.read.read import Imported, read, read_reference
 from edgequant.core.arrays import only
 from edgequant.core.errors import BadFile
@@ -86,10 +86,11 @@ def test_what_comes_back_computes_the_same_and_lowers_to_the_same_bytes(
 
 
 @pytest.mark.parametrize("recipe", ["w8a8", "w4a8", "w8a16"])
-def test_the_twin_answers_what_the_file_answers(recipe: str, lowered: Any) -> None:
+def test_the_mirror_answers_what_the_file_answers(recipe: str, lowered: Any) -> None:
     _, path = lowered(recipe)
     assert np.array_equal(
-        only(Twin(read(path))(images())).numpy(), only(LiteRT().open(path).run_quantized(images().numpy()))
+        only(Mirror(read(path)).run_quantized(images().numpy())),
+        only(LiteRT().open(path).run_quantized(images().numpy())),
     )
 
 
@@ -100,7 +101,8 @@ def test_names_are_not_needed(lowered: Any, tmp_path: Path) -> None:
     imported = read(bare)
     assert imported.reference.captured.program.layers[0].name == "conv_2d_1"
     assert np.array_equal(
-        only(Twin(imported)(images())).numpy(), only(LiteRT().open(path).run_quantized(images().numpy()))
+        only(Mirror(imported).run_quantized(images().numpy())),
+        only(LiteRT().open(path).run_quantized(images().numpy())),
     )
 
 
@@ -142,11 +144,11 @@ def test_a_float_input_is_rounded_as_the_files_own_operator_does(recipe: str, lo
     imported = read(path)
     assert imported.quantizes_input
     x = (torch.randint(-120, 120, (8, *SPEC.shape), generator=torch.Generator().manual_seed(0)) + 0.5) * scale
-    twin = Twin(imported)
+    mirror = Mirror(imported)
     found = integers_made(imported, x)
-    assert np.array_equal(torch.round(twin.entered(x) / scale).numpy(), found)
+    assert np.array_equal(np.rint(mirror.entered(x.numpy()) / np.float32(scale)), found)
     assert not np.array_equal(torch.round(x / scale).numpy(), found)
-    assert np.array_equal(only(twin.outputs(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
+    assert np.array_equal(only(mirror.run(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
     again = LiteRT().lower(imported.reference, tmp_path / "again.tflite")
     assert Session(again.path).source["dtype"] == np.float32, "written again, it meets its app as before"
 
@@ -158,7 +160,7 @@ def test_unsigned_bytes_at_the_border_are_the_signed_ones(lowered: Any, tmp_path
     imported = read(path)
     x = images(8, imported.reference.captured.inputs)
     assert np.array_equal(LiteRT().open(path).encode(x.numpy()), pixels(8))  # raw bytes
-    assert np.array_equal(only(Twin(imported).outputs(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
+    assert np.array_equal(only(Mirror(imported).run(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
 
 
 def test_a_whole_image_average_is_a_mean_in_floats_only(lowered: Any, tmp_path: Path) -> None:
@@ -189,7 +191,8 @@ def test_an_activation_that_no_row_fuses_is_a_step_of_its_own(lowered: Any, tmp_
     at = next(i for i, s in enumerate(steps) if s.kind == "max_pool2d")
     assert steps[at + 1].kind == "relu" and steps[at + 1].inputs == (steps[at].name,)
     assert np.array_equal(
-        only(Twin(imported)(images())).numpy(), only(LiteRT().open(path).run_quantized(images().numpy()))
+        only(Mirror(imported).run_quantized(images().numpy())),
+        only(LiteRT().open(path).run_quantized(images().numpy())),
     )
 
 
@@ -499,7 +502,9 @@ def test_integers_on_another_scale_are_read(scale: float, kind: str, lowered: An
     imported = read(path)
     assert imported.reference.captured.program.steps[-1].kind == kind
     x = images(4)
-    np.testing.assert_array_equal(only(LiteRT().open(path).run_quantized(x.numpy())), only(Twin(imported)(x)).numpy())
+    np.testing.assert_array_equal(
+        only(LiteRT().open(path).run_quantized(x.numpy())), only(Mirror(imported).run_quantized(x.numpy()))
+    )
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="EDGEQUANT_DATA has no weights/mlperf_tiny_resnet8")
@@ -515,7 +520,7 @@ def test_another_tools_integer_file_is_followed_integer_by_integer() -> None:
     shown = test.take(np.arange(200))
     session, x = LiteRT().open(path), normalise(shown, inputs)
     assert np.array_equal(session.encode(x), shown.astype(np.int16) - 128)
-    theirs, ours = only(session.run_quantized(x)), only(Twin(imported)(torch.from_numpy(x))).numpy()
+    theirs, ours = only(session.run_quantized(x)), only(Mirror(imported).run_quantized(x))
     assert (theirs == ours).mean() == 1.0
 
 

@@ -6,55 +6,21 @@ What a row cannot say is refused with the operator's name: a wrong guess would b
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from ....graph.ops.op import Lacks, Operator, named
+from ....graph.ops.table import OPS, tflite_operators
 from ..graph import FileOperator, FileTensor
+from . import moves
 from .builder import Builder, qparams
-from .layers import conv2d, depthwise, fully_connected, note_flattening, padded_sides
-from .more import MORE, amounts
+from .layers import padded_sides
+from .moves import Read
 from .weights import values_of
 
-Read = Callable[[Builder, FileOperator], None]
 
-
-def _reshape(b: Builder, op: FileOperator) -> None:
-    source, output = b.source(op, 0), b.output(op)
-    stated, size = _new_shape(b, op), int(np.prod(b.tensor(op, 0).shape))
-    if stated.count(-1) == 1:
-        stated = tuple(size // max(-int(np.prod(stated)), 1) if n == -1 else n for n in stated)
-    if stated != output.shape or int(np.prod(stated)) != size:
-        b.graph.refuse(op, f"makes the shape {stated} of {b.tensor(op, 0).shape}, and its tensor has {output.shape}")
-    before, after = b.shape(op, b.tensor(op, 0)), b.shape(op, output)
-    if before == after:
-        b.alias[output.index] = source
-        return
-    if len(after) == 3 and (len(before) == 3 or after[1] * after[2] > 1):
-        b.graph.refuse(op, f"makes the image {output.shape} of {b.tensor(op, 0).shape}")
-    b.append(op, "reshape", (source,), {"shape": after})
-    note_flattening(b, b.alias[output.index], before)
-
-
-def _new_shape(b: Builder, op: FileOperator) -> tuple[int, ...]:
-    """What LiteRT makes of the shape, whatever the file says that the result has. RESHAPE's operand goes first."""
-    shape = b.tensor(op, 0).shape
-    if op.name == "RESHAPE":
-        operand = len(op.inputs) > 1 and op.inputs[1] >= 0
-        values = values_of(b.graph, op, b.tensor(op, 1)) if operand else op.option("newShape")
-        return () if values is None else tuple(int(v) for v in np.reshape(values, -1))
-    dims = op.option("squeezeDims")
-    every = [i for i, n in enumerate(shape) if n == 1]
-    gone = every if dims is None or not len(dims) else [int(d) % len(shape) for d in dims]
-    if not set(gone) <= set(every):
-        b.graph.refuse(op, f"squeezes the dimensions {gone} of {shape}")
-    return tuple(n for i, n in enumerate(shape) if i not in gone)
-
-
-def _pad(b: Builder, op: FileOperator) -> None:
-    b.append(op, "pad", (b.source(op, 0),), {"padding": amounts(b, op)})
-
-
-def _mean(b: Builder, op: FileOperator) -> None:
+def mean(b: Builder, op: FileOperator) -> None:
     b.image(op, b.tensor(op, 0))
     axes = sorted(int(a) % 4 for a in values_of(b.graph, op, b.tensor(op, 1)).reshape(-1))
     if axes == [3] and op.option("keepDims"):
@@ -84,6 +50,10 @@ def _pool(kind: str) -> Read:
     return read
 
 
+avg_pool2d = _pool("avg_pool2d")
+max_pool2d = _pool("max_pool2d")
+
+
 def _binary(kind: str) -> Read:
     def read(b: Builder, op: FileOperator) -> None:
         if len(b.tensor(op, 0).shape) != len(b.tensor(op, 1).shape):
@@ -103,7 +73,7 @@ def _check_powers(b: Builder, op: FileOperator) -> None:
         b.graph.refuse(op, "adds 16-bit integers by shifts (potScaleInt16)")
 
 
-def _cat(b: Builder, op: FileOperator) -> None:
+def cat(b: Builder, op: FileOperator) -> None:
     rank = len(b.output(op).shape)
     if op.option("axis") % rank != rank - 1:
         b.graph.refuse(op, f"is along dimension {op.option('axis')}, not along channels")
@@ -111,17 +81,21 @@ def _cat(b: Builder, op: FileOperator) -> None:
     b.append(op, "cat", inputs, sources=len(inputs))
 
 
-def _softmax(b: Builder, op: FileOperator) -> None:
+def softmax(b: Builder, op: FileOperator) -> None:
     if op.option("beta") != 1:
         b.graph.refuse(op, f"has the beta {op.option('beta')}")
     b.append(op, "softmax", (b.source(op, 0),))
 
 
-def _unary(kind: str) -> Read:
-    return lambda b, op: b.append(op, kind, (b.source(op, 0),))
+def unary(kind: str, attrs: Callable[[FileOperator], dict[str, Any]] = lambda _: {}) -> Read:
+    return lambda b, op: b.append(op, kind, (b.source(op, 0),), attrs(op))
 
 
-def _dequantize(b: Builder, op: FileOperator) -> None:
+depth_to_space = unary("depth_to_space", lambda op: {"block": op.option("blockSize")})
+gelu = unary("gelu", lambda op: {"approximate": "tanh" if op.option("approximate") else "none"})
+
+
+def dequantize(b: Builder, op: FileOperator) -> None:
     """Of a constant: its style. Of integers: the same tensor, as floats."""
     source, output = b.tensor(op, 0), b.output(op)
     if source.data is not None:
@@ -133,7 +107,7 @@ def _dequantize(b: Builder, op: FileOperator) -> None:
     b.alias[output.index] = name
 
 
-def _quantize(b: Builder, op: FileOperator) -> None:
+def quantize(b: Builder, op: FileOperator) -> None:
     """Of floats: the same tensor, as integers. Of integers: that too where no value changes (uint8 at the border).
 
     The bytes of the file's input may be made floats and rounded again: to 16 bits there is no other way.
@@ -176,35 +150,18 @@ def _equal(source: FileTensor, output: FileTensor) -> bool:
     return source.integer and len(source.scale) == 1 and qparams(source) == qparams(output)
 
 
-def _transpose(b: Builder, op: FileOperator) -> None:
-    """Of the file's input alone: an app's NCHW image becomes the NHWC one that all else works on."""
-    order = values_of(b.graph, op, b.tensor(op, 1)).reshape(-1).tolist()
-    if b.tensor(op, 0).index != b.graph.input or order != [0, 2, 3, 1]:
-        b.graph.refuse(op, f"reorders the dimensions of an inner tensor to {order}")
-    if b.graph.metadata.get("layout") != "NCHW":
-        b.graph.refuse(op, "turns an NCHW image, which no record in the file says that its input is")
-    b.alias[b.output(op).index] = b.source(op, 0)
+def _reader(kind: str, operator: Operator) -> Read:
+    row = OPS[kind]
+    if operator.read:
+        read: Read = named("tflite.read", str(operator.read))
+        return read
+    if row.inputs == 2:
+        return _binary(kind)
+    return unary(kind, lambda op: {a: float(op.option(b)) for a, b in row.tflite.attributes.items()})
 
 
-READERS: dict[str, Read] = MORE | {
-    "ADD": _binary("add"),
-    "AVERAGE_POOL_2D": _pool("avg_pool2d"),
-    "CONCATENATION": _cat,
-    "CONV_2D": conv2d,
-    "DEPTHWISE_CONV_2D": depthwise,
-    "DEQUANTIZE": _dequantize,
-    "FULLY_CONNECTED": fully_connected,
-    "LOGISTIC": _unary("sigmoid"),
-    "MAX_POOL_2D": _pool("max_pool2d"),
-    "MEAN": _mean,
-    "MUL": _binary("mul"),
-    "PAD": _pad,
-    "QUANTIZE": _quantize,
-    "RELU": _unary("relu"),
-    "RELU6": _unary("relu6"),
-    "RESHAPE": _reshape,
-    "SOFTMAX": _softmax,
-    "SUB": _binary("sub"),
-    "SQUEEZE": _reshape,
-    "TRANSPOSE": _transpose,
+READERS: dict[str, Read] = {
+    **{n: _reader(kind, o) for n, (kind, o) in tflite_operators().items() if not isinstance(o.read, Lacks)},
+    "DEQUANTIZE": dequantize,
+    "SQUEEZE": moves.reshape,
 }

@@ -108,8 +108,10 @@ def _high_mul(x: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def _power_of_two(x: torch.Tensor, exponent: int) -> torch.Tensor:
-    """RoundingDivideByPOT: ties away from zero."""
-    mask = (1 << exponent) - 1
+    """RoundingDivideByPOT of int16: ties away from zero."""
+    # the mask is int16 too: from 2^16 on it wraps to -1, and what is not negative is rounded up to 1, not to 0; only
+    # scales below 2e-7 come here, but those of a network with untrained weights do
+    mask = (1 << exponent) - 1 if exponent < 16 else -1
     return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0).long()).long()
 
 
