@@ -43,8 +43,10 @@ def test_timm_gives_its_record_and_its_weights(monkeypatch: pytest.MonkeyPatch) 
     timm = fake_timm()
     monkeypatch.setitem(sys.modules, "timm", timm)
     source = Timm("tiny")
-    assert source.inputs(None) == InputSpec(3, 224, 224, MEAN, STD, 256, "bicubic")
-    assert Timm("tiny", size=96).inputs((3, 32, 32)) == InputSpec(3, 96, 96, MEAN, STD, None, "bicubic")
+    assert source.inputs(None) == InputSpec(3, 224, 224, mean=MEAN, std=STD, resize=256, interpolation="bicubic")
+    assert Timm("tiny", size=96).inputs((3, 32, 32)) == InputSpec(
+        3, 96, 96, mean=MEAN, std=STD, resize=None, interpolation="bicubic"
+    )
     assert source.build(source.inputs(None), 7).out_channels == 1000 and source.has_weights
     fresh = source.with_weights("mine.pt")
     assert fresh.build(source.inputs(None), 7).out_channels == 7 and not fresh.has_weights
@@ -90,7 +92,7 @@ def fake_torchvision() -> Any:
 def test_torchvision_gives_the_record_of_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", fake_torchvision())
     source = Torchvision("resnet18", weights="IMAGENET1K_V1")
-    assert source.inputs(None) == InputSpec(3, 224, 224, MEAN, STD, 232)
+    assert source.inputs(None) == InputSpec(3, 224, 224, mean=MEAN, std=STD, resize=232)
     assert Torchvision("resnet18", size=64).inputs(None).resize is None
     assert source.build(source.inputs(None), 7).out_channels == 1000
     assert source.with_weights("mine.pt").build(source.inputs(None), 7).out_channels == 7

@@ -47,8 +47,8 @@ class Timm(AbstractModel):
         channels, height, width = (int(d) for d in record["input_size"])
         height, width = (self.size, self.size) if self.size else (height, width)
         resize = None if image_shape else math.floor(min(height, width) / float(record["crop_pct"]))
-        pixels = (tuple(record["mean"]), tuple(record["std"]))
-        return InputSpec(channels, height, width, *pixels, resize, interpolation(record["interpolation"]))
+        mean, std, filtered = tuple(record["mean"]), tuple(record["std"]), interpolation(record["interpolation"])
+        return InputSpec(channels, height, width, mean=mean, std=std, resize=resize, interpolation=filtered)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
         options: dict[str, Any] = {} if self.has_weights else {"num_classes": classes}
