@@ -67,6 +67,11 @@ def cpu_name() -> str:
     return next((fields[name] for name in NAMES if fields.get(name)), platform.processor() or platform.machine())
 
 
+def cpu_flags() -> set[str]:
+    """The instructions that the kernel says the processor has; empty where it does not say."""
+    return {flag for key, value in _fields() if key in ("flags", "Features") for flag in value.split()}
+
+
 def _frequencies() -> dict[str, float]:
     """Of each core in MHz, from the driver or, where there is none, from /proc/cpuinfo."""
     found = {p.parent.parent.name: _megahertz(p) for p in sorted(CPUS.glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))}

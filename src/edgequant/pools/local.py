@@ -131,7 +131,7 @@ def _start(descriptor: int, printed: IO[bytes]) -> subprocess.Popen[bytes]:
 
 def _why(status: int, last: str) -> str:
     if status < 0:
-        hint = ", as the system does where memory runs out" if status == -signal.SIGKILL else ""
+        hint = ", as the system does where memory runs out" if signal.Signals(-status).name == "SIGKILL" else ""
         return f"its process was killed by {signal.Signals(-status).name}{hint}"
     return f"its process ended with status {status}" + (f" ({last})" if last else "")
 
