@@ -20,7 +20,9 @@ CELLS = {  # Python -> what is installed there before edgequant
 TOOLS = ("pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.120", "jsonschema>=4.23", "adbutils>=2.8,<3")
 QUICK = ("tests/graph", "tests/quantization", "tests/backends", "tests/refine", "tests/models", "tests/test_api.py")
 KEPT = ("torch", "torchvision", "timm", "numpy")
-VERSIONS = "import importlib.metadata as m; print(sorted((d.name, d.version) for d in m.distributions() if d.name in {}))"
+VERSIONS = (
+    "import importlib.metadata as m\nprint(sorted((d.name, d.version) for d in m.distributions() if d.name in {}))"
+)
 
 
 @nox.session(python=list(CELLS))

@@ -59,8 +59,8 @@ class Timm(AbstractModel):
         if mode == "squash" and share == 1:
             return None
         raise BadModel(
-            f"timm's {self.model} wants images fitted by {mode!r} to {share:g} of their size; a centre crop or a stretch"
-            " to the whole size were expected. Give the network as file:net.py:make, and say --fit letterbox or stretch."
+            f"timm's {self.model} wants images fitted by {mode!r} to {share:g} of their size; a centre crop or a"
+            " stretch to the whole size were expected. Give the network as file:net.py:make, with --fit letterbox or stretch."
         )
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
