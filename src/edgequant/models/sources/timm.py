@@ -60,7 +60,7 @@ class Timm(AbstractModel):
             return None
         raise BadModel(
             f"timm's {self.model} wants images fitted by {mode!r} to {share:g} of their size; a centre crop or a"
-            " stretch to the whole size were expected. Give the network as file:net.py:make, with --fit letterbox or stretch."
+            " stretch to the whole size were expected. Give the network as file:net.py:make with --fit letterbox."
         )
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
