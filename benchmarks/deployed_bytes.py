@@ -34,7 +34,8 @@ from edgequant.models.weights import load_weights
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
-from edgequant.study.networks.network import build_model, load_data
+from edgequant.study.networks.network import load_data
+from edgequant.study.networks.sources import build_model
 
 BATCH = 100
 

@@ -23,12 +23,12 @@ from torch import nn
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS, MODELS
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
 from edgequant.core.errors import EdgequantError
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.measure.parity import INTEGER, INTEGER_LITERT, integer_parity
+from edgequant.measure.parity import integer_parity
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import parse_recipe
@@ -97,10 +97,9 @@ def lowered(network: Captured, shown: Array, target: str, recipe: str, folder: P
     session = backend.open(path)
     executor = simulator(reference, backend.arithmetic(reference, path))
     with torch.inference_mode():
-        promised = executor(torch.from_numpy(x)).numpy()
-        float_scores = network.network(torch.from_numpy(x)).numpy()
-    gate = INTEGER_LITERT if target == "litert" else INTEGER
-    figures = integer_parity(session.run(x), promised, session.output_scale, gate)
+        promised = only(executor(torch.from_numpy(x))).numpy()
+        float_scores = only(network.network(torch.from_numpy(x))).numpy()
+    figures = integer_parity(only(session.run(x)), promised, session.only.scale, backend.capability.gate)
     same = float((promised.argmax(1) == float_scores.argmax(1)).mean())
     return {**figures, "bytes": made.bytes, "agrees_with_float": same, "kernels": session.kernels()}
 

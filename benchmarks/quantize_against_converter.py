@@ -17,6 +17,7 @@ import torch
 from edgequant.backends.litert.backend import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
+from edgequant.core.arrays import only
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture.capture import capture
 from edgequant.models.architectures.mobilenet_v2 import MobileNetV2
@@ -43,8 +44,8 @@ def ours(module: torch.nn.Module, model: MobileNetV2, images: np.ndarray, folder
     seconds["lower"], start = time.perf_counter() - start, time.perf_counter()
     executor = IntegerExecutor(reference, backend.arithmetic(reference, artifact.path))
     x = normalise(images[:COMPARED], captured.inputs)
-    promised = np.concatenate([executor(torch.from_numpy(x[i : i + 8])).numpy() for i in range(0, COMPARED, 8)])
-    answered = backend.open(artifact.path, 2).run_quantized(x)
+    promised = np.concatenate([only(executor(torch.from_numpy(x[i : i + 8]))).numpy() for i in range(0, COMPARED, 8)])
+    answered = only(backend.open(artifact.path, 2).run_quantized(x))
     seconds["parity"] = time.perf_counter() - start
     print(f"parity on {COMPARED} images: {np.mean(promised == answered):.4%} of the output integers equal")
     return seconds

@@ -21,13 +21,12 @@ import torch
 from scipy.stats import spearmanr
 
 from edgequant.core.preprocess import normalise
-from edgequant.core.progress import Silent
-from edgequant.data.draw import calibration_subset
 from edgequant.search import divergence, engine, fisher, forms, screen
 from edgequant.store.folder import RunFolder
+from edgequant.study.bench import Bench
 from edgequant.study.making.calibration import statistics
 from edgequant.study.networks.network import prepare
-from edgequant.study.study import load_study
+from edgequant.study.study import Calibration, load_study
 
 PEERS = 2  # full evaluations of the test set for each layer, as public per-layer analysis tools make them
 FISHER_IMAGES = 128
@@ -51,11 +50,9 @@ def main() -> None:
 def measure(name: str, count: int, bits: int, folder: Path) -> dict[str, Any]:
     study = load_study(name)
     with RunFolder(folder / "run") as run:
-        network = prepare(study.network[0], study.seed, run, Silent())
-        subset = calibration_subset(network.splits.train, 500, 0)
-        observers, _ = statistics(
-            network, network.captured, [], study.calibration[0], subset, run, lambda done, total: None
-        )
+        bench = Bench(study, run)
+        network = prepare(bench, study.network[0])
+        observers, _ = statistics(bench, network, Calibration(n=500), network.captured, lambda done, total: None)
     captured = network.captured
     chosen = np.random.default_rng(0).permutation(len(network.splits.validation))[:count]
     images = torch.from_numpy(normalise(network.splits.validation.take(chosen), captured.inputs))

@@ -76,6 +76,7 @@ def test_every_table_can_be_listed() -> None:
 def test_every_abstract_component_has_a_table() -> None:
     parts = {
         "AbstractFloatFile",
+        "AbstractMirror",
         "AbstractSplit",
         "AbstractObserver",
         "AbstractSession",

@@ -20,16 +20,18 @@ from edgequant import api
 from edgequant.core.errors import BadModel, BadOption, EdgequantError
 from edgequant.core.image import InputSpec
 from edgequant.core.pixels import IMAGENET
-from edgequant.core.progress import Silent
 from edgequant.data.classes.cifar import Cifar10
 from edgequant.data.classes.digits import read_digits
 from edgequant.data.dataset import Splits
 from edgequant.report.contract import contract
 from edgequant.store.folder import RunFolder
 from edgequant.store.run import Run
-from edgequant.study.networks.network import Prepared, kept_by_a_study, prepare
+from edgequant.study.bench import Bench
+from edgequant.study.networks.network import prepare
 from edgequant.study.networks.preprocessing import at_chance, check
-from edgequant.study.study import NetworkSpec, load_study
+from edgequant.study.networks.weights import kept_by_a_study
+from edgequant.study.prepared import Prepared
+from edgequant.study.study import NetworkSpec, Study, load_study
 from stated import RAW, taught
 
 INPUTS = InputSpec(3, 8, 8, *IMAGENET)
@@ -87,7 +89,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def look(door: Path, factory: str = "make", options: str = "", **fields: Any) -> Prepared:
     spec = NetworkSpec(f"{door}/net.py:{factory}{options}", f"arrays:{door}/set.npz", **fields)
     with RunFolder(door / "run") as run:
-        return prepare(spec, 0, run, Silent())
+        return prepare(Bench(Study(), run), spec)
 
 
 @pytest.mark.parametrize(
@@ -161,11 +163,11 @@ def test_through_a_study(door: Path, tmp_path: Path) -> None:
 
     with RunFolder(tmp_path / "run") as run:
         with pytest.raises(BadModel, match="Nothing says how"):
-            prepare(study(""), 0, run, Silent())
+            prepare(Bench(Study(), run), study(""))
         with pytest.raises(BadModel, match="% of 359 validation images right as it is fed"):
-            prepare(study("mean = 0\nstd = 1\nchannels = 'bgr'"), 0, run, Silent())
+            prepare(Bench(Study(), run), study("mean = 0\nstd = 1\nchannels = 'bgr'"))
         for words in ("mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]", "mean = 'imagenet'\nsize = 8"):
-            assert prepare(study(words), 0, run, Silent()).inputs == INPUTS
+            assert prepare(Bench(Study(), run), study(words)).inputs == INPUTS
 
 
 def test_a_look_is_kept_and_named_by_the_network(door: Path) -> None:
@@ -239,7 +241,7 @@ def test_another_size_and_other_channels_are_scaled_where_that_is_said(door: Pat
 def test_images_of_one_size_can_be_brought_to_another(tmp_path: Path) -> None:
     fields = {"size": "12x10", "fit": "letterbox", "channels": "rgb", "weights": "random"}
     with RunFolder(tmp_path) as run:
-        found = prepare(NetworkSpec("micro_cnn", "digits", **fields), 0, run, Silent())
+        found = prepare(Bench(Study(), run), NetworkSpec("micro_cnn", "digits", **fields))
     taken = found.splits.validation.take(np.arange(2))
     assert found.inputs.shape == (3, 10, 12) and taken.shape == (2, 10, 12, 3)
     assert (taken[:, :, 0] == 114).all() and (taken[:, :, 5] != 114).any(), "bars left and right"
@@ -257,7 +259,7 @@ def test_kept_weights_are_found_by_architecture_and_data(monkeypatch: pytest.Mon
     """Those of the first study that trains it for `mobilenet_v2`, on the very splits that they were trained on."""
     kept = Path("kept.safetensors")
     asked: list[str] = []
-    monkeypatch.setattr("edgequant.study.networks.network.kept_weights", lambda key: asked.append(key) or kept)
+    monkeypatch.setattr("edgequant.study.networks.weights.kept_weights", lambda key: asked.append(key) or kept)
     splits = Splits(("a",), None, None, None, "content")  # type: ignore[arg-type]
     assert kept_by_a_study(NetworkSpec("mobilenet_v2", "cifar10"), splits) == (kept, "bit-sweep")
     assert kept_by_a_study(NetworkSpec("mobilenet_v2:width=0.3", "cifar10"), splits) is None

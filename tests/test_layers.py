@@ -14,7 +14,7 @@ import edgequant
 ORDER = (
     "core", "host", "store", "catalog",
     "graph.ops", "graph", "graph.parse", "graph.capture",
-    "data", "data.folders", "data.classes", "data.named", "data.calibration",
+    "data", "data.folders", "data.classes", "data.named", "data.calibration", "tasks",
     "recipe", "recipe.presets", "calibrate",
     "quantization", "quantization.simulation", "quantization.simulation.kernels",
     "models", "models.architectures", "models.sources.keras", "models.sources", "models.sources.onnx",

@@ -213,7 +213,7 @@ def test_the_calibrator_set_the_ranges(shop: Run) -> None:
 
 
 def output_scale(path: Path) -> float:
-    return catalog.BACKENDS.build("crate").open(path).output_scale
+    return catalog.BACKENDS.build("crate").open(path).only.scale
 
 
 def test_the_target_wrote_a_file_that_keeps_its_promise(shop: Run) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgequant.core.errors import BadOption, UnknownName
-from edgequant.study.networks.network import build_model
-from edgequant.study.results import MEASURED
+from edgequant.study.networks.sources import build_model
+from edgequant.study.record import MEASURED
 from edgequant.study.running.checks import check_names, check_networks, needs_images, recipes_of, targets_of
 from edgequant.study.study import (
     Calibration,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
@@ -52,7 +53,7 @@ def _captured(case: Case, network: OnnxNetwork, images: torch.Tensor) -> tuple[s
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             found = capture(torch.nn.Sequential(network, torch.nn.Flatten()), InputSpec(*images.shape[1:]), ())
-            got = found.network(images).numpy()
+            got = only(found.network(images)).numpy()
     except BadModel as error:
         return "refused", str(error)
     except Exception as error:

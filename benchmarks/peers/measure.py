@@ -17,9 +17,10 @@ from edgequant.core.image import InputSpec
 from edgequant.data.dataset import AbstractSplit
 from edgequant.files.files import open_file
 from edgequant.host.machine import conditions, machine
-from edgequant.measure.accuracy import Answers, evaluate, summary, unpack_hits
+from edgequant.measure.accuracy import Answers, evaluate, summary
 from edgequant.measure.latency import benchmark
 from edgequant.store.artifact import artifact
+from edgequant.tasks.classify import unpack_hits
 
 BUDGET = {"warmup_s": 0.5, "min_runs": 200, "max_runs": 20_000, "budget_s": 5.0}
 

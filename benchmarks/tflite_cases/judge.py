@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgequant.backends.litert.twin import Twin
+from edgequant.backends.litert.mirror import Mirror
 from edgequant.backends.tflite.read.read import read
+from edgequant.core.arrays import only
 from edgequant.core.errors import EdgequantError
 
 from .random_files import Case
@@ -43,10 +44,10 @@ def _judged(case: Case, path: Path) -> Verdict:
     x = torch.from_numpy(case.x.transpose(0, 3, 1, 2).copy())
     if not case.integer:
         with torch.no_grad():
-            return Verdict(*_floats(imported.reference.captured.network(x).numpy(), case.wanted))
+            return Verdict(*_floats(only(imported.reference.captured.network(x)).numpy(), case.wanted))
     p = imported.reference.activations[imported.reference.captured.program.input]
     reals = (x.double() - p.zero_point) * p.scale
-    return Verdict(*_integers(Twin(imported)(reals.float()).numpy(), case.wanted))
+    return Verdict(*_integers(only(Mirror(imported).run_quantized(reals.float().numpy())), case.wanted))
 
 
 def _floats(got: np.ndarray, wanted: np.ndarray) -> tuple[str, str]:

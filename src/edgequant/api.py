@@ -27,6 +27,7 @@ from .report.formats.render import render
 from .store.disk import read_results
 from .store.folder import RunFolder
 from .store.run import Run
+from .study.bench import Bench
 from .study.networks.network import prepare, prepare_objects
 from .study.networks.objects import as_dataset, as_model
 from .study.prepared import Prepared
@@ -76,10 +77,7 @@ def sweep(
 def _whole(study: Study, out: Path | str | None, fresh: bool, progress: AbstractProgress, swept: bool = False) -> Run:
     check_networks(study)
 
-    def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
-        return prepare(spec, study.seed, folder, progress, fresh)
-
-    return execute(study, Path(out or Path("runs") / study.name), one, fresh, progress, swept=swept)
+    return execute(study, Path(out or Path("runs") / study.name), prepare, fresh, progress, swept=swept)
 
 
 @guest
@@ -170,8 +168,8 @@ def quantize(
     spec = _spec(model, data, weights, deployed or Deployment(), stated)
     study = _of_one(spec, recipe, target, calibration or Calibration(), quick, allow_few)
 
-    def one(spec: NetworkSpec, folder: RunFolder) -> Prepared:
-        network = prepare_objects(source, dataset, spec, study.seed, folder, progress, fresh)
+    def one(bench: Bench, spec: NetworkSpec) -> Prepared:
+        network = prepare_objects(bench, source, dataset, spec)
         check_supported(network, recipe, target)
         return network
 
@@ -255,9 +253,8 @@ def train(
     resolved = load_study(study, tuple(overrides))
     check_networks(resolved)
     with RunFolder(Path(out or Path("runs") / resolved.name)) as folder:
-        return [
-            prepare(spec, resolved.seed, folder, progress or Silent(), True).provenance for spec in resolved.network
-        ]
+        bench = Bench(resolved, folder, progress or Silent(), fresh=True)
+        return [prepare(bench, spec).provenance for spec in resolved.network]
 
 
 __all__ = [

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .questions.doctor.finding import AbstractFinding
     from .refine.refiner import AbstractRefiner
     from .report.section import AbstractSection
+    from .tasks.task import AbstractTask
 
 DATASETS: Registry[AbstractDataset] = Registry(
     "edgequant.data.dataset:AbstractDataset",
@@ -37,6 +38,12 @@ DATASETS: Registry[AbstractDataset] = Registry(
         "images": ("edgequant.data.folders.unlabelled:Images", "a folder of images without labels"),
         "mnist": ("edgequant.data.classes.idx:Mnist", "MNIST, IDX files"),
     },
+)
+
+TASKS: Registry[AbstractTask] = Registry(
+    "edgequant.tasks.task:AbstractTask",
+    "task",
+    {"classify": ("edgequant.tasks.classify:Classify", "one class an image: the largest score")},
 )
 
 MODELS: Registry[AbstractModel] = Registry(
@@ -250,9 +257,9 @@ SECTIONS: Registry[AbstractSection] = Registry(
     },
 )
 
-ALL: tuple[Registry[Any], ...] = (DATASETS, MODELS, CALIBRATORS, REFINERS, BACKENDS, DEVICES, POOLS, FINDINGS, SECTIONS)
 KINDS: dict[str, Registry[Any]] = {
     "data": DATASETS,
+    "tasks": TASKS,
     "models": MODELS,
     "calibrators": CALIBRATORS,
     "refiners": REFINERS,
@@ -262,3 +269,4 @@ KINDS: dict[str, Registry[Any]] = {
     "findings": FINDINGS,
     "sections": SECTIONS,
 }
+ALL: tuple[Registry[Any], ...] = tuple(KINDS.values())

@@ -14,7 +14,7 @@ from .commands.grouped import Command, grouped
 from .commands.mistyped import check_words, mistyped
 from .commands.terminal import refused
 from .core.errors import EdgequantError, cause
-from .host.quiet import open_standard_streams
+from .host.process import open_standard_streams
 
 app = typer.Typer(
     name="edgequant",

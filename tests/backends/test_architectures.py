@@ -16,12 +16,13 @@ from edgequant.backends.contract import AbstractBackend
 from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.calibrate.calibrator import AbstractObserver
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.measure.parity import INTEGER, INTEGER_LITERT, integer_parity
+from edgequant.measure.parity import integer_parity
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
@@ -29,7 +30,7 @@ from edgequant.recipe.resolve import resolve
 
 SPEC = InputSpec(3, 16, 16)
 IMAGES = normalise(samples.pixels(24, 5, SPEC), SPEC)
-GATES = {"litert": (LiteRT(), INTEGER_LITERT), "onnxruntime": (OnnxRuntime(), INTEGER)}
+TARGETS = {"litert": LiteRT(), "onnxruntime": OnnxRuntime()}
 
 
 @functools.cache
@@ -37,17 +38,17 @@ def calibrated(name: str) -> tuple[Captured, dict[str, AbstractObserver]]:
     return samples.calibrate(architectures.build(name), SPEC)
 
 
-@pytest.mark.parametrize("target", GATES)
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", architectures.ARCHITECTURES)
 def test_w8a8_passes_the_parity_gate(name: str, target: str, tmp_path: Path) -> None:
     captured, seen = calibrated(name)
-    backend, gate = GATES[target]
+    backend = TARGETS[target]
     plan = resolve(captured.program, parse_recipe("w8a8"), target, backend.capability)
     made = build(captured, plan, {t: seen[t] for t in observed_tensors(captured, plan)})
     path = samples.lowered(made, tmp_path, backend)
-    executor = IntegerExecutor(made, backend.arithmetic(made, path))(torch.from_numpy(IMAGES)).numpy()
-    file = backend.open(path).run_quantized(IMAGES)
-    figures = integer_parity(file.astype(np.float32), executor, 1.0, gate)
+    executor = only(IntegerExecutor(made, backend.arithmetic(made, path))(torch.from_numpy(IMAGES))).numpy()
+    file = only(backend.open(path).run_quantized(IMAGES))
+    figures = integer_parity(file.astype(np.float32), executor, 1.0, backend.capability.gate)
     assert figures["gate"] == "passed", figures
     assert not made.float_layers
     assert agreement(backend, path, captured) > 0.75  # of 24 images that calibration did not see
@@ -55,8 +56,8 @@ def test_w8a8_passes_the_parity_gate(name: str, target: str, tmp_path: Path) -> 
 
 def agreement(backend: AbstractBackend, path: Path, captured: Captured) -> float:
     with torch.no_grad():
-        wanted = captured.network(torch.from_numpy(IMAGES)).numpy()
-    return float((backend.open(path).run(IMAGES).argmax(1) == wanted.argmax(1)).mean())
+        wanted = only(captured.network(torch.from_numpy(IMAGES))).numpy()
+    return float((only(backend.open(path).run(IMAGES)).argmax(1) == wanted.argmax(1)).mean())
 
 
 def test_channels_last_layers_leave_no_permute_and_batch_norm_no_arithmetic() -> None:

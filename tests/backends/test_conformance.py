@@ -17,10 +17,11 @@ import litert_samples as samples
 import op_samples
 from edgequant.backends.contract import AbstractBackend
 from edgequant.backends.litert.backend import LiteRT
-from edgequant.backends.litert.twin import Twin
+from edgequant.backends.litert.mirror import Mirror
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.backends.tflite.read.read import read
 from edgequant.calibrate.calibrator import AbstractObserver
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadFile, Unsupported
 from edgequant.graph.ops.table import OPS
 from edgequant.graph.program import Captured
@@ -55,7 +56,7 @@ def reference(name: str, recipe: str, target: AbstractBackend) -> Reference:
 
 def truth(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        return network(torch.from_numpy(x)).numpy()  # type: ignore[no-any-return]
+        return only(network(torch.from_numpy(x))).numpy()  # type: ignore[no-any-return]
 
 
 def test_every_row_of_the_op_table_has_a_sample() -> None:
@@ -72,9 +73,9 @@ def test_the_files_integers_are_the_executors(name: str, case: str, tmp_path: Pa
             samples.lowered(made, tmp_path, target)
         return
     path = samples.lowered(made, tmp_path, target)
-    executor = IntegerExecutor(made, target.arithmetic(made, path))(torch.from_numpy(x)).numpy()
-    np.testing.assert_array_equal(target.open(path).run_quantized(x), executor)
-    out = made.activations[made.captured.program.output]
+    executor = only(IntegerExecutor(made, target.arithmetic(made, path))(torch.from_numpy(x))).numpy()
+    np.testing.assert_array_equal(only(target.open(path).run_quantized(x)), executor)
+    out = made.activations[made.captured.program.only.tensor]
     wanted = truth(made.captured.network, x[:8])  # the images that calibration saw
     assert np.abs((executor[:8] - out.zero_point) * out.scale - wanted).mean() < 0.06 * np.ptp(wanted)
 
@@ -86,8 +87,8 @@ def test_a_file_is_read_back_or_refused_by_name(name: str, tmp_path: Path) -> No
         with pytest.raises(BadFile, match=WRITE_ONLY[name]):
             read(path)
         return
-    found = Twin(read(path))(torch.from_numpy(x)).numpy()
-    np.testing.assert_array_equal(LITERT.open(path).run_quantized(x), found)
+    found = only(Mirror(read(path)).run_quantized(x))
+    np.testing.assert_array_equal(only(LITERT.open(path).run_quantized(x)), found)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -95,7 +96,7 @@ def test_float_files_compute_the_network(name: str, tmp_path: Path) -> None:
     x = samples.images(SPEC)[:4]
     for target in (LITERT, ONNX):
         made = reference(name, "float32", target)
-        file = target.open(samples.lowered(made, tmp_path, target)).run(x)
+        file = only(target.open(samples.lowered(made, tmp_path, target)).run(x))
         np.testing.assert_allclose(file, truth(made.captured.network, x), rtol=1e-4, atol=5e-5)
 
 
@@ -103,7 +104,7 @@ def test_float_files_compute_the_network(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_other_files_compute_with_the_weights_they_store(name: str, recipe: str, tmp_path: Path) -> None:
     made, x = reference(name, recipe, LITERT), samples.images(SPEC)[:2]
-    file = LITERT.open(samples.lowered(made, tmp_path)).run(x)
+    file = only(LITERT.open(samples.lowered(made, tmp_path)).run(x))
     wanted = truth(with_stored_weights(made), x)
     assert np.abs(file - wanted).max() < (0.1 if recipe == "dynamic-w8" else 1e-3) * np.ptp(wanted)
 
@@ -114,6 +115,6 @@ def test_any_width_is_simulated(name: str) -> None:
     from edgequant.backends.simulation import Simulation
 
     made, x = reference(name, "w8a12", Simulation()), samples.images(SPEC)[:8]
-    executor = IntegerExecutor(made, WIDE)(torch.from_numpy(x)).numpy()
-    out, wanted = made.activations[made.captured.program.output], truth(with_stored_weights(made), x)
+    executor = only(IntegerExecutor(made, WIDE)(torch.from_numpy(x))).numpy()
+    out, wanted = made.activations[made.captured.program.only.tensor], truth(with_stored_weights(made), x)
     assert np.abs((executor - out.zero_point) * out.scale - wanted).mean() < 0.01 * np.ptp(wanted)

@@ -17,6 +17,7 @@ from torch import nn
 
 from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
+from edgequant.core.arrays import only
 from edgequant.core.grid import QParams
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
@@ -107,7 +108,9 @@ def test_means_on_a_rounding_edge(name: str, tmp_path: Path) -> None:
         x = (values if over_image else values.T).reshape(1, *shape)
         path = backend.lower(reference, tmp_path / f"{k}{backend.capability.suffix}").path
         executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
-        np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())
+        np.testing.assert_array_equal(
+            only(backend.open(path).run_quantized(x)), only(executor(torch.from_numpy(x))).numpy()
+        )
 
 
 PAIRS = {
@@ -142,7 +145,9 @@ def test_pairs_on_a_rounding_edge(name: str, tmp_path: Path) -> None:
         reference = Reference(captured, "w8a8", "static", {captured.program.input: source} | made)
         path = backend.lower(reference, tmp_path / f"pair{backend.capability.suffix}").path
         executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
-        np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())
+        np.testing.assert_array_equal(
+            only(backend.open(path).run_quantized(x)), only(executor(torch.from_numpy(x))).numpy()
+        )
 
 
 def test_a_sigmoid_on_a_rounding_edge(tmp_path: Path) -> None:
@@ -159,7 +164,9 @@ def test_a_sigmoid_on_a_rounding_edge(tmp_path: Path) -> None:
         path = backend.lower(reference, tmp_path / "sigmoid.tflite").path
         executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
         x = x.reshape(1, 1, GRID, GRID)
-        np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())
+        np.testing.assert_array_equal(
+            only(backend.open(path).run_quantized(x)), only(executor(torch.from_numpy(x))).numpy()
+        )
 
 
 @pytest.mark.parametrize(
@@ -180,4 +187,6 @@ def test_a_requantization_on_a_rounding_edge(backend: LiteRT | OnnxRuntime, tmp_
         path = backend.lower(reference, tmp_path / f"gate{backend.capability.suffix}").path
         executor = IntegerExecutor(reference, backend.arithmetic(reference, path))
         x = x.reshape(1, 256, 1, 1)
-        np.testing.assert_array_equal(backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy())
+        np.testing.assert_array_equal(
+            only(backend.open(path).run_quantized(x)), only(executor(torch.from_numpy(x))).numpy()
+        )

@@ -13,11 +13,10 @@ from edgequant import api
 from edgequant.backends.simulation import Simulation, arithmetic_of
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
 from edgequant.core.errors import Unsupported
 from edgequant.core.grid import QParams
 from edgequant.core.preprocess import normalise
-from edgequant.core.progress import Silent
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
@@ -28,9 +27,11 @@ from edgequant.quantization.size import estimated_bytes
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
-from edgequant.study.answering import runtime as judge
-from edgequant.study.making.variant import make, plan_variants
+from edgequant.study.answering.runtime import answer
+from edgequant.study.bench import Bench
+from edgequant.study.making.variant import make
 from edgequant.study.networks.network import prepare
+from edgequant.study.plan import plan_variants
 from edgequant.study.study import NetworkSpec, Study
 from edgequant.train.settings import TrainSettings
 from tflite_samples import captured, pixels
@@ -53,7 +54,7 @@ def images() -> torch.Tensor:
 def scores(recipe: str) -> torch.Tensor:
     found = reference(recipe)
     with torch.inference_mode():
-        return simulator(found, TARGET.arithmetic(found, Path()))(images())
+        return only(simulator(found, TARGET.arithmetic(found, Path()))(images()))
 
 
 @pytest.mark.parametrize("bits", range(2, 17))
@@ -70,7 +71,7 @@ def test_every_width_of_activations_stays_on_its_grid(bits: int) -> None:
 
 def test_more_bits_come_nearer_to_the_float_network() -> None:
     with torch.inference_mode():
-        truth = EVERY_OP.network(images())
+        truth = only(EVERY_OP.network(images()))
     errors = [float((scores(f"w8a{bits}-all") - truth).abs().mean()) for bits in (2, 4, 6, 8, 12, 16)]
     assert errors[:4] == sorted(errors[:4], reverse=True) and errors[0] > 10 * errors[3]
     assert errors[4] == pytest.approx(errors[5], rel=0.05), "the weights' 8 bits are what is left, in either arithmetic"
@@ -104,7 +105,7 @@ def test_sums_of_sixteen_bits_do_not_overflow() -> None:
 @pytest.mark.parametrize("recipe", ["float16", "w4", "w8"])
 def test_recipes_without_activations_run_on_the_weights_that_would_be_stored(recipe: str) -> None:
     with torch.inference_mode():
-        assert 0 < float((scores(recipe) - EVERY_OP.network(images())).abs().max()) < 0.2
+        assert 0 < float((scores(recipe) - only(EVERY_OP.network(images()))).abs().max()) < 0.2
 
 
 def test_it_has_no_file_and_says_what_has() -> None:
@@ -185,12 +186,11 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
     spec = NetworkSpec(model="micro_cnn", data="digits", train=train)
     study = Study(name="both", recipes=("w8a8",), targets=("litert", "simulation"), network=(spec,))
     with RunFolder(tmp_path_factory.mktemp("both") / "run") as run:
-        network = prepare(spec, 0, run, Silent())
-        found = {}
-        for variant in plan_variants(study, [(spec, network)]):
-            step = judge.answer(variant, make(variant, study, run, Silent()), 0, run, Silent())
-            found[variant.id] = np.load(step.folder / "outputs.npy")
-        found["labels"] = judge.evaluation_split(network, 0).labels
+        bench = Bench(study, run)
+        network = prepare(bench, spec)
+        variants = plan_variants(study, [(spec, network)])
+        found = {variant.id: only(answer(bench, make(bench, variant)).outputs) for variant in variants}
+        found["labels"] = bench.judging(network).labels
         assert len(list(run.steps.glob("calibrate-*"))) == 1, "two targets share the statistics"
         return found
 

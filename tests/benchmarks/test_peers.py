@@ -102,7 +102,7 @@ def test_a_broken_off_run_goes_on_with_what_is_missing(peers: Any, tmp_path: Pat
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
     """Two tools with figures, one that failed, the rest not run."""
-    from edgequant.measure.accuracy import pack_hits
+    from edgequant.tasks.classify import pack_hits
 
     folder = tmp_path / "resnet8"
     folder.mkdir()

@@ -12,7 +12,8 @@ import torch
 from edgequant.catalog import DATASETS
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture.capture import capture
-from edgequant.study.networks.network import build_model, load_data
+from edgequant.study.networks.network import load_data
+from edgequant.study.networks.sources import build_model
 
 FILE = Path(__file__).parents[2] / "benchmarks" / "resnet20.py"
 DATA = Path(os.environ.get("EDGEQUANT_DATA", "."))

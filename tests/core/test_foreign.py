@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgequant.core import foreign as module
-from edgequant.core.errors import BadData, BadFile, BadOption
+from edgequant.core.errors import BadData, BadFile, BadOption, out_of_memory
 from edgequant.core.foreign import check_archive_size, foreign, reads, said
-from edgequant.core.memory import out_of_memory
 from edgequant.core.preprocess import from_pixel_record
 
 

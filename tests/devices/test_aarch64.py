@@ -21,7 +21,7 @@ import torch
 
 from device_samples import SPEC, answers, evaluation, pixels, write
 from edgequant.backends.tflite.read.read import read
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
 from edgequant.core.preprocess import normalise
 from edgequant.devices.local import Local
 from edgequant.quantization.reference import Reference
@@ -50,8 +50,8 @@ def test_arms_builtin_kernels_answer_what_is_simulated_for_them(tmp_path: Path) 
 
 def rounded(reference: Reference, architecture: str) -> Array:
     """The integers that the simulation of that machine's builtin kernels gives for the images of `evaluation`."""
-    out = reference.activations[reference.captured.program.output]
+    out = reference.activations[reference.captured.program.only.tensor]
     network = simulator(reference, arithmetic_for(frozenset(), architecture))
     with torch.inference_mode():
-        scores = network(torch.from_numpy(normalise(pixels(20), SPEC))).numpy()
+        scores = only(network(torch.from_numpy(normalise(pixels(20), SPEC)))).numpy()
     return np.rint(scores / np.float32(out.scale)).astype(np.int64) + out.zero_point

@@ -14,7 +14,7 @@ from edgequant.devices.device import JobAnswer
 from edgequant.devices.far.frames import ALIVE, FAILED, JOB, MARK, PROGRESS, RESULT, pack, zipped
 from edgequant.devices.link import Dropped, run_job
 
-DONE = zipped({"main.json": b'{"files": []}', "outputs-0.npy": b"x"})
+DONE = zipped({"main.json": b'{"files": []}', "outputs-0.npz": b"x"})
 
 
 class Scripted:
@@ -57,7 +57,7 @@ def test_progress_and_the_answer(run: Run) -> None:
     says = MARK + pack(ALIVE, b"") + pack(PROGRESS, b'{"progress": [1, 2]}') + pack(RESULT, DONE)
     pipe = Scripted(says)
     answer = run(pipe, tick=lambda *both: seen.append(both))
-    assert (answer.record, answer.files, answer.attempts) == ({"files": []}, {"outputs-0.npy": b"x"}, 1)
+    assert (answer.record, answer.files, answer.attempts) == ({"files": []}, {"outputs-0.npz": b"x"}, 1)
     assert seen == [(1, 2)] and pipe.closed and b"edgequant/devices/far/agent.py" in pipe.got
 
 

@@ -21,7 +21,6 @@ from edgequant.core.arrays import Array
 from edgequant.core.errors import BadData, BadFile, BadModel, BadOption, Unsupported
 from edgequant.core.image import InputSpec
 from edgequant.core.pixels import Stated
-from edgequant.files.ending import ends_in_softmax
 from edgequant.files.files import (
     benchmark_file,
     evaluate_file,
@@ -305,7 +304,7 @@ def test_predictions_are_labels_with_probabilities(
         Image.fromarray(pixel).resize((20, 16)).save(tmp_path / f"{name}.png")
         images.append(tmp_path / f"{name}.png")
     path = make("w8a8", target, probabilities)
-    assert ends_in_softmax(path) == probabilities
+    assert BACKENDS.build(target).ending(path) == ("softmax" if probabilities else "")
     for found, expected in zip(predict_files(path, images), images):
         assert (found.image, found.fault) == (expected, "")
         assert found.top[0][0] == found.image.stem

@@ -14,6 +14,7 @@ from torch import nn
 from edgequant.api import quantize
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadOption
 from edgequant.core.grid import choose_qparams
 from edgequant.core.image import Deployment, InputSpec
@@ -114,7 +115,7 @@ def test_logits_are_what_comes_before_the_last_step(kind: str) -> None:
     assert squashes(cut.program) == "" and cut.deployed == Deployment(input="uint8")
     x = torch.randn(4, *SPEC.shape)
     with torch.no_grad():
-        torch.testing.assert_close(function(cut.network(x)), whole.network(x))
+        torch.testing.assert_close(function(only(cut.network(x))), only(whole.network(x)))
     with pytest.raises(BadOption, match="ends in linear, so its scores are logits already"):
         logits(cut)
 

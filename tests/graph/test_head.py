@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
@@ -38,13 +39,13 @@ def test_the_body_gives_the_features_and_a_new_head_scores_other_classes(kind: s
     captured = capture(net, SPEC, ())
     features = torch.relu(net.conv(X)).mean((2, 3))
     assert width(captured) == 6
-    assert torch.allclose(body(captured)(X), features, atol=1e-6)
+    assert torch.allclose(only(body(captured)(X)), features, atol=1e-6)
     head = nn.Linear(6, 2)
     new = with_head(captured, head, ("cat", "dog"))
-    assert torch.allclose(new.network(X), head(features), atol=1e-6)
-    assert (new.classes, new.program.shape(new.program.output)) == (("cat", "dog"), (2,))
+    assert torch.allclose(only(new.network(X)), head(features), atol=1e-6)
+    assert (new.classes, new.program.only.shape) == (("cat", "dog"), (2,))
     assert new.program.layers[-1].layer == "head" and new.network.layer("head") is head
-    assert captured.network(X).shape == (4, 5), "the old network is as it was"
+    assert only(captured.network(X)).shape == (4, 5), "the old network is as it was"
 
 
 def test_a_network_without_a_head_to_replace_is_refused() -> None:

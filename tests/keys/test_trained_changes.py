@@ -19,8 +19,7 @@ from edgequant.core.image import InputSpec
 from edgequant.models.weights import save_weights
 from edgequant.models.wrap import Wrapped
 from edgequant.study.study import Calibration
-from edgequant.train.settings import TrainSettings
-from edgequant.train.transfer import Transfer
+from edgequant.train.settings import TrainSettings, Transfer
 
 __all__ = ["world"]
 

@@ -84,7 +84,7 @@ import numpy as np
 
 from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver
 from edgequant.data.dataset import AbstractDataset
-from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.refiner import Corrects
 from edgequant.data.classes.arrays import from_arrays
 from edgequant.refine.bias_correct import BiasCorrect
 
@@ -116,11 +116,8 @@ def images_of(n):
 
 @final
 @dataclass(frozen=True)
-class Corrected(AbstractRefiner):
+class Corrected(Corrects):
     images: int = 100
-
-    def network(self, captured):
-        return captured
 
     def reference(self, reference, images, tick):
         return BiasCorrect(images_of(self.images)).reference(reference, images, tick)

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.backends.contract import AbstractSession
-from edgequant.core.arrays import Array
+from edgequant.backends.contract import AbstractSession, OutputInfo
+from edgequant.core.arrays import Array, Outputs
 from edgequant.core.errors import BadOption
 from edgequant.host import stopwatch
 from edgequant.host.stopwatch import Budget, describe, far_out, median_interval, quantile_interval, sample, sample_turns
@@ -61,12 +61,12 @@ class Spinning(AbstractSession):
     milliseconds: float
     log: list[str] = field(default_factory=list)
 
-    output_scale = 0.0
+    outputs = (OutputInfo("scores", (2,), "float32"),)
 
-    def run(self, inputs: Array) -> Array:
-        return np.zeros((len(inputs), 2), np.float32)
+    def run(self, inputs: Array) -> Outputs:
+        return {"scores": np.zeros((len(inputs), 2), np.float32)}
 
-    def run_quantized(self, inputs: Array) -> Array:
+    def run_quantized(self, inputs: Array) -> Outputs:
         return self.run(inputs)
 
     def prepare(self, inputs: Array) -> None:

@@ -14,13 +14,12 @@ from edgequant.core.errors import BadModel
 from edgequant.measure.parity import (
     DYNAMIC,
     FLOAT16,
-    INTEGER,
-    INTEGER_LITERT,
     PARTLY_FLOAT,
     dynamic_parity,
     float_parity,
     integer_parity,
 )
+from edgequant.recipe.scheme import INTEGER, MIRRORED
 
 STEP = 0.0473
 GRID = np.random.default_rng(0).integers(-128, 128, (1000, 10))
@@ -35,7 +34,7 @@ def moved(cells: int, by: int) -> np.ndarray:
 
 
 def test_the_same_outputs_pass_every_gate() -> None:
-    found = integer_parity(SCORES, SCORES.copy(), STEP, INTEGER_LITERT)
+    found = integer_parity(SCORES, SCORES.copy(), STEP, MIRRORED)
     assert found == {
         "mode": "integer",
         "top1_agreement": 1.0,
@@ -102,7 +101,7 @@ def test_litert_must_agree_on_every_answer() -> None:
     ours, theirs = answers(1)
     loose = replace(INTEGER, exact=None)
     assert integer_parity(ours, theirs, 1.0, loose)["gate"] == "passed"
-    found = integer_parity(ours, theirs, 1.0, replace(INTEGER_LITERT, exact=None))
+    found = integer_parity(ours, theirs, 1.0, replace(MIRRORED, exact=None))
     assert found["gate"] == "failed" and "99.9000%" in found["reason"]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from edgequant.core.errors import BadData, WorkerDied
 from edgequant.core.progress import Silent
-from edgequant.pools.pool import Task
+from edgequant.pools.pool import Errand
 from edgequant.pools.turns import Turns
 
-A, B, C = (Task(name, "module:function", None) for name in "abc")
+A, B, C = (Errand(name, "module:function", None) for name in "abc")
 
 
 def test_tasks_are_given_in_order_and_end_as_they_end() -> None:

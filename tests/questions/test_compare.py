@@ -11,8 +11,8 @@ import pytest
 
 from edgequant.cli import main
 from edgequant.core.errors import BadFile, BadOption
-from edgequant.measure.accuracy import pack_hits, unpack_hits
 from edgequant.questions.compare import compare, worse
+from edgequant.tasks.classify import pack_hits, unpack_hits
 
 RNG = np.random.default_rng(0)
 HITS = RNG.random(2000) < 0.9

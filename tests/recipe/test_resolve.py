@@ -13,6 +13,7 @@ from edgequant.backends.litert.backend import LiteRT
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
+from edgequant.core.arrays import only
 from edgequant.core.errors import Unsupported
 from edgequant.core.preprocess import normalise
 from edgequant.quantization.build import build, observed_tensors
@@ -59,14 +60,14 @@ def test_a_tensor_has_the_widest_grid_that_its_readers_ask_for() -> None:
     assert plan.tensors[program().input] == 8, "the first layer reads it, at 8 bits"
     assert plan.tensors[step("head").inputs[0]] == 8, "the classifier reads it"
     assert plan.tensors[step("stem").name] == 4, "only layers at 4 bits read it"
-    assert plan.tensors[program().output] == 8, "nobody reads it: the classifier's own"
+    assert plan.tensors[program().only.tensor] == 8, "nobody reads it: the classifier's own"
 
 
 def test_concatenated_and_pooled_tensors_share_their_parameters() -> None:
     plan, join, pool = planned(parse_recipe("w8a8")), step("cat"), step("max_pool2d")
     together = {join.name, *join.inputs, *pool.inputs}
     assert pool.name in join.inputs and len({plan.groups[t] for t in together}) == 1
-    assert plan.groups[program().input] != plan.groups[join.name] != plan.groups[program().output]
+    assert plan.groups[program().input] != plan.groups[join.name] != plan.groups[program().only.tensor]
 
 
 def test_a_group_has_one_width_and_one_symmetry() -> None:
@@ -88,7 +89,7 @@ def test_a_symmetry_that_one_reader_asks_for_is_its_groups() -> None:
 def test_a_tensor_that_nobody_wants_in_integers_stays_float() -> None:
     rules = (Rule("*", Scheme(8, 8)), Rule("head", Scheme(None, None, reason="kept")))
     plan = planned(Recipe("mine", "static", rules))
-    assert program().output not in plan.tensors and step("head").inputs[0] in plan.tensors
+    assert program().only.tensor not in plan.tensors and step("head").inputs[0] in plan.tensors
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "dynamic-w8", "w8"])
@@ -191,9 +192,11 @@ def test_a_layer_left_in_float_runs_in_litert_as_simulated(where: str, tmp_path:
     held = {t["type"] for t in backend.inspect(path)["tensors"]}
     assert {"INT8", "FLOAT32"} <= {str(kind).upper() for kind in held}
     x = normalise(pixels, SPEC)
-    theirs = backend.open(path).run(x)
+    theirs = only(backend.open(path).run(x))
     with torch.inference_mode():
-        ours = simulator(reference, backend.arithmetic(reference, path))(torch.from_numpy(x)).numpy()
-    step_size = reference.activations[network.program.output].scale if where != "last" else float(np.abs(ours).max())
+        ours = only(simulator(reference, backend.arithmetic(reference, path))(torch.from_numpy(x))).numpy()
+    step_size = (
+        reference.activations[network.program.only.tensor].scale if where != "last" else float(np.abs(ours).max())
+    )
     assert np.abs(theirs - ours).max() <= (1.01 if where != "last" else 1e-4) * step_size
     assert (theirs.argmax(1) == ours.argmax(1)).mean() >= 0.95

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadData, BadOption, Unsupported
 from edgequant.core.grid import QParams, quantize_weight
 from edgequant.quantization.reference import Reference
@@ -32,7 +33,7 @@ def error(reference: Reference, seed: int = 7) -> float:
     """Mean squared, of the scores of held-out images."""
     held_out = images(256, seed)
     with torch.no_grad():
-        truth = residual().network(tensors(held_out))
+        truth = only(residual().network(tensors(held_out)))
     return float((simulated(reference, held_out) - truth).square().mean())
 
 
@@ -73,7 +74,6 @@ def test_the_argument_is_left_as_it_was(plain: Reference) -> None:
     after = replace(QUICK, iterations=20).reference(plain, images(16), silent)
     assert unchanged(state, plain) and after is not plain
     assert after.activations == plain.activations and after.captured is plain.captured
-    assert QUICK.network(plain.captured) is plain.captured
 
 
 def test_the_fates_tell_the_error_before_and_after(plain: Reference, rounded: Reference) -> None:

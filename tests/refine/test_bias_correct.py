@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadData, BadOption
 from edgequant.quantization.reference import Reference
 from edgequant.refine.bias_correct import BiasCorrect
@@ -26,7 +27,7 @@ def mean_error(reference: Reference) -> float:
     """Of the scores, in the mean over held-out images, worst class."""
     held_out = images(256, 5)
     with torch.no_grad():
-        truth = residual().network(tensors(held_out))
+        truth = only(residual().network(tensors(held_out)))
     return float((simulated(reference, held_out) - truth).mean(0).abs().max())
 
 
@@ -53,8 +54,9 @@ def test_what_a_later_refiner_compares_with_is_the_first_network() -> None:
     after = BiasCorrect().reference(BiasCorrect().reference(before, images(64), silent), images(64), silent)
     x = tensors(images(8, 3))
     with torch.no_grad():
-        torch.testing.assert_close(float_network(after.captured.network)(x), before.captured.network(x))
-        assert not torch.allclose(after.captured.network(x), before.captured.network(x))
+        wanted = only(before.captured.network(x))
+        torch.testing.assert_close(only(float_network(after.captured.network)(x)), wanted)
+        assert not torch.allclose(only(after.captured.network(x)), wanted)
 
 
 def test_weights_only_are_corrected_too() -> None:
@@ -86,7 +88,6 @@ def test_the_argument_is_left_as_it_was_and_the_fate_says_what_was_done() -> Non
     assert unchanged(state, before)
     assert all(f.reason.startswith("bias corrected: by ") for f in after.layers)
     assert after.activations == before.activations
-    assert BiasCorrect().network(before.captured) is before.captured
 
 
 def test_a_layer_without_bias_gets_one() -> None:

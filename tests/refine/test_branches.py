@@ -19,16 +19,16 @@ from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
+from edgequant.core.arrays import only
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.quantization.build import Ranges, build
+from edgequant.quantization.build import Ranges, build, observable
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import Plan, resolve
 from edgequant.refine.branches import LEAST_SQNR, balanced, shared
-from edgequant.study.making.calibration import observable
 from refine_samples import images, tensors
 
 SPEC = InputSpec(3, 6, 6)
@@ -93,15 +93,15 @@ def made(captured: Captured, observers: Ranges, target: AbstractBackend) -> tupl
 
 def answers(reference: Reference) -> torch.Tensor:
     """(N, classes) reals, simulated."""
-    out = reference.activations[reference.captured.program.output]
+    out = reference.activations[reference.captured.program.only.tensor]
     from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 
-    return (IntegerExecutor(reference, XNNPACK)(tensors(IMAGES, SPEC)) - out.zero_point) * out.scale
+    return (only(IntegerExecutor(reference, XNNPACK)(tensors(IMAGES, SPEC))) - out.zero_point) * out.scale
 
 
 def sqnr(reference: Reference) -> float:
     with torch.no_grad():
-        wanted = reference.captured.network(tensors(IMAGES, SPEC))
+        wanted = only(reference.captured.network(tensors(IMAGES, SPEC)))
     return float(10 * torch.log10(wanted.var() / (answers(reference) - wanted).square().mean()))
 
 
@@ -125,10 +125,10 @@ def test_any_branches(tmp_path: Path, branches: list[tuple[str, float]], seed: i
             assert not short or any("not rescaled further" in note for note in notes.values())
         path = target.lower(reference, tmp_path / f"net{target.capability.suffix}").path
         x = tensors(IMAGES, SPEC)[:8]
-        executor = IntegerExecutor(reference, target.arithmetic(reference, path))(x).numpy()
-        np.testing.assert_array_equal(target.open(path).run_quantized(x.numpy()), executor)
+        executor = only(IntegerExecutor(reference, target.arithmetic(reference, path))(x)).numpy()
+        np.testing.assert_array_equal(only(target.open(path).run_quantized(x.numpy())), executor)
         with torch.no_grad():
-            torch.testing.assert_close(now.network(x), captured.network(x), rtol=0, atol=0)
+            torch.testing.assert_close(only(now.network(x)), only(captured.network(x)), rtol=0, atol=0)
 
 
 def holds_everything(reference: Reference) -> None:

@@ -14,7 +14,7 @@ from edgequant.quantization.reference import Reference
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
 from edgequant.refine.equalize import Equalize
-from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.refiner import Corrects
 from edgequant.refine.training.learned import learned
 from edgequant.refine.training.network import FakeQuantized
 from edgequant.refine.training.oscillation import Freezing
@@ -58,10 +58,10 @@ def test_calls_of_one_module_are_known_by_their_weights() -> None:
 @pytest.mark.parametrize(
     "refiner", [Equalize(), AdaRound(iterations=20, bits_below=9), BiasCorrect()], ids=["equalize", "adaround", "bias"]
 )
-def test_a_refined_file_stores_them_once(refiner: AbstractRefiner, tmp_path: Path) -> None:
+def test_a_refined_file_stores_them_once(refiner: Corrects, tmp_path: Path) -> None:
     network = captured(Recurrent())
     plain = size(reference_of(network, "w8a8"), tmp_path)
-    reference = reference_of(refiner.network(network), "w8a8")
+    reference = reference_of(network, "w8a8", [refiner])
     refined = refiner.reference(reference, images(32, spec=SPEC), lambda *_: None)
     assert size(refined, tmp_path) < plain + 24 * 24 * 9 // 2  # another copy of the weights alone would be twice that
 

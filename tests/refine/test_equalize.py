@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from edgequant.core.arrays import only
 from edgequant.graph.program import Captured
-from edgequant.refine.equalize import Equalize
-from edgequant.refine.pairs import consecutive, input_ranges, output_ranges
+from edgequant.refine.equalize import Equalize, consecutive, input_ranges, output_ranges
 from refine_samples import Residual, captured, images, per_tensor, reference_of, silent, simulated, tensors
 
 
@@ -46,7 +46,7 @@ def test_the_float_network_computes_the_same(module: nn.Module) -> None:
     after = Equalize().network(before)
     x = tensors(images(16, 1))
     with torch.no_grad():
-        torch.testing.assert_close(after.network(x), before.network(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(only(after.network(x)), only(before.network(x)), atol=1e-5, rtol=1e-5)
 
 
 def test_pairs_go_through_whatever_passes_a_factor_on() -> None:
@@ -82,7 +82,7 @@ def test_the_ranges_of_both_sides_become_equal() -> None:
 def test_integers_per_tensor_err_less() -> None:
     before, refiner, held_out = badly_scaled(), Equalize(), images(64, 2)
     with torch.no_grad():
-        truth = before.network(tensors(held_out))
+        truth = only(before.network(tensors(held_out)))
     errors = [
         float((simulated(reference_of(before, per_tensor(8), refiners), held_out) - truth).square().mean())
         for refiners in ((), (refiner,))
@@ -125,8 +125,8 @@ def test_relu6_taken_for_relu() -> None:
     assert {s.activation for s in after.program.layers} == {"relu", ""}
     assert "relu6" in {s.activation for s in before.program.layers}
     with torch.no_grad():
-        same = badly_scaled(nn.ReLU).network(tensors(images(16, 1)))
-        torch.testing.assert_close(after.network(tensors(images(16, 1))), same, atol=1e-4, rtol=1e-4)
+        same = only(badly_scaled(nn.ReLU).network(tensors(images(16, 1))))
+        torch.testing.assert_close(only(after.network(tensors(images(16, 1)))), same, atol=1e-4, rtol=1e-4)
     fates = {f.name: f.reason for f in refiner.reference(reference_of(after, "w8a8"), images(8), silent).layers}
     assert fates["first"] == "equalized with depthwise (a ReLU6 between them is taken for a ReLU)"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgequant.refine.rounding import Problem, Schedule, _initial, learn_rounding, rectified_sigmoid, regularizer
+from edgequant.refine.adaround import Problem, Schedule, learn_rounding, rectified_sigmoid, regularizer, starting_at
 from edgequant.refine.samples import Samples
 
 SCHEDULE = Schedule(iterations=300, batch=64, lr=0.05, beta_start=20.0, beta_end=2.0, regularization=0.01)
@@ -13,7 +13,7 @@ SCHEDULE = Schedule(iterations=300, batch=64, lr=0.05, beta_start=20.0, beta_end
 
 def test_the_search_starts_at_the_float_weights() -> None:
     fraction = torch.linspace(0, 0.999, 50)
-    torch.testing.assert_close(rectified_sigmoid(_initial(fraction)), fraction, atol=1e-6, rtol=0)
+    torch.testing.assert_close(rectified_sigmoid(starting_at(fraction)), fraction, atol=1e-6, rtol=0)
 
 
 def test_h_reaches_its_ends() -> None:

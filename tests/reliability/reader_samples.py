@@ -21,7 +21,6 @@ from edgequant.catalog import BACKENDS
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.measure.accuracy import pack_hits
 from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.sources.keras.package import import_keras
 from edgequant.models.weights import save_weights
@@ -29,6 +28,7 @@ from edgequant.quantization.build import build, observed_tensors
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
+from edgequant.tasks.classify import pack_hits
 from report_sample import results
 
 SPEC = InputSpec(3, 12, 12)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgequant.core.memory import out_of_memory
+from edgequant.core.errors import out_of_memory
 from edgequant.store import folder as rundir
 from edgequant.store.disk import write_json
 from edgequant.study.answering import finished as making
@@ -78,10 +78,10 @@ def test_memory_that_is_gone_fails_one_variant_and_the_others_finish(
 ) -> None:
     genuine = making.make
 
-    def make(variant: Any, *rest: Any) -> Any:
-        if variant.recipe == "w8a8":
+    def make(bench: Any, variant: Any) -> Any:
+        if variant.written == "w8a8":
             raise error
-        return genuine(variant, *rest)
+        return genuine(bench, variant)
 
     monkeypatch.setattr(making, "make", make)
     assert edgequant("run", tiny_study, "--out", tmp_path / "run").status == 1

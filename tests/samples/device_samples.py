@@ -78,5 +78,6 @@ def evaluation(count: int = 3, **options: object) -> Job:
 
 
 def answers(files: dict[str, bytes]) -> Array:
-    found: Array = np.load(io.BytesIO(files["outputs-0.npy"]))
+    with np.load(io.BytesIO(files["outputs-0.npz"])) as archive:
+        found: Array = archive["arr_0"]
     return found

@@ -24,12 +24,11 @@ from edgequant.data.classes.digits import read_digits
 from edgequant.data.draw import calibration_subset
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
-from edgequant.quantization.build import build
+from edgequant.quantization.build import build, observable
 from edgequant.quantization.reference import Reference
 from edgequant.questions.doctor.examination.examine import Case, examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
-from edgequant.study.making.calibration import observable
 from stated import SPEC as STATED
 
 SPEC = InputSpec(3, 8, 8)

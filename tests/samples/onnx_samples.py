@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from edgequant.core.arrays import only
 from edgequant.core.grid import QParams, WeightQ
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
@@ -79,7 +80,7 @@ def captured(module: nn.Module, spec: InputSpec = SPEC, classes: tuple[str, ...]
 
 def scores(network: Captured, x: torch.Tensor) -> Any:
     with torch.no_grad():
-        return network.network(x).numpy()
+        return only(network.network(x)).numpy()
 
 
 def reference(network: Captured, kind: RecipeKind, bits: int = 8, per_channel: bool = True) -> Reference:
@@ -149,8 +150,8 @@ def simulated(made: Reference, x: torch.Tensor) -> Any:
     finally:
         for name, original in kept.items():
             network.layer(name).weight.data = original
-    last = made.activations[program.output]
-    return torch.round(values[program.output] / last.scale + last.zero_point).numpy()
+    last = made.activations[program.only.tensor]
+    return torch.round(values[program.only.tensor] / last.scale + last.zero_point).numpy()
 
 
 def fake(x: torch.Tensor, q: QParams) -> torch.Tensor:

@@ -13,14 +13,16 @@ from torch import nn
 from edgequant.core.arrays import Array
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
-from edgequant.core.progress import Silent
+from edgequant.core.progress import AbstractProgress, Silent
 from edgequant.data.classes.arrays import InMemory
 from edgequant.data.dataset import AbstractDataset
 from edgequant.models.model import AbstractModel
 from edgequant.models.wrap import Wrapped
 from edgequant.store.folder import RunFolder
-from edgequant.study.making.variant import Variant
-from edgequant.study.networks.network import Prepared, prepare_objects
+from edgequant.study.bench import Bench
+from edgequant.study.networks.network import prepare_objects
+from edgequant.study.plan import Variant
+from edgequant.study.prepared import Prepared
 from edgequant.study.study import Calibration, NetworkSpec, Study
 
 SPEC = InputSpec(1, 8, 8)
@@ -66,6 +68,11 @@ def in_memory(n: int = 250, labelled: bool = True) -> InMemory:
     return InMemory(pixels, labels if labelled else None)
 
 
+def bench(run: RunFolder, progress: AbstractProgress | None = None, fresh: bool = False, **fields: Any) -> Bench:
+    """Of the study below, `fields` of which are replaced."""
+    return Bench(study(**fields), run, progress or Silent(), fresh)
+
+
 def prepared(
     folder: Path,
     model: AbstractModel | nn.Module | None = None,
@@ -80,7 +87,7 @@ def prepared(
     source = Wrapped(module, SPEC) if isinstance(module, nn.Module) else module
     wanted = replace(spec or NetworkSpec("Tiny", "in memory"), **fields)
     with RunFolder(folder) as run:
-        return prepare_objects(source, dataset or in_memory(), wanted, seed, run, Silent(), fresh)
+        return prepare_objects(bench(run, fresh=fresh, seed=seed), source, dataset or in_memory(), wanted)
 
 
 def variant(network: Prepared, recipe: str = "w8a8", target: str = "litert") -> Variant:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from edgequant.core.errors import BadData
 from edgequant.core.progress import AbstractProgress
-from edgequant.pools.pool import Task
+from edgequant.pools.pool import Errand
 
 
-def task(function: str, where: Path, name: str = "") -> Task:
-    return Task(name or function, f"{__name__}:{function}", where)
+def task(function: str, where: Path, name: str = "") -> Errand:
+    return Errand(name or function, f"{__name__}:{function}", where)
 
 
 def traces(where: Path, name: str) -> list[str]:

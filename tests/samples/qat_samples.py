@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
 from edgequant.data.dataset import Splits
 from edgequant.data.splits import ArraySplit
 from edgequant.graph.program import Captured
@@ -48,7 +48,7 @@ def trained() -> Captured:
     x, y = tensors(data.take(np.arange(96))), torch.as_tensor(data.labels)
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     for _ in range(60):
-        loss = F.cross_entropy(network(x), y)
+        loss = F.cross_entropy(only(network(x)), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -11,7 +11,7 @@ from torch import nn
 
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture.capture import capture
@@ -24,7 +24,7 @@ from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 from edgequant.recipe.recipe import Recipe, Rule, parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.recipe.scheme import Capability, Scheme
-from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.refiner import AbstractRefiner, Rewrites
 
 SPEC = InputSpec(3, 8, 8)
 ANY = Capability(frozenset({"static", "weight-only", "float32"}), frozenset(range(2, 9)), frozenset(range(2, 17)))
@@ -84,7 +84,7 @@ def reference_of(
 ) -> Reference:
     """The reference of `recipe`, with the refiners' network stage before calibration and no reference stage."""
     for refiner in refiners:
-        network = refiner.network(network)
+        network = refiner.network(network) if isinstance(refiner, Rewrites) else network
     plan = resolve(network.program, parse_recipe(recipe) if isinstance(recipe, str) else recipe, "simulation", ANY)
     seen = [images(64) if pixels is None else pixels]
     return build(network, plan, collect(network, seen, MinMax(), observed_tensors(network, plan)))
@@ -96,9 +96,9 @@ def per_tensor(bits: int) -> Recipe:
 
 def simulated(reference: Reference, pixels: Array) -> torch.Tensor:
     """(N, classes) scores as reals."""
-    out = reference.captured.program.output
+    out = reference.captured.program.only.tensor
     arithmetic = BUILTIN if reference.activations[out].bits > 8 else XNNPACK
-    q = IntegerExecutor(reference, arithmetic)(tensors(pixels, reference.captured.inputs))
+    q = only(IntegerExecutor(reference, arithmetic)(tensors(pixels, reference.captured.inputs)))
     return (q - reference.activations[out].zero_point) * reference.activations[out].scale
 
 

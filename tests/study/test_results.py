@@ -12,7 +12,8 @@ import pytest
 from edgequant.store.disk import clean
 from edgequant.study.criteria import judge_criterion
 from edgequant.study.recommendation import recommend
-from edgequant.study.results import MEASURED, SCHEMA, assemble, blank, command, environment, exit_status
+from edgequant.study.record import MEASURED, blank
+from edgequant.study.results import SCHEMA, assemble, command, environment, exit_status
 from edgequant.study.study import Criterion
 from pipeline_samples import prepared, study, variant
 
@@ -42,7 +43,7 @@ def chosen(*others: dict[str, Any], **asked: Any) -> str | None:
 
 def test_a_blank_record_has_every_key_and_nothing_measured(tmp_path: Path) -> None:
     one = variant(prepared(tmp_path), "w4a8-all+adaround:iterations=5")
-    found = blank(one, "unsupported", "no kernel")
+    found = blank(one, "unsupported", "no kernel").to_json()
     assert {"recipe": "w4a8-all", "refine": ["adaround"], "name": "w4a8-all-adaround"}.items() <= found.items()
     assert {"status": "unsupported", "reason": "no kernel", "device": "local", "layers": []}.items() <= found.items()
     assert found["calibration"] == {"method": "minmax", "n": 100, "seed": 0}

@@ -74,7 +74,7 @@ def test_a_study_of_three_simulated_recipes_is_a_sweep_and_one_of_two_is_if_it_w
 
 def test_a_table_survives_commas_and_missing_figures() -> None:
     rows = sweep.rows([variant("w4a8", id='a,"b"', top1=None, compression=None)])
-    (read,) = csv.DictReader(sweep.csv(rows).splitlines())
+    (read,) = csv.DictReader(sweep.as_csv(rows).splitlines())
     assert read["Variant"] == 'a,"b"' and read["QuantAcc"] == "" and read["CompressionRatio"] == ""
     assert list(read) == list(sweep.COLUMNS)
 

@@ -13,7 +13,7 @@ from edgequant.core.image import InputSpec
 from edgequant.data.dataset import Splits
 from edgequant.data.splits import ArraySplit
 from edgequant.models.architectures.micro_cnn import MicroCNN
-from edgequant.train.loop import fit, smoothed_cross_entropy, to_pixels
+from edgequant.train.loop import Watch, fit, smoothed_cross_entropy, to_pixels
 from edgequant.train.settings import TrainSettings
 
 SPEC = InputSpec(1, 8, 8)
@@ -69,7 +69,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, name):
     whole, resumed = make(), make()
     want = fit(whole, SPLITS, SPEC, settings, tmp_path / "whole")
     with pytest.raises(Killed):
-        fit(resumed, SPLITS, SPEC, settings, tmp_path / "killed", report=kill_after(1))
+        fit(resumed, SPLITS, SPEC, settings, tmp_path / "killed", watch=Watch(report=kill_after(1)))
     resumed = make(seed=99)  # its first weights do not matter any more
     torch.rand(7)
     got = fit(resumed, SPLITS, SPEC, settings, tmp_path / "killed")
@@ -103,15 +103,8 @@ def test_it_learns(tmp_path, ema):
 
 def test_figures_and_log(tmp_path):
     seen, ticks = [], []
-    result = fit(
-        make(),
-        SPLITS,
-        SPEC,
-        SETTINGS,
-        tmp_path,
-        report=seen.append,
-        tick=lambda done, total: ticks.append((done, total)),
-    )
+    watch = Watch(seen.append, lambda done, total: ticks.append((done, total)))
+    result = fit(make(), SPLITS, SPEC, SETTINGS, tmp_path, watch=watch)
     assert seen == result["epochs"] == [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [e["epoch"] for e in seen] == [1, 2, 3]
     assert ticks == [(i + 1, 12) for i in range(12)]  # 72 images, batches of 16: the last 8 are dropped
@@ -123,7 +116,7 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     fit(first, SPLITS, SPEC, SETTINGS, tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
     ticks = []
-    result = fit(second, SPLITS, SPEC, SETTINGS, tmp_path, tick=lambda *t: ticks.append(t))
+    result = fit(second, SPLITS, SPEC, SETTINGS, tmp_path, watch=Watch(tick=lambda *t: ticks.append(t)))
     assert same(first, second) and len(result["epochs"]) == 3
     assert ticks == [] and (tmp_path / "checkpoint.pt").read_bytes() == before
 
@@ -140,7 +133,7 @@ def test_the_log_is_made_again_from_the_checkpoint(tmp_path):
 def test_a_split_smaller_than_a_batch_is_one_batch(tmp_path):
     ticks = []
     few = replace(SPLITS, train=split(5, 2))
-    fit(make(), few, SPEC, replace(SETTINGS, batch=512), tmp_path, tick=lambda *t: ticks.append(t))
+    fit(make(), few, SPEC, replace(SETTINGS, batch=512), tmp_path, watch=Watch(tick=lambda *t: ticks.append(t)))
     assert ticks == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -159,7 +152,7 @@ def test_divergence_keeps_the_checkpoint(tmp_path):
     calm = replace(SETTINGS, lr=1e-4)
     torch.manual_seed(0)
     with pytest.raises(Killed):
-        fit(Scale(), SPLITS, SPEC, calm, tmp_path, report=kill_after(2))
+        fit(Scale(), SPLITS, SPEC, calm, tmp_path, watch=Watch(report=kill_after(2)))
     kept = (tmp_path / "checkpoint.pt").read_bytes()
 
     def explode(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -297,7 +290,7 @@ def test_where_memory_is_short_a_batch_is_worked_off_in_parts_and_that_is_said(t
     said: list[str] = []
     whole, parts = linear(), linear()
     fit(whole, SPLITS, SPEC, SETTINGS, tmp_path / "whole")
-    fit(parts, SPLITS, SPEC, SETTINGS, tmp_path / "parts", loss=out_of_memory(5), say=said.append)
+    fit(parts, SPLITS, SPEC, SETTINGS, tmp_path / "parts", loss=out_of_memory(5), watch=Watch(say=said.append))
     for a, b in zip(whole.parameters(), parts.parameters()):
         torch.testing.assert_close(a, b)
     assert [line for line in said if "short for 16 images" in line and "4 at a time" in line] == said[-1:]
@@ -311,5 +304,7 @@ def test_a_gpu_without_memory_for_one_image(tmp_path):
 
 def test_before_each_step_it_says_which(tmp_path):
     steps = []
-    fit(make(), SPLITS, SPEC, replace(SETTINGS, epochs=2), tmp_path, begin=lambda *step: steps.append(step))
+    fit(
+        make(), SPLITS, SPEC, replace(SETTINGS, epochs=2), tmp_path, watch=Watch(begin=lambda *step: steps.append(step))
+    )
     assert steps == [(i, 8) for i in range(8)]

@@ -8,7 +8,7 @@ import torch
 
 from edgequant.core.errors import BadOption, Diverged
 from edgequant.train.head import DroppingLinear, fit_head
-from edgequant.train.transfer import Transfer
+from edgequant.train.settings import Transfer
 
 
 def clusters(n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ..core.errors import Unsupported
 from ..recipe.scheme import Capability
 from ..store.artifact import Artifact
-from .contract import AbstractBackend, AbstractSession
+from .contract import AbstractBackend, AbstractSession, Ending, Entry
 
 if TYPE_CHECKING:
     from ..graph.program import Step
@@ -46,6 +46,12 @@ class Simulation(AbstractBackend):
 
     def inspect(self, path: Path) -> Mapping[str, Any]:  # noqa: ARG002
         raise _no_file("has no file to inspect")
+
+    def entry(self, path: Path) -> Entry:  # noqa: ARG002
+        raise _no_file("opens no file")
+
+    def ending(self, path: Path) -> Ending:  # noqa: ARG002
+        raise _no_file("opens no file")
 
 
 def arithmetic_of(reference: Reference, step: Step) -> Arithmetic:

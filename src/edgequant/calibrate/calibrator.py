@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -26,3 +27,19 @@ class AbstractCalibrator(ABC):
 
     @abstractmethod
     def observer(self) -> AbstractObserver: ...
+
+
+class Storable(Protocol):
+    """An observer that can say what it saw, to be kept. All of ours can."""
+
+    def state(self) -> dict[str, torch.Tensor]: ...
+
+
+Observer = TypeVar("Observer", bound=AbstractObserver, covariant=True)
+
+
+@runtime_checkable
+class Restores(Protocol[Observer]):
+    """A calibrator whose observers are `Storable`, and which makes one from such a state. All of ours are."""
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> Observer: ...

@@ -19,16 +19,13 @@ Where we deviate, and why:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import torch
 
 from ..core.arrays import Array
-from .calibrator import AbstractCalibrator
-from .histogram import OCTAVES, Histogram, HistogramObserver
+from .histogram import OCTAVES, Histogram, HistogramCalibrator
 
 MOST_LEVELS = 256  # for more, 2,048 bins have too few a level to demand two filled ones
 MOST_ABOVE = 0.001  # of all values
@@ -36,14 +33,8 @@ MOST_ABOVE = 0.001  # of all values
 
 @final
 @dataclass(frozen=True)
-class Entropy(AbstractCalibrator):
+class Entropy(HistogramCalibrator):
     """Range = the one of least Kullback-Leibler divergence, after TensorRT."""
-
-    def observer(self, histogram: Histogram | None = None) -> HistogramObserver:
-        return HistogramObserver(self, histogram or Histogram())
-
-    def restore(self, state: Mapping[str, torch.Tensor]) -> HistogramObserver:
-        return self.observer(Histogram.restore(state))
 
     def choose(self, histogram: Histogram, bits: int, symmetric: bool) -> tuple[float, float]:
         """(low, high) of a histogram."""

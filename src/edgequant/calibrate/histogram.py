@@ -15,9 +15,10 @@ Nothing is spread over bins, so nothing is approximated. tests/calibrate/test_hi
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, final
+from typing import final
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ import torch
 from ..core.arrays import Array
 from ..core.errors import BadFile
 from .bounds import check_bits, extremes, in_memory_order, negligible, require_seen, span
-from .calibrator import AbstractObserver
+from .calibrator import AbstractCalibrator, AbstractObserver
 from .minmax import pack, unpack
 
 MANTISSA = 10
@@ -97,6 +98,8 @@ class Histogram:
 
     def _keys(self, part: torch.Tensor, signed: bool) -> torch.Tensor:
         """(N,) int32 bin of each value; those below zero come `SIDE` later. In place, for speed."""
+        # Magnitudes rise with their bits read as an integer, so a bin is a subtraction and a shift. What lies below
+        # the window is brought to its first bin, which is a part of zero.
         bits, first = part.view(torch.int32), self._base << SHIFT
         if not signed:
             return bits.clamp(min=first).sub_(first).bitwise_right_shift_(SHIFT)
@@ -158,10 +161,18 @@ class Histogram:
         return histogram
 
 
-class Rule(Protocol):
-    """How a calibrator reads a range from a histogram that saw something other than zero."""
+class HistogramCalibrator(AbstractCalibrator):
+    """A calibrator that reads the range from a histogram. Several may share one, as it does not depend on the rule."""
 
-    def choose(self, histogram: Histogram, bits: int, symmetric: bool) -> tuple[float, float]: ...
+    @abstractmethod
+    def choose(self, histogram: Histogram, bits: int, symmetric: bool) -> tuple[float, float]:
+        """(low, high) of a histogram that saw something other than zero."""
+
+    def observer(self, histogram: Histogram | None = None) -> HistogramObserver:
+        return HistogramObserver(self, histogram or Histogram())
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> HistogramObserver:
+        return self.observer(Histogram.restore(state))
 
 
 @final
@@ -169,7 +180,7 @@ class Rule(Protocol):
 class HistogramObserver(AbstractObserver):
     """A histogram and the rule that reads it. Several rules may share one histogram; update one of them."""
 
-    rule: Rule
+    rule: HistogramCalibrator
     histogram: Histogram
 
     @property

@@ -13,10 +13,9 @@ from .bounds import check_bits, extremes, in_memory_order, negligible, require_s
 from .calibrator import AbstractCalibrator, AbstractObserver
 
 
-@final
 @dataclass
-class MinMaxObserver(AbstractObserver):
-    """The extremes of all values seen, exact."""
+class ExtremesObserver(AbstractObserver):
+    """An observer that keeps two ends, and takes them for the range as they are."""
 
     low: float = math.inf
     high: float = -math.inf
@@ -24,14 +23,8 @@ class MinMaxObserver(AbstractObserver):
 
     @property
     def dead(self) -> bool:
-        """Whether all it saw was zero: the range then is a harmless one, not a measured one."""
+        """Whether both ends are zero, as are all values then: the range then is a harmless one, not a measured one."""
         return self.count > 0 and negligible(self.low, self.high)
-
-    def update(self, values: torch.Tensor) -> None:
-        if values.numel():
-            low, high = extremes(in_memory_order(values))
-            self.low, self.high = min(self.low, low), max(self.high, high)
-            self.count += values.numel()
 
     def range(self, bits: int, symmetric: bool) -> tuple[float, float]:
         check_bits(bits)
@@ -40,6 +33,18 @@ class MinMaxObserver(AbstractObserver):
 
     def state(self) -> dict[str, torch.Tensor]:
         return pack(self.low, self.high, self.count)
+
+
+@final
+@dataclass
+class MinMaxObserver(ExtremesObserver):
+    """The extremes of all values seen, exact."""
+
+    def update(self, values: torch.Tensor) -> None:
+        if values.numel():
+            low, high = extremes(in_memory_order(values))
+            self.low, self.high = min(self.low, low), max(self.high, high)
+            self.count += values.numel()
 
 
 @final

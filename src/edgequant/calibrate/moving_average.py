@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import torch
 
 from ..core.errors import BadOption
-from .bounds import check_bits, extremes, in_memory_order, negligible, require_seen, span
-from .calibrator import AbstractCalibrator, AbstractObserver
-from .minmax import pack, unpack
+from .bounds import extremes, in_memory_order
+from .calibrator import AbstractCalibrator
+from .minmax import ExtremesObserver, unpack
 
 
 @final
 @dataclass
-class MovingAverageObserver(AbstractObserver):
+class MovingAverageObserver(ExtremesObserver):
     """`average = momentum * average + (1 - momentum) * batch`, for the minimum and for the maximum.
 
     The first batch sets the average, as in torch.ao.quantization.MovingAverageMinMaxObserver (whose
@@ -25,15 +25,9 @@ class MovingAverageObserver(AbstractObserver):
     batches matter; of all the methods this is the only one where they do.
     """
 
-    momentum: float
-    low: float = 0.0
+    low: float = 0.0  # finite, for the first batch multiplies them by zero
     high: float = 0.0
-    count: int = 0
-
-    @property
-    def dead(self) -> bool:
-        """Whether the averages are zero: the range then is a harmless one, not a measured one."""
-        return self.count > 0 and negligible(self.low, self.high)
+    momentum: float = field(kw_only=True)
 
     def update(self, values: torch.Tensor) -> None:
         if values.numel():
@@ -42,14 +36,6 @@ class MovingAverageObserver(AbstractObserver):
             self.low = keep * self.low + (1 - keep) * low
             self.high = keep * self.high + (1 - keep) * high
             self.count += values.numel()
-
-    def range(self, bits: int, symmetric: bool) -> tuple[float, float]:
-        check_bits(bits)
-        require_seen(self.count)
-        return span(self.low, self.high, symmetric)
-
-    def state(self) -> dict[str, torch.Tensor]:
-        return pack(self.low, self.high, self.count)
 
 
 @final
@@ -64,8 +50,8 @@ class MovingAverage(AbstractCalibrator):
             raise BadOption(f"moving_average: momentum is at least 0 and below 1. Got {self.momentum}.")
 
     def observer(self) -> MovingAverageObserver:
-        return MovingAverageObserver(self.momentum)
+        return MovingAverageObserver(momentum=self.momentum)
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> MovingAverageObserver:
         """From what `state` gave, with this calibrator's momentum."""
-        return MovingAverageObserver(self.momentum, *unpack(state))
+        return MovingAverageObserver(*unpack(state), momentum=self.momentum)

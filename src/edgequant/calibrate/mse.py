@@ -12,17 +12,15 @@ outliers are to be ignored whatever they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import final
 
 import numpy as np
-import torch
 
 from ..core.arrays import Array
-from .calibrator import AbstractCalibrator
-from .histogram import Cells, Histogram, HistogramObserver
+from .histogram import Cells, Histogram, HistogramCalibrator
 
 MERGE = 16  # 64 cells an octave: the integral below is exact within a cell, so finer ones change nothing
 COARSE = 2.0 ** (-np.arange(97) / 4)  # 24 octaves of candidates, as ratios of the widest range
@@ -35,14 +33,8 @@ Range = tuple[float, float]
 
 @final
 @dataclass(frozen=True)
-class MSE(AbstractCalibrator):
+class MSE(HistogramCalibrator):
     """Range = the one of least squared error at the given number of bits."""
-
-    def observer(self, histogram: Histogram | None = None) -> HistogramObserver:
-        return HistogramObserver(self, histogram or Histogram())
-
-    def restore(self, state: Mapping[str, torch.Tensor]) -> HistogramObserver:
-        return self.observer(Histogram.restore(state))
 
     def choose(self, histogram: Histogram, bits: int, symmetric: bool) -> Range:
         """(low, high); its `squared_error` is never above that of the min-max range."""
@@ -51,6 +43,8 @@ class MSE(AbstractCalibrator):
             limit = _best(lambda t: _error(cells, -t, t, bits, True), histogram.peak, histogram.peak)
             return -limit, limit
         widest = (min(histogram.low, 0.0), max(histogram.high, 0.0))
+        # With outliers on both sides the error has several valleys: neither end gains before the other has moved. So
+        # the descent, an end at a time, also starts where both were cut alike.
         if 0.0 in widest:
             return _descend(cells, widest, bits)
         found = [_descend(cells, start, bits) for start in (widest, _balanced(cells, widest, bits))]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-import torch
-
 from ..core.errors import BadData, BadOption
 from .bounds import negligible
-from .calibrator import AbstractCalibrator
-from .histogram import Histogram, HistogramObserver
+from .histogram import Histogram, HistogramCalibrator
 
 
 @final
 @dataclass(frozen=True)
-class Percentile(AbstractCalibrator):
+class Percentile(HistogramCalibrator):
     """Range = the central q% of the values; q = 100 is min-max.
 
     Symmetric: the q-th percentile of |value|. Asymmetric: (100 - q) / 2 percent are cut at either end, as in
@@ -28,12 +24,6 @@ class Percentile(AbstractCalibrator):
     def __post_init__(self) -> None:
         if not 50 < self.q <= 100:
             raise BadOption(f"percentile: q is above 50 and at most 100 (percent). Got {self.q}.")
-
-    def observer(self, histogram: Histogram | None = None) -> HistogramObserver:
-        return HistogramObserver(self, histogram or Histogram())
-
-    def restore(self, state: Mapping[str, torch.Tensor]) -> HistogramObserver:
-        return self.observer(Histogram.restore(state))
 
     def choose(self, histogram: Histogram, bits: int, symmetric: bool) -> tuple[float, float]:  # noqa: ARG002
         """(low, high) of a histogram. Raises BadData where all values but the cut ones are zero."""

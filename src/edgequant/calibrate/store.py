@@ -8,29 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import torch
 
 from ..core.errors import BadFile, cause
-from .calibrator import AbstractObserver
+from .calibrator import Observer, Restores, Storable
 
 FORMAT = "edgequant-statistics/1"
-
-
-class Storable(Protocol):
-    """An observer that can say what it saw. All of ours can."""
-
-    def state(self) -> dict[str, torch.Tensor]: ...
-
-
-Observer = TypeVar("Observer", bound=AbstractObserver, covariant=True)
-
-
-class Restores(Protocol[Observer]):
-    """A calibrator that can make an observer from such a state. All of ours can."""
-
-    def restore(self, state: Mapping[str, torch.Tensor]) -> Observer: ...
 
 
 def save(path: Path, observers: Mapping[str, Storable]) -> None:

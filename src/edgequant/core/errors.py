@@ -18,6 +18,9 @@ Each message is one line: what happened, what was expected, what to type instead
 
 from __future__ import annotations
 
+# torch and the runtimes report it as errors of their own, by message: c10's DefaultCPUAllocator, std::bad_alloc
+NO_MEMORY = ("not enough memory", "bad_alloc", "failed to allocate", "out of memory", "cannot allocate memory")
+
 
 class EdgequantError(Exception):
     """Base class. The command line prints it without a traceback and exits with 2."""
@@ -70,3 +73,8 @@ class DeviceError(EdgequantError):
 def cause(error: Exception) -> str:
     """What went wrong, without the number and the path that an OSError's own text repeats."""
     return str(getattr(error, "strerror", None) or error)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that this machine has no memory left: Python's MemoryError, or what a library says."""
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in NO_MEMORY)

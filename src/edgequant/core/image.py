@@ -61,3 +61,14 @@ class Deployment:
     input: str = ""
     output: str = ""
     layout: str = ""
+
+    def settled(self, source: str, sink: str, layout: str) -> Deployment:
+        """With nothing left empty: `source` and `sink` are the types that the recipe itself gives, `layout` the
+        target's. Scores that a recipe leaves in float stay so."""
+        output = sink if sink == "float32" else self.output or sink
+        return Deployment(self.input or source, output, self.layout or layout)
+
+
+def own_type(bits: int | None, byte: str) -> str:
+    """Of an input or output of so many bits, None for floats; `byte`: how the format has 8 bits, int8 or uint8."""
+    return "float32" if bits is None else "int16" if bits > 8 else byte

@@ -75,6 +75,17 @@ class Stated:
 NOTHING = Stated()
 
 
+def raw_bytes(scale: float, zero_point: int, kind: str) -> tuple[tuple[float], tuple[float]]:
+    """(mean, std) of pixels / 255 with which an 8-bit input, `real = scale * (q - zero_point)`, holds the bytes.
+
+    A normalised pixel is `(byte / 255 - mean) / std`, and it shall be `scale * (byte - zero_point)`: so
+    `mean = zero_point / 255` and `std = 1 / (255 * scale)`. A signed byte is the unsigned one less 128, and so are
+    zero points.
+    """
+    unsigned = zero_point + (128 if kind == "int8" else 0)
+    return (unsigned / BYTE,), (1 / (BYTE * scale),)
+
+
 def stated_of(holder: Any) -> Stated:
     """Of any record with some fields of these names. Lists are as good as tuples."""
     values = {f.name: getattr(holder, f.name, "") for f in dataclasses.fields(Stated)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,25 @@ from ..host.prefetch import ahead
 
 
 class AbstractSplit(ABC):
-    """Labelled images with random access. Bounded memory: nothing is decoded before `take`."""
+    """Images with random access, and what is known of each. Bounded memory: nothing is decoded before `take`.
+
+    A split of classes gives `labels`, from which the rest follows. One of boxes, masks or points has no labels, and
+    gives `annotations` and `strata` itself.
+    """
 
     @property
     @abstractmethod
     def labels(self) -> Array | None:
-        """(N,) int64 class indices; None where the set is unlabelled."""
+        """(N,) int64 class indices, for what means classes; None where the set is unlabelled, or of another task."""
+
+    @property
+    def strata(self) -> Array | None:
+        """(N,) int64: of which kind each image is, for what draws, cuts and balances; None where nothing is known."""
+        return self.labels
+
+    def annotations(self, positions: Array) -> Any:
+        """What is true of the images at these positions, for their task alone to read; None where nothing is known."""
+        return None if self.labels is None else self.labels[positions]
 
     @property
     @abstractmethod
@@ -33,14 +47,14 @@ class AbstractSplit(ABC):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def batches(self, size: int) -> Iterator[tuple[Array, Array | None]]:
-        """(images, labels) in order, `size` at a time; the last one may be smaller.
+    def batches(self, size: int) -> Iterator[tuple[Array, Any]]:
+        """(images, annotations) in order, `size` at a time; the last one may be smaller.
 
         The next batch is decoded while the caller works on this one, so two are in memory.
         """
-        labels, chunks = self.labels, [np.arange(len(self))[at : at + size] for at in range(0, len(self), size)]
+        chunks = [np.arange(len(self))[at : at + size] for at in range(0, len(self), size)]
         for where, images in zip(chunks, ahead(self.take, chunks)):
-            yield images, None if labels is None else labels[where]
+            yield images, self.annotations(where)
 
 
 class AbstractDataset(ABC):

@@ -31,9 +31,16 @@ def drawn(split: AbstractSplit, count: int, seed: int = SEED) -> AbstractSplit:
 
 
 def dealt(split: AbstractSplit, rng: np.random.Generator) -> Array:
-    """All positions of a split in random order, the classes taking turns as long as each has images left."""
-    order = rng.permutation(len(split))
-    return order if split.labels is None else order[np.argsort(_turn(split.labels[order]), kind="stable")]
+    """All positions of a split in random order, its strata (classes) taking turns as long as each has images left."""
+    order, strata = rng.permutation(len(split)), split.strata
+    if strata is None:
+        return order
+    # For each image, how many of its stratum come before it. Taking the lowest turns first deals the strata evenly.
+    by_stratum = np.argsort(strata[order], kind="stable")
+    _, starts, counts = np.unique(strata[order][by_stratum], return_index=True, return_counts=True)
+    turn = np.empty(len(order), np.int64)
+    turn[by_stratum] = np.arange(len(order)) - np.repeat(starts, counts)
+    return order[np.argsort(turn, kind="stable")]
 
 
 def asked(count: int) -> dict[str, Any]:
@@ -44,15 +51,6 @@ def asked(count: int) -> dict[str, Any]:
 def words(count: int) -> str:
     """`a class-balanced draw of 200 images`."""
     return f"a class-balanced draw of {count} image{'s' * (count != 1)}"
-
-
-def _turn(labels: Array) -> Array:
-    """For each label, how many equal ones come before it. Taking the lowest turns first deals the classes evenly."""
-    by_class = np.argsort(labels, kind="stable")
-    _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
-    turn = np.empty(len(labels), np.int64)
-    turn[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
-    return turn
 
 
 def calibration_size(asked: int | None, pool: int) -> int:

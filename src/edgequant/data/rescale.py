@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -30,6 +30,13 @@ class Rescaled(AbstractSplit):
     @property
     def labels(self) -> Array | None:
         return self.parent.labels
+
+    @property
+    def strata(self) -> Array | None:
+        return self.parent.strata
+
+    def annotations(self, positions: Array) -> Any:
+        return self.parent.annotations(positions)
 
     @property
     def indices(self) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -50,6 +50,13 @@ class Subset(AbstractSplit):
         return None if self.parent.labels is None else self.parent.labels[self.positions]
 
     @property
+    def strata(self) -> Array | None:
+        return None if self.parent.strata is None else self.parent.strata[self.positions]
+
+    def annotations(self, positions: Array) -> Any:
+        return self.parent.annotations(self.positions[positions])
+
+    @property
     def indices(self) -> Array:
         return self.parent.indices[self.positions]
 
@@ -57,16 +64,19 @@ class Subset(AbstractSplit):
         return self.parent.take(self.positions[positions])
 
 
-def stratified(labels: Array, held_out: int, seed: int = VALIDATION_SEED) -> tuple[Array, Array]:
-    """Row numbers (kept, held out), disjoint, sorted; every class gives its share of `held_out` (largest remainder)."""
+def stratified(strata: Array, held_out: int, seed: int = VALIDATION_SEED) -> tuple[Array, Array]:
+    """Row numbers (kept, held out), disjoint, sorted; each stratum gives its share of `held_out` (largest remainder).
+
+    `strata` (N,) int64: the classes of images, or another number by which they are alike.
+    """
     rng = np.random.default_rng(seed)
-    classes, counts = np.unique(labels, return_counts=True)
+    kinds, counts = np.unique(strata, return_counts=True)
     quota = held_out * counts / counts.sum()
     give = np.floor(quota).astype(int)
     give[np.argsort(give - quota, kind="stable")[: held_out - give.sum()]] += 1
-    chosen = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, give)]
+    chosen = [rng.permutation(np.flatnonzero(strata == kind))[:n] for kind, n in zip(kinds, give)]
     out = np.sort(np.concatenate(chosen))
-    return np.setdiff1d(np.arange(len(labels)), out), out
+    return np.setdiff1d(np.arange(len(strata)), out), out
 
 
 def check_labels(labels: Array, classes: int, where: str) -> Array:

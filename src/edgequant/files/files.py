@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import only
 from ..core.errors import BadData, BadFile, BadOption
 from ..core.image import InputSpec
 from ..core.pixels import NOTHING, Stated
@@ -20,8 +21,8 @@ from ..host.guest import guest
 from ..measure.accuracy import Answers, evaluate, judge, summary
 from ..store.artifact import artifact
 from .images import split_of
-from .input import OpenFile, entry, open_file, spec_for, target_for
-from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
+from .input import OpenFile, open_file, spec_for, target_for
+from .on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, outputs_on
 from .parity import parity_file
 from .predict import Prediction, predict_files, softmax
 from .trial import runnable
@@ -51,7 +52,7 @@ def evaluate_file(
     inputs = spec_for(file, stated)
     images = split_of(data_spec, inputs, quick)
     session = file.backend.open(path)
-    first = session.run(normalise(images.split.take(np.arange(1)), inputs))
+    first = only(session.run(normalise(images.split.take(np.arange(1)), inputs)))
     if images.classes and first.shape != (1, len(images.classes)):
         raise BadData(
             f"{path} scores {'x'.join(map(str, first.shape[1:]))} classes and {data_spec} has {len(images.classes)}."
@@ -77,10 +78,11 @@ def _there(
 ) -> tuple[Answers, dict[str, Any]]:
     """The answers of another device, and what is known of them: kernels, seconds, how they differ from those here."""
     start = time.perf_counter()
-    scores, about = scores_on(device, sent, split, inputs, tick)
+    outputs, about = outputs_on(device, sent, split, inputs, tick)
     seconds = time.perf_counter() - start
-    apart = difference(scores, here.outputs, sent.session.output_scale)
-    return judge(scores, split.labels), {"kernels": about["kernels"], "seconds": seconds, "against_local": apart}
+    apart = difference(outputs, here.outputs, sent.session.only.scale)
+    answers = judge(outputs, split.annotations(np.arange(len(split))))
+    return answers, {"kernels": about["kernels"], "seconds": seconds, "against_local": apart}
 
 
 def _identity(file: OpenFile) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def benchmark_file(
     """
     there = device_of(device)
     files = [runnable(p) for p in dict.fromkeys((path, *against))]
-    shapes = [file.inputs.shape if file.inputs else entry(file).shape for file in files]
+    shapes = [file.inputs.shape if file.inputs else file.backend.entry(file.path).shape for file in files]
     if threads > MOST_THREADS:
         raise BadOption(f"--threads is at most {MOST_THREADS}. Got {threads}. Write --threads 1, or as many as cores.")
     if threads < 1:

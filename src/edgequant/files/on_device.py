@@ -18,7 +18,7 @@ import numpy as np
 
 from ..backends.contract import AbstractBackend, AbstractSession, Portable
 from ..catalog import DEVICES
-from ..core.arrays import Array
+from ..core.arrays import Array, Outputs, joined, only
 from ..core.errors import Unsupported
 from ..core.image import InputSpec
 from ..core.preprocess import normalise
@@ -84,11 +84,11 @@ def benchmark_on(
     return {**kept, "attempts": answer.attempts, "files": records}
 
 
-def scores_on(
+def outputs_on(
     device: AbstractDevice, one: Sent, split: AbstractSplit, inputs: InputSpec, tick: Tick
-) -> tuple[Array, dict[str, Any]]:
-    """((N, classes) float32 scores of the split, {"machine", "kernels", "attempts"}). Raises DeviceError."""
-    parts: list[Array] = []
+) -> tuple[Outputs, dict[str, Any]]:
+    """(the outputs of the split, float32, {"machine", "kernels", "attempts"}). Raises DeviceError."""
+    parts: list[Outputs] = []
     about: dict[str, Any] = {"attempts": 0}
     for images, _ in split.batches(CHUNK):
         encoded = one.portable.encode(normalise(images, inputs))
@@ -97,18 +97,19 @@ def scores_on(
             tick(start + done, len(split))
 
         answer = device.run(_job("evaluate", [one], [encoded], ["main"]), count)
-        parts.append(one.portable.decode(_array(answer, "outputs-0.npy")))
+        parts.append(one.portable.decode(_arrays(answer.files["outputs-0.npz"])))
         about = {
             "machine": answer.record["machine"],
             "kernels": one.portable.counted(answer.record["files"][0]["nodes"], answer.files),
             "attempts": max(about["attempts"], answer.attempts),
         }
-    return np.concatenate(parts), about
+    return joined(parts), about
 
 
-def difference(there: Array, here: Array, step: float) -> dict[str, Any]:
+def difference(there: Outputs, here: Outputs, step: float) -> dict[str, Any]:
     """How a device's (N, classes) scores differ from this machine's, in steps of the output where it has integers."""
-    found = integer_parity(there, here, step) if step else float_parity(there, here)
+    scores = only(there), only(here)
+    found = integer_parity(*scores, step) if step else float_parity(*scores)
     return {key: found[key] for key in DIFFERENCE}
 
 
@@ -162,6 +163,7 @@ def _npy(value: Array) -> bytes:
     return buffer.getvalue()
 
 
-def _array(answer: JobAnswer, name: str) -> Array:
-    found: Array = np.load(io.BytesIO(answer.files[name]))
-    return found
+def _arrays(data: bytes) -> list[Array]:
+    """In their order."""
+    with np.load(io.BytesIO(data)) as archive:
+        return [archive[name] for name in archive.files]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
 
-from ..core.arrays import Array
+from ..backends.contract import AbstractMirror, Mirrored
+from ..core.arrays import Array, only
 from ..core.errors import BadOption, Unsupported
 from ..core.image import InputSpec
 from ..core.pixels import NOTHING, Stated
@@ -17,25 +17,11 @@ from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress, Silent
 from ..data.draw import words
 from ..host.guest import guest
-from ..measure.parity import (
-    DYNAMIC,
-    FLOAT,
-    FLOAT16,
-    INTEGER_LITERT,
-    PARTLY_FLOAT,
-    dynamic_parity,
-    float_parity,
-    integer_parity,
-)
-from ..quantization.simulation.kernels.pick import arithmetic_for
-from ..quantization.simulation.simulate import simulator
+from ..measure.parity import PARTLY_FLOAT, parity
+from ..measure.trace import trace
 from .images import split_of
 from .input import OpenFile, open_file, spec_for
 from .trial import runnable
-
-if TYPE_CHECKING:
-    from ..backends.litert.twin import Twin
-    from ..backends.tflite.read.read import Imported
 
 SEED = 0
 CHUNK = 25
@@ -58,20 +44,18 @@ def parity_file(
     Raises BadFile where the file has an operation that is not in the op table, Unsupported for other formats.
     """
     file = open_file(path)
-    if file.target != "litert":
+    if not isinstance(file.backend, Mirrored):
         raise Unsupported(
             f"{path}: parity of a file alone is known for .tflite. For {path.suffix} files, edgequant run and"
             " quantize compare what they write with the simulation, and record it."
         )
     runnable(path)
-    from ..backends.tflite.read.read import read
-
     inputs = spec_for(file, stated)
-    imported = read(path, inputs.mean, inputs.std)
+    mirror = file.backend.mirror(path, inputs)
     images, data = _images(inputs, data_spec, n)
     with (progress or Silent()).task(f"{path.name}: parity") as tick:
-        figures = _compare(file, imported, normalise(images, inputs), tick)
-    reference = imported.reference
+        figures = _compare(file, mirror, normalise(images, inputs), tick)
+    reference = mirror.reference
     about = {"file": str(path), "target": file.target, "recipe": reference.recipe, "kind": reference.kind}
     return {**about, "data": data, "n": len(images), **figures}
 
@@ -88,49 +72,28 @@ def _images(inputs: InputSpec, data_spec: str | None, n: int) -> tuple[Array, st
     return images.split.take(np.arange(count)), f"{data_spec}, {words(count)} of {images.name}"
 
 
-def _compare(file: OpenFile, imported: Imported, x: Array, tick: Any) -> dict[str, Any]:
-    from ..backends.litert.twin import Twin, open_named
-
-    reference, session = imported.reference, file.backend.open(file.path)
-    if reference.kind != "static":
-        taken = open_named(imported).delegated_floats()
-        network = simulator(reference, arithmetic_for(taken))
-        theirs, ours = _in_chunks(session.run, x, tick), _in_chunks(lambda part: _floats(network, part), x)
-        if reference.kind == "dynamic":
-            return {**dynamic_parity(theirs, ours, DYNAMIC), "tensors": [], "first_difference": None}
-        gate = FLOAT16 if reference.kind == "float16" else FLOAT
-        return {**float_parity(theirs, ours, gate), "tensors": [], "first_difference": None}
-    twin = Twin(imported)
-    theirs, ours = _in_chunks(session.run, x, tick), _in_chunks(twin.scores, x)
-    out = reference.activations.get(reference.captured.program.output)
-    gate = INTEGER_LITERT if reference.all_integer else PARTLY_FLOAT
-    figures = integer_parity(theirs, ours, out.scale, gate) if out else float_parity(theirs, ours, FLOAT)
-    tensors = _tensors(imported, twin, x)
+def _compare(file: OpenFile, mirror: AbstractMirror, x: Array, tick: Any) -> dict[str, Any]:
+    reference = mirror.reference
+    theirs, ours = _in_chunks(file.backend.open(file.path).run, x, tick), _in_chunks(mirror.run, x)
+    out = reference.activations.get(reference.captured.program.only.tensor)
+    gate = file.backend.capability.gate if reference.all_integer else PARTLY_FLOAT
+    figures = parity(theirs, ours, reference.kind, out.scale if out else 0.0, gate)
+    tensors = _tensors(mirror, x) if reference.kind == "static" else []
     return {**figures, "tensors": tensors, "first_difference": next((t for t in tensors if t["max_lsb"]), None)}
-
-
-def _floats(network: torch.nn.Module, x: Array) -> Array:
-    with torch.inference_mode():
-        scores: Array = network(torch.from_numpy(x)).numpy()
-    return scores
 
 
 def _in_chunks(run: Any, x: Array, tick: Any = lambda _done, _total: None) -> Array:
     results = []
     for start in range(0, len(x), CHUNK):
-        results.append(run(x[start : start + CHUNK]))
+        results.append(only(run(x[start : start + CHUNK])))
         tick(min(start + CHUNK, len(x)), len(x))
     return np.concatenate(results)
 
 
-def _tensors(imported: Imported, twin: Twin, x: Array) -> list[dict[str, Any]]:
+def _tensors(mirror: AbstractMirror, x: Array) -> list[dict[str, Any]]:
     """{"tensor", "layer", "op", "exact_fraction", "max_lsb"} of every integer tensor, on few images."""
-    from ..backends.litert.twin import open_named
-    from ..measure.trace import trace
-
-    program = imported.reference.captured.program
+    program = mirror.reference.captured.program
     values = sum(int(np.prod(program.shape(t))) for t in program.tensors)
     x = x[: max(1, TRACED // values)]
-    found = open_named(imported, preserve=True).run_all(x)
-    entered = twin.entered(torch.from_numpy(x)).numpy()
-    return [dataclasses.asdict(d) for d in trace(imported.reference, twin.pick, found, entered)]
+    found = trace(mirror.reference, mirror.pick, mirror.integers(x), mirror.entered(x))
+    return [dataclasses.asdict(d) for d in found]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.contract import AbstractSession
-from ..core.arrays import Array
+from ..core.arrays import Array, only
 from ..core.errors import BadData, BadFile
 from ..core.image import InputSpec
 from ..core.pixels import NOTHING, Stated
@@ -17,7 +17,6 @@ from ..core.preprocess import normalise
 from ..data.decode import check_channels, decode
 from ..data.folders.files import find_images
 from ..host.guest import guest
-from .ending import ends_in_softmax
 from .input import OpenFile, spec_for
 from .trial import runnable
 
@@ -45,7 +44,7 @@ def predict_files(path: Path, images: Sequence[Path], stated: Stated = NOTHING) 
     file = runnable(path)
     inputs = spec_for(file, stated)
     check_channels(inputs)
-    session, probabilities = file.backend.open(path), ends_in_softmax(path)
+    session, probabilities = file.backend.open(path), file.backend.ending(path) == "softmax"
     return [_predict(file, session, inputs, probabilities, image) for image in _all(images)]
 
 
@@ -69,7 +68,7 @@ def _predict(
         pixels = decode(image, inputs)
     except BadData as error:
         return Prediction(image, [], str(error))
-    scores = session.run(normalise(pixels[None], inputs))
+    scores = only(session.run(normalise(pixels[None], inputs)))
     if scores.ndim != 2:
         raise BadFile(f"{file.path} gives {scores.shape[1:]} for an image; class scores were expected.")
     return Prediction(image, _top(file, scores[0] if probabilities else softmax(scores[0])))

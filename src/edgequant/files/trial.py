@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core.errors import BadFile, EdgequantError
 from ..host.process import die_with
-from .input import OpenFile, entry, open_file
+from .input import OpenFile, open_file
 
 LIMIT_S = 120.0
 
@@ -45,7 +45,7 @@ def attempt(path: Path) -> None:
     """Open the file and run it once on zeros. Raises BadFile and whatever the runtime does, crashes included."""
     file = open_file(path)
     session = file.backend.open(path)
-    shape = file.inputs.shape if file.inputs else entry(file).shape
+    shape = file.inputs.shape if file.inputs else file.backend.entry(file.path).shape
     session.run(np.zeros((1, *shape), np.float32))
     session.kernels()
 

@@ -111,9 +111,8 @@ def _prepended(captured: Captured, gain: torch.Tensor, shift: torch.Tensor) -> N
     _give(conv, gain.float().view(-1, 1, 1, 1), shift.float())
     first = Step(name, "conv2d", (program.input,), program.input_shape, {"depthwise": True, "normalises": True}, name)
     rest = [replace(s, inputs=tuple(name if t == program.input else t for t in s.inputs)) for s in program.steps]
-    output = name if program.output == program.input else program.output
-    layers = {step.layer: captured.network.layer(step.layer) for step in program.layers}
-    return Network(replace(program, steps=(first, *rest), output=output), {name: conv, **layers})
+    outputs = tuple(replace(o, tensor=name) if o.tensor == program.input else o for o in program.outputs)
+    return captured.network.running(replace(program, steps=(first, *rest), outputs=outputs), {name: conv})
 
 
 def _free(taken: set[str]) -> str:

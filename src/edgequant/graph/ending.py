@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..core.errors import BadOption
-from .program import Captured, Network, Program
+from .program import Captured, Program
 
 SQUASHING = ("softmax", "sigmoid")  # of one step for many classes: what is far below 1/256 is all the same in 8 bits
 
 
 def squashes(program: Program) -> str:
     """The operation that makes probabilities of the scores, "" where none does."""
-    last = next((step for step in program.steps if step.name == program.output), None)
-    return last.kind if last is not None and last.kind in SQUASHING else ""
+    return next((s.kind for s in program.steps if s.name == program.only.tensor and s.kind in SQUASHING), "")
 
 
 def logits(captured: Captured) -> Captured:
@@ -27,8 +26,7 @@ def logits(captured: Captured) -> Captured:
             f"The network ends in {program.steps[-1].kind}, so its scores are logits already. A final softmax or"
             " sigmoid was expected. Leave --output logits out."
         )
-    last = next(step for step in program.steps if step.name == program.output)
+    last = next(step for step in program.steps if step.name == program.only.tensor)
     steps = tuple(step for step in program.steps if step is not last)
-    shorter = replace(program, output=last.inputs[0], steps=steps)
-    layers = {step.layer: captured.network.layer(step.layer) for step in steps if step.weighted}
-    return replace(captured, network=Network(shorter, layers).train(captured.network.training))
+    shorter = replace(program, outputs=(replace(program.only, tensor=last.inputs[0]),), steps=steps)
+    return replace(captured, network=captured.network.running(shorter))

@@ -19,9 +19,7 @@ Grid = tuple[float, float] | None  # the range that is prescribed; None: the ten
 def on_own_grids(network: Network, image: tuple[float, float]) -> Network:
     """The same function with requantizations where they are needed; `image` is the range of the input's values."""
     program = apart(network.program, image)
-    if program is network.program:
-        return network
-    return Network(program, {step.layer: network.layer(step.layer) for step in program.layers}).train(network.training)
+    return network if program is network.program else network.running(program)
 
 
 def apart(program: Program, image: tuple[float, float]) -> Program:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from torch import nn
 
 from ..core.errors import BadModel
-from .program import Captured, Network, Program, Step
+from .program import SCORES, Captured, Network, Output, Program, Step
+
+FEATURES = "features"  # what a body returns
 
 
 def body(captured: Captured) -> Network:
@@ -15,7 +17,7 @@ def body(captured: Captured) -> Network:
 
     Layers are shared with `captured`. Raises BadModel where the last layer does not read a vector.
     """
-    return _network(captured, _body(captured), {})
+    return captured.network.running(_body(captured))
 
 
 def with_head(captured: Captured, head: nn.Linear, classes: tuple[str, ...]) -> Captured:
@@ -24,15 +26,14 @@ def with_head(captured: Captured, head: nn.Linear, classes: tuple[str, ...]) -> 
     Raises BadModel where the last layer does not read a vector.
     """
     program, last = _body(captured), captured.program.layers[-1]
-    step = Step(last.name, "linear", (program.output,), (len(classes),), {}, last.layer)
-    whole = replace(program, output=step.name, steps=(*program.steps, step))
-    return Captured(_network(captured, whole, {last.layer: head}), captured.inputs, classes)
+    step = Step(last.name, "linear", (program.only.tensor,), (len(classes),), {}, last.layer)
+    whole = replace(program, outputs=(Output(SCORES, step.name, step.shape),), steps=(*program.steps, step))
+    return Captured(captured.network.running(whole, {last.layer: head}), captured.inputs, classes)
 
 
 def width(captured: Captured) -> int:
     """How many features the head reads."""
-    program = _body(captured)
-    return int(program.shape(program.output)[0])
+    return _body(captured).only.shape[0]
 
 
 def _body(captured: Captured) -> Program:
@@ -45,18 +46,10 @@ def _body(captured: Captured) -> Program:
     shape = program.shape(source)
     if len(shape) == 3 and shape[1:] == (1, 1):  # a head written as a 1x1 convolution
         flat = Step(f"{last.name}_features", "reshape", (source,), (shape[0],), {"shape": (shape[0],)}, last.layer)
-        return replace(program, output=flat.name, steps=(*before, flat))
+        return replace(program, outputs=(Output(FEATURES, flat.name, flat.shape),), steps=(*before, flat))
     if len(shape) != 1:
         raise BadModel(
             f"The last layer, {last.layer}, reads {shape} values. Expected a vector of features: a network that ends"
             " in pooling and one linear layer."
         )
-    return replace(program, output=source, steps=before)
-
-
-def _network(captured: Captured, program: Program, new: dict[str, nn.Module]) -> Network:
-    """Runs `program` on the layers that it names; `new` replaces some."""
-    names = dict.fromkeys(step.layer for step in program.layers)
-    return Network(
-        program, {name: new.get(name, captured.network.layer(name)) for name in names if name not in new} | new
-    )
+    return replace(program, outputs=(Output(FEATURES, source, shape),), steps=before)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
 
+from ..core.arrays import only
 from ..core.image import Deployment, InputSpec
 
+T = TypeVar("T")
 Activation = Literal["", "relu", "relu6", "relu1"]
 TOPS: dict[str, float] = {"relu6": 6.0, "relu1": 1.0}  # where an activation ends above; all begin at 0
+SCORES = "scores"  # the output of a classifier whose source has no name for it
 Visit = Callable[[str, torch.Tensor], None]
 
 
@@ -34,13 +37,41 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Output:
+    """A tensor that is returned, and what it is called outside; `shape` without the batch."""
+
+    name: str
+    tensor: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Program:
-    """Steps in execution order. The tensor `input` is given, the tensor `output` is returned."""
+    """Steps in execution order. The tensor `input` is given, the tensors of `outputs` are returned."""
 
     input: str
     input_shape: tuple[int, ...]
-    output: str
+    outputs: tuple[Output, ...]
     steps: tuple[Step, ...]
+
+    @property
+    def only(self) -> Output:
+        """The one output there is, for what knows class scores alone. Raises BadModel where there are several."""
+        return only({output.name: output for output in self.outputs})
+
+    @property
+    def returned(self) -> frozenset[str]:
+        """The tensors that are returned: whatever reads them too, somebody outside does."""
+        return frozenset(output.tensor for output in self.outputs)
+
+    @property
+    def ends_in_softmax(self) -> bool:
+        """Whether the class scores are probabilities."""
+        return any(step.kind == "softmax" for step in self.steps if step.name == self.only.tensor)
+
+    def results(self, values: Mapping[str, T]) -> dict[str, T]:
+        """Output name -> value, from the values of the tensors."""
+        return {output.name: values[output.tensor] for output in self.outputs}
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         if tensor == self.input:
@@ -63,7 +94,7 @@ class Program:
 class Network(nn.Module):
     """The captured network, runnable: the program, and its layers under their module paths.
 
-    BatchNorm is folded; dropout is gone. float32 `(N, C, H, W)` in, `(N, classes)` out, any N.
+    BatchNorm is folded; dropout is gone. float32 `(N, C, H, W)` in, every output by name out, any N.
     """
 
     def __init__(self, program: Program, layers: Mapping[str, nn.Module]) -> None:
@@ -74,6 +105,11 @@ class Network(nn.Module):
     def layer(self, name: str) -> nn.Conv2d | nn.Linear:
         return self.layers[mangle(name)]  # type: ignore[return-value]
 
+    def running(self, program: Program, new: Mapping[str, nn.Module] | None = None) -> Network:
+        """`program` on these layers, which are shared; `new` holds those that stand in their place or beside them."""
+        layers = {s.layer: (new or {}).get(s.layer) or self.layer(s.layer) for s in program.layers}
+        return Network(program, layers).train(self.training)
+
     def run_step(self, step: Step, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         from .ops.table import OPS
 
@@ -81,15 +117,15 @@ class Network(nn.Module):
         result = OPS[step.kind].run(step.attrs, module, *(values[name] for name in step.inputs))
         return activate(result, step.activation)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.run_all(x)[self.program.output]
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.program.results(self.run_all(x))
 
     def tensors(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Every tensor by name."""
         return self.run_all(x, keep=True)
 
     def run_all(self, x: torch.Tensor, keep: bool = False, visit: Visit | None = None) -> dict[str, torch.Tensor]:
-        """Every tensor by name if `keep`; else each is dropped after its last use, all but the output.
+        """Every tensor by name if `keep`; else each is dropped after its last use, all but the outputs.
 
         `visit(name, value)` is shown every tensor, the input first.
         """
@@ -132,12 +168,12 @@ def activate(x: torch.Tensor, activation: Activation) -> torch.Tensor:
 
 
 def last_uses(program: Program) -> dict[str, tuple[str, ...]]:
-    """Step name -> tensors that nobody reads after it."""
+    """Step name -> tensors that nobody reads after it, inside or outside."""
     last: dict[str, str] = {}
     for step in program.steps:
         last.update(dict.fromkeys(step.inputs, step.name))
-    last.pop(program.output, None)
     out: dict[str, tuple[str, ...]] = {}
     for tensor, step_name in last.items():
-        out[step_name] = (*out.get(step_name, ()), tensor)
+        if tensor not in program.returned:
+            out[step_name] = (*out.get(step_name, ()), tensor)
     return out

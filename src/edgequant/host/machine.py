@@ -23,7 +23,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu_name(),
         "architecture": platform.machine(),
-        "cores": len(_cores()),
+        "cores": cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
     }
@@ -42,7 +42,7 @@ def conditions() -> dict[str, Any]:
         "governor": _line(CPUS / "cpu0/cpufreq/scaling_governor"),
         "celsius": _temperatures(),
         "load": _load(),
-        "cores": len(_cores()),
+        "cores": cores(),
         "clock": time.monotonic(),
         "busy_s": _busy(),
         "own_s": sum(os.times()[:4]),
@@ -72,6 +72,11 @@ def cpu_flags() -> set[str]:
     return {flag for key, value in _fields() if key in ("flags", "Features") for flag in value.split()}
 
 
+def cores() -> int:
+    """How many of them this process may run on."""
+    return len(_own())
+
+
 def _frequencies() -> dict[str, float]:
     """Of each core in MHz, from the driver or, where there is none, from /proc/cpuinfo."""
     found = {p.parent.parent.name: _megahertz(p) for p in sorted(CPUS.glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))}
@@ -89,7 +94,7 @@ def _temperatures() -> dict[str, float]:
     return found
 
 
-def _cores() -> set[int]:
+def _own() -> set[int]:
     """Those that this process may run on."""
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
@@ -98,7 +103,7 @@ def _busy() -> float | None:
     """Seconds that these cores have worked, for whomever (proc_stat(5): all but idle, iowait and guests)."""
     try:
         lines = [line.split() for line in STAT.read_text().splitlines()]
-        wanted = {f"cpu{number}" for number in _cores()}
+        wanted = {f"cpu{number}" for number in _own()}
         ticks = [sum(map(int, (*line[1:4], *line[6:9]))) for line in lines if line and line[0] in wanted]
         return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
     except (OSError, ValueError, AttributeError):

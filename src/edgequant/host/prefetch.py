@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-def ahead(make: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
+def ahead(make: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """`make(item)` for each, in order, one at a time, begun in a thread before it is asked for.
 
     What `make` raises comes out where its result would have. A caller that stops early leaves at most one
@@ -21,7 +21,7 @@ def ahead(make: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(make, items[0])
         for item in items[1:]:
-            made = waiting.result()
+            result = waiting.result()
             waiting = pool.submit(make, item)
-            yield made
+            yield result
         yield waiting.result()

@@ -8,37 +8,37 @@ activations on the fly as the runtime does; its sums in float may be added in an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal, final
+from typing import Any, Literal
 
 import numpy as np
 
 from ..core.arrays import Array
 from ..core.errors import BadModel
+from ..recipe.scheme import INTEGER, Gate, RecipeKind
 
 Mode = Literal["integer", "float", "dynamic"]
 OFF_GRID = 0.25  # of a step. Dequantizing to float32 errs by less than 0.01 even for int16; a real difference is 1
 
 
-@final
-@dataclass(frozen=True)
-class Gate:
-    """What must hold for a file to pass; None is not asked."""
-
-    agreement: float | None = None  # least fraction of images with the same top-1
-    exact: float | None = None  # least fraction of equal output integers
-    max_lsb: int | None = None  # most steps apart
-    max_relative: float | None = None  # most `max_abs`, as a fraction of the reference's largest magnitude
-
-
-INTEGER = Gate(agreement=0.999, exact=0.99, max_lsb=1)
-INTEGER_LITERT = replace(INTEGER, agreement=1.0)  # the executor mirrors these kernels
 # Static, with steps that stay float between the integer ones. Their sums are added in another order than the runtime's
 # (and a sigmoid is approximated otherwise), so that an integer on a rounding edge flips, and others after it.
 PARTLY_FLOAT = Gate(agreement=0.995, exact=0.99)
 FLOAT = Gate(max_relative=1e-3)
 FLOAT16 = Gate(max_relative=2e-2)
 DYNAMIC = Gate(agreement=0.995)
+
+
+def parity(outputs: Array, promised: Array, kind: RecipeKind, step: float, gate: Gate) -> dict[str, Any]:
+    """Compare (N, classes) scores of a file with the simulation's, as the recipe's kind asks. Raises BadModel.
+
+    `step` of the output's grid, 0 for float scores; `gate`: what integers must pass, the target's own
+    (`Capability.gate`) where every step runs in them, else `PARTLY_FLOAT`.
+    """
+    if kind == "static" and step:
+        return integer_parity(outputs, promised, step, gate)
+    if kind == "dynamic":
+        return dynamic_parity(outputs, promised, DYNAMIC)
+    return float_parity(outputs, promised, FLOAT16 if kind == "float16" else FLOAT)
 
 
 def integer_parity(file_outputs: Array, executor_outputs: Array, step: float, gate: Gate = INTEGER) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Processes of this machine, each started anew (no fork), that do one task after another."""
+"""Processes of this machine, each started anew (no fork), that do one errand after another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import IO, Any, final
 
 from ..core.errors import EdgequantError
 from ..core.progress import AbstractProgress, Tick
-from .pool import AbstractPool, Task
+from .pool import AbstractPool, Errand
 from .turns import Turns
 
 GOING_S = 10.0  # between the end of a process's talk and its own
@@ -27,12 +27,12 @@ TAIL = 2000  # bytes of what a process printed last, in which its last words are
 @final
 @dataclass(frozen=True)
 class Local(AbstractPool):
-    """A process is started when there is a task for it, and another in its place where it dies."""
+    """A process is started when there is an errand for it, and another in its place where it dies."""
 
     def work(
-        self, tasks: Sequence[Task], workers: int, progress: AbstractProgress
+        self, errands: Sequence[Errand], workers: int, progress: AbstractProgress
     ) -> Mapping[str, EdgequantError | None]:
-        turns, crew = Turns(tasks, progress), list[Worker]()
+        turns, crew = Turns(errands, progress), list[Worker]()
         try:
             while not turns.over:
                 _hand_out(turns, crew, workers, progress)
@@ -46,15 +46,15 @@ class Local(AbstractPool):
 
 
 def _hand_out(turns: Turns, crew: list[Worker], workers: int, progress: AbstractProgress) -> None:
-    """A task for each worker that has none, and for new ones up to `workers`."""
-    while any(worker.task is None for worker in crew) or len(crew) < workers:
-        task = turns.next()
-        if task is None:
+    """An errand for each worker that has none, and for new ones up to `workers`."""
+    while any(worker.errand is None for worker in crew) or len(crew) < workers:
+        errand = turns.next()
+        if errand is None:
             return
-        free = next((worker for worker in crew if worker.task is None), None)
+        free = next((worker for worker in crew if worker.errand is None), None)
         if free is None:
             crew.append(free := Worker(progress))
-        free.begin(task)
+        free.begin(errand)
 
 
 def _hear(worker: Worker, turns: Turns, crew: list[Worker]) -> None:
@@ -66,17 +66,17 @@ def _hear(worker: Worker, turns: Turns, crew: list[Worker]) -> None:
         crew.remove(worker)
     if kind not in ("done", "crashed"):
         worker.show(kind, content)
-    elif worker.task:
-        task, worker.task = worker.task, None
-        (turns.done if kind == "done" else turns.died)(task, content[0])
+    elif worker.errand:
+        errand, worker.errand = worker.errand, None
+        (turns.done if kind == "done" else turns.died)(errand, content[0])
 
 
 @final
 class Worker:
-    """One process, its task, and the bars that it draws."""
+    """One process, its errand, and the bars that it draws."""
 
     def __init__(self, progress: AbstractProgress) -> None:
-        self.task: Task | None = None
+        self.errand: Errand | None = None
         self._progress = progress
         self._bars: dict[int, tuple[AbstractContextManager[Tick], Tick]] = {}
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
@@ -85,14 +85,14 @@ class Worker:
             self._process = _start(theirs.fileno(), self._printed)
         self.link: Connection[Any, Any] = Connection(ours.detach())
 
-    def begin(self, task: Task) -> None:
-        self.task = task
+    def begin(self, errand: Errand) -> None:
+        self.errand = errand
         with suppress(OSError):  # it died before: the next message tells
-            self.link.send(task)
+            self.link.send(errand)
 
     def show(self, kind: str, content: list[Any]) -> None:
         if kind == "say":
-            self._progress.say(f"{self.task.name if self.task else ''}: {content[0].strip()}")
+            self._progress.say(f"{self.errand.name if self.errand else ''}: {content[0].strip()}")
         elif kind == "log":
             name, level, text = content
             logging.getLogger(name).log(level, text)
@@ -113,8 +113,13 @@ class Worker:
         status = self._process.wait()
         while self._bars:
             self._bars.popitem()[1][0].__exit__(None, None, None)
-        with self._printed:
-            return _why(status, _last_line(self._printed))
+        with self._printed as printed:
+            printed.seek(max(0, printed.seek(0, os.SEEK_END) - TAIL))
+            lines = printed.read().decode(errors="replace").strip().splitlines()
+        if status < 0:
+            hint = ", as the system does where memory runs out" if signal.Signals(-status).name == "SIGKILL" else ""
+            return f"its process was killed by {signal.Signals(-status).name}{hint}"
+        return f"its process ended with status {status}" + (f" ({lines[-1]})" if lines else "")
 
 
 def _start(descriptor: int, printed: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -127,16 +132,3 @@ def _start(descriptor: int, printed: IO[bytes]) -> subprocess.Popen[bytes]:
         pass_fds=(descriptor,),
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
-
-
-def _why(status: int, last: str) -> str:
-    if status < 0:
-        hint = ", as the system does where memory runs out" if signal.Signals(-status).name == "SIGKILL" else ""
-        return f"its process was killed by {signal.Signals(-status).name}{hint}"
-    return f"its process ended with status {status}" + (f" ({last})" if last else "")
-
-
-def _last_line(printed: IO[bytes]) -> str:
-    printed.seek(max(0, printed.seek(0, os.SEEK_END) - TAIL))
-    lines = printed.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""

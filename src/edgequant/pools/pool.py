@@ -12,7 +12,7 @@ from ..core.progress import AbstractProgress
 
 
 @dataclass(frozen=True)
-class Task:
+class Errand:
     """A part of a run's work that depends on no other: `function`, "module:name", is called with (argument, progress).
 
     `argument` can be pickled, and the function can be imported where the work is done.
@@ -24,13 +24,13 @@ class Task:
 
 
 class AbstractPool(ABC):
-    """Where tasks that do not depend on one another are done, several at a time."""
+    """Where errands that do not depend on one another are done, several at a time."""
 
     @abstractmethod
     def work(
-        self, tasks: Sequence[Task], workers: int, progress: AbstractProgress
+        self, errands: Sequence[Errand], workers: int, progress: AbstractProgress
     ) -> Mapping[str, EdgequantError | None]:
-        """Do them all; a task's name -> None, what it raised, or WorkerDied: what kills its process is retried once.
+        """Do them all; an errand's name -> None, what it raised, or WorkerDied: what kills its process is retried once.
 
         When this returns, or raises, no process that it started is left. Raises MissingExtra and DeviceError.
         """

@@ -14,7 +14,7 @@ from typing import Any, final
 
 from ..core.errors import DeviceError, EdgequantError, MissingExtra
 from ..core.progress import AbstractProgress
-from .pool import AbstractPool, Task
+from .pool import AbstractPool, Errand
 from .turns import Turns
 from .worker import gathered
 
@@ -24,24 +24,31 @@ from .worker import gathered
 class Ray(AbstractPool):
     """`address` of a cluster ("auto": the one of this machine); `store_mb`: of object memory, where one is started.
 
-    Progress: what a task says is shown when it has ended.
+    Progress: what an errand says is shown when it has ended.
     """
 
     address: str = ""
     store_mb: int = 100
 
     def work(
-        self, tasks: Sequence[Task], workers: int, progress: AbstractProgress
+        self, errands: Sequence[Errand], workers: int, progress: AbstractProgress
     ) -> Mapping[str, EdgequantError | None]:
-        turns, running = Turns(tasks, progress), dict[Any, Task]()
+        turns, running = Turns(errands, progress), dict[Any, Errand]()
         with self._cluster(workers) as ray:
             remote = ray.remote(num_cpus=1, max_retries=0)(gathered)
             try:
                 while not turns.over:
-                    while len(running) < workers and (task := turns.next()):
-                        running[remote.remote(task)] = task
+                    while len(running) < workers and (errand := turns.next()):
+                        running[remote.remote(errand)] = errand
                     for one in ray.wait(list(running))[0]:
-                        _ended(ray, one, running.pop(one), turns, progress)
+                        errand = running.pop(one)
+                        try:
+                            lines, (kind, content) = ray.get(one)
+                        except ray.exceptions.RayError as error:  # how Ray tells that a worker died
+                            lines, kind, content = [], "crashed", f"its Ray worker was lost ({type(error).__name__})"
+                        for line in lines:
+                            progress.say(f"{errand.name}: {line.strip()}")
+                        (turns.done if kind == "done" else turns.died)(errand, content)
             finally:
                 for one in running:
                     ray.cancel(one, force=True)
@@ -49,18 +56,15 @@ class Ray(AbstractPool):
 
     @contextmanager
     def _cluster(self, workers: int) -> Iterator[Any]:
-        """Ray, connected. One that was connected before stays so."""
-        ray = _ray()
-        own = not ray.is_initialized()
-        if own:
-            self._connect(ray, workers)
+        """Ray, connected. One that was connected before stays so. Raises MissingExtra and DeviceError."""
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
         try:
+            import ray
+        except ImportError as error:
+            raise MissingExtra("The pool 'ray' needs Ray. Install it: pip install 'edgequant[ray]'.") from error
+        if ray.is_initialized():
             yield ray
-        finally:
-            if own:
-                ray.shutdown()
-
-    def _connect(self, ray: Any, workers: int) -> None:
+            return
         options: dict[str, Any] = {"address": self.address}
         if not self.address:
             options = {"num_cpus": workers, "object_store_memory": self.store_mb * 10**6, "include_dashboard": False}
@@ -71,23 +75,7 @@ class Ray(AbstractPool):
                 f"No Ray cluster answers at {self.address or 'this machine'}: {' '.join(str(error).split())} Expected"
                 " one that runs, as pool = 'ray:address=HOST:6379'; or leave the pool out: processes of this machine."
             ) from error
-
-
-def _ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtra("The pool 'ray' needs Ray. Install it: pip install 'edgequant[ray]'.") from error
-    return ray
-
-
-def _ended(ray: Any, reference: Any, task: Task, turns: Turns, progress: AbstractProgress) -> None:
-    """What a task brought back; or its worker's death, which Ray tells by an error of its own."""
-    try:
-        lines, (kind, content) = ray.get(reference)
-    except ray.exceptions.RayError as error:
-        lines, kind, content = [], "crashed", f"its Ray worker was lost ({type(error).__name__})"
-    for line in lines:
-        progress.say(f"{task.name}: {line.strip()}")
-    (turns.done if kind == "done" else turns.died)(task, content)
+        try:
+            yield ray
+        finally:
+            ray.shutdown()

@@ -1,7 +1,7 @@
-"""A process that does one task after another: `python -m edgequant.pools.worker DESCRIPTOR PARENT`.
+"""A process that does one errand after another: `python -m edgequant.pools.worker DESCRIPTOR PARENT`.
 
-It talks over one socket, in pickles: tasks come in; what is said, bars, log records and the end of each task go out.
-What libraries print goes where the parent put the standard streams, so it cannot disturb that talk. The process
+It talks over one socket, in pickles: errands come in; what is said, bars, log records and the end of each errand go
+out. What libraries print goes where the parent put the standard streams, so it cannot disturb that talk. The process
 ends when the parent does; of Ctrl-C it hears from its parent.
 """
 
@@ -23,7 +23,7 @@ from typing import Any, final
 from ..core.errors import EdgequantError
 from ..core.progress import AbstractProgress, Tick
 from ..host.process import die_with
-from .pool import Task
+from .pool import Errand
 
 TICK_S = 0.1  # between two messages of one bar
 
@@ -73,11 +73,11 @@ class Forward(logging.Handler):
         self._send(("log", record.name, record.levelno, record.getMessage()))
 
 
-def perform(task: Task, progress: AbstractProgress) -> tuple[Any, ...]:
+def perform(errand: Errand, progress: AbstractProgress) -> tuple[Any, ...]:
     """Do it: ("done", what it raised of ours or None), or ("crashed", why) where it raised anything else."""
     try:
-        module, _, name = task.function.partition(":")
-        getattr(importlib.import_module(module), name)(task.argument, progress)
+        module, _, name = errand.function.partition(":")
+        getattr(importlib.import_module(module), name)(errand.argument, progress)
     except EdgequantError as error:
         return ("done", error)
     except Exception as error:
@@ -86,10 +86,10 @@ def perform(task: Task, progress: AbstractProgress) -> tuple[Any, ...]:
     return ("done", None)
 
 
-def gathered(task: Task) -> tuple[list[str], tuple[Any, ...]]:
+def gathered(errand: Errand) -> tuple[list[str], tuple[Any, ...]]:
     """The same where nobody listens meanwhile: what it said, and how it ended."""
     lines: list[str] = []
-    return lines, perform(task, Relay(lambda message: lines.append(message[1]) if message[0] == "say" else None))
+    return lines, perform(errand, Relay(lambda message: lines.append(message[1]) if message[0] == "say" else None))
 
 
 def main() -> None:

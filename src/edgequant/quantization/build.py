@@ -15,7 +15,7 @@ from ..core.errors import Unsupported
 from ..core.grid import QParams, WeightQ, choose_qparams, quantize_bias, quantize_weight
 from ..core.preprocess import input_range
 from ..graph.ops.table import OPS
-from ..graph.program import Captured, Step
+from ..graph.program import Captured, Program, Step
 from ..recipe.resolve import Plan, fates
 from ..recipe.scheme import LayerFate, Scheme
 from .reference import Reference
@@ -24,10 +24,15 @@ Ranges = Mapping[str, AbstractObserver]
 WeightMethod = Literal["minmax", "mse"]
 
 
+def observable(program: Program) -> tuple[str, ...]:
+    """Every tensor whose range has to be seen under some plan: the input's is known, a fixed one's too."""
+    return tuple(step.name for step in program.steps if OPS[step.kind].rule != "fixed")
+
+
 def observed_tensors(captured: Captured, plan: Plan) -> tuple[str, ...]:
-    """The tensors whose range has to be seen: the input's is known, a fixed one's too."""
-    fixed = {s.name for s in captured.program.steps if OPS[s.kind].rule == "fixed"}
-    return tuple(t for t in plan.tensors if t != captured.program.input and t not in fixed)
+    """The tensors whose range has to be seen under this plan."""
+    seen = frozenset(observable(captured.program))
+    return tuple(tensor for tensor in plan.tensors if tensor in seen)
 
 
 def build(captured: Captured, plan: Plan, observers: Ranges, weight_method: WeightMethod = "minmax") -> Reference:

@@ -39,12 +39,12 @@ class QDQ(nn.Module):
             self._keep(step, reference.captured.network.layer(step.layer))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Each reader of a tensor has a dequantize of its own: partitioners take the pair with the operation."""
+        """The scores. A tensor has a dequantize for each reader: partitioners take the pair with the operation."""
         values = {self.program.input: self._write(self.program.input, x)}
         for step in self.program.steps:
             result = self._run(step, [self._read(name, values[name]) for name in step.inputs])
             values[step.name] = self._write(step.name, _activate(result, step.activation))
-        return self._read(self.program.output, values[self.program.output])
+        return self._read(self.program.only.tensor, values[self.program.only.tensor])
 
     def _keep(self, step: Step, layer: nn.Conv2d | nn.Linear) -> None:
         name = mangle(step.layer).replace("/", "__")

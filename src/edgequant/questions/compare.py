@@ -10,9 +10,9 @@ from ..core.arrays import Array
 from ..core.errors import BadFile, BadOption
 from ..core.foreign import foreign
 from ..host.guest import guest
-from ..measure.accuracy import unpack_hits
-from ..measure.statistics import mcnemar, paired_drop, wilson
 from ..store.disk import read_results
+from ..tasks.classify import unpack_hits
+from ..tasks.statistics import mcnemar, paired_drop, wilson
 
 SLOWER = 1.10  # p50 over p50: two runs of one file on a busy machine differ by less
 LARGER = 1.01  # bytes over bytes: metadata may change, weights may not

@@ -14,6 +14,7 @@ from ..store.belongings import belongings, claim
 from ..store.disk import SCHEMA, write_bytes, write_json
 from ..store.folder import RunFolder
 from ..store.run import Run
+from ..study.bench import Bench
 from ..study.networks import preprocessing
 from ..study.networks.network import prepare
 from ..study.prepared import Prepared
@@ -47,7 +48,7 @@ def inquire(
     with RunFolder(path, fresh) as folder, belongings(path), nothing_left(folder, new):
         claim(path / "study.toml")
         write_bytes(path / "study.toml", to_toml(study).encode())
-        networks = [prepare(spec, study.seed, folder, progress, fresh) for spec in study.network]
+        networks = [prepare(Bench(study, folder, progress, fresh), spec) for spec in study.network]
         records = [answer(network, folder) for network in networks]
         finished = Run(_results(study, key, records, networks, path), path)
         for name, data in {"results.json": finished.results, **files(records)}.items():

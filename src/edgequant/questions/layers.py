@@ -11,15 +11,15 @@ from ..core.arrays import Array
 from ..core.errors import BadData
 from ..core.preprocess import normalise
 from ..core.progress import AbstractProgress
-from ..data.draw import calibration_subset
 from ..quantization.reference import Reference
 from ..search import engine
 from ..search.forms import uniform
 from ..store.folder import RunFolder
+from ..study.bench import Bench
 from ..study.making.calibration import Observers, statistics
 from ..study.plan import settled
 from ..study.prepared import Prepared
-from ..study.study import Calibration, Study
+from ..study.study import Study
 
 SEED = 0  # of the order in which images are drawn
 
@@ -43,7 +43,7 @@ class Subject:
 
 def subject(network: Prepared, study: Study, count: int, run: RunFolder, progress: AbstractProgress) -> Subject:
     """Ranges from the calibration images; `count` validation images in a fixed random order."""
-    observers = calibrated(network, study.calibration[0], study.allow_few, run, progress)
+    observers = calibrated(Bench(study, run, progress), network)
     split = network.splits.validation
     chosen = np.random.default_rng(SEED).permutation(len(split))[:count]
     if len(chosen) < 2:
@@ -52,18 +52,16 @@ def subject(network: Prepared, study: Study, count: int, run: RunFolder, progres
     return Subject(network, observers, images, None if split.labels is None else split.labels[chosen])
 
 
-def calibrated(
-    network: Prepared, calibration: Calibration, allow_few: bool, run: RunFolder, progress: AbstractProgress
-) -> Observers:
-    """What every tensor of the network was on its calibration images."""
-    subset = calibration_subset(network.splits.train, calibration.n, calibration.seed, allow_few)
-    calibration = settled(calibration, network)
-    with progress.task(f"{network.name}: calibrating") as tick:
-        return statistics(network, network.captured, calibration, subset, run, tick)[0]
+def calibrated(bench: Bench, network: Prepared) -> Observers:
+    """What every tensor of the network was on the calibration images of the study's first calibration."""
+    calibration = bench.study.calibration[0]
+    bench.drawn(network, calibration)  # refuses where nobody said how many, and there are too few
+    with bench.doing(f"{network.name}: calibrating") as tick:
+        return statistics(bench, network, settled(calibration, network), network.captured, tick)[0]
 
 
 @torch.inference_mode()
 def run_engine(one: engine.Engine, about: Subject) -> torch.Tensor:
     """(N, classes) scores of the engine's network on all images."""
-    found = [one.keep(engine.channels_last(x))[about.network.captured.program.output] for x in about.batches]
+    found = [one.keep(engine.channels_last(x))[about.network.captured.program.only.tensor] for x in about.batches]
     return torch.cat(found)

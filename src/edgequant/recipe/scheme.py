@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, final
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,21 @@ class Lack:
     advice: str  # what the recipe should ask for instead
 
 
+@final
+@dataclass(frozen=True)
+class Gate:
+    """What must hold for a file to pass; None is not asked."""
+
+    agreement: float | None = None  # least fraction of images with the same top-1
+    exact: float | None = None  # least fraction of equal output integers
+    max_lsb: int | None = None  # most steps apart
+    max_relative: float | None = None  # most `max_abs`, as a fraction of the reference's largest magnitude
+
+
+INTEGER = Gate(agreement=0.999, exact=0.99, max_lsb=1)
+MIRRORED = replace(INTEGER, agreement=1.0)  # the executor computes these kernels step by step as they do
+
+
 @dataclass(frozen=True)
 class Capability:
     """What a target can run. A recipe is resolved against it before any work is done."""
@@ -51,6 +66,7 @@ class Capability:
     layout: Literal["NHWC", "NCHW"] = "NHWC"
     notes: dict[str, str] = field(default_factory=dict)  # kind -> why it is not there
     suffix: str = ""  # of the file; "" where there is none
+    gate: Gate = INTEGER  # what a file must pass against the simulation, where every step runs in integers
 
     @property
     def ships(self) -> bool:

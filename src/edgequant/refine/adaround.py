@@ -1,7 +1,8 @@
-"""AdaRound: learned rounding (Nagel et al., 2020, arXiv:2004.10568)."""
+"""AdaRound: learned rounding of weights (Nagel et al., 2020, arXiv:2004.10568, equations 21 to 25)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import final
@@ -11,25 +12,25 @@ import torch
 from ..calibrate.weights import weight_scales
 from ..core.arrays import Array
 from ..core.errors import BadData, BadOption, Unsupported
-from ..core.grid import WeightQ, quantize_bias
+from ..core.grid import QParams, WeightQ, quantize_bias
 from ..core.progress import Tick
 from ..graph.copies import copies
-from ..graph.program import Captured, Step
+from ..graph.program import Activation, Step, activate
 from ..quantization.reference import Reference
 from ..quantization.simulation.simulate import dequantize_weight
-from .notes import noted, same_integers
-from .refiner import AbstractRefiner
-from .rounding import Problem, Schedule, learn_rounding, output_error
+from .refiner import Corrects, noted, same_integers
 from .samples import Samples, draw
 from .walk import Walk
 
 FEWEST = 8  # images: an eighth of them judges the result
+ZETA, GAMMA = 1.1, -0.1  # the rectified sigmoid's stretch (equation 23): it reaches 0 and 1 at finite V
+WARMUP = 0.2  # of the iterations without regularizer, so that V may first find where the error is least
 SCALES = ("mse", "keep")
 
 
 @final
 @dataclass(frozen=True)
-class AdaRound(AbstractRefiner):
+class AdaRound(Corrects):
     """Chooses for each weight whether to round it down or up, so that the layer's output errs least.
 
     Layer by layer, in order: the rounding is learned on what the quantized network feeds the layer, against what
@@ -65,9 +66,6 @@ class AdaRound(AbstractRefiner):
         if self.scale not in SCALES:
             raise BadOption(f"adaround: scale is one of {', '.join(SCALES)}. Got {self.scale!r}.")
 
-    def network(self, captured: Captured) -> Captured:
-        return captured
-
     def idle(self, weight_bits: Collection[int]) -> str:
         return "" if any(bits < self.bits_below for bits in weight_bits) else self._nothing()
 
@@ -79,7 +77,9 @@ class AdaRound(AbstractRefiner):
 
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
         """Raises BadData below 8 images, Unsupported where no layer has fewer than `bits_below` bits."""
-        wanted = [s.layer for s in reference.captured.program.layers if self._concerns(reference, s)]
+        bits = {name: weight.bits for name, weight in reference.weights.items()}
+        layers = [step.layer for step in reference.captured.program.layers if step.layer in bits]
+        wanted = [layer for layer in layers if bits[layer] < self.bits_below]
         if not wanted:
             raise Unsupported(self._nothing())
         if len(images) < FEWEST:
@@ -95,7 +95,8 @@ class AdaRound(AbstractRefiner):
                 done += 1
                 tick(done, len(wanted))
             walk.run_quantized(step)
-        return noted(walk.reference, self._left(reference, wanted))
+        left = {name: f"adaround: {bits[name]} bits, given rounding kept" for name in bits if name not in wanted}
+        return noted(walk.reference, left)
 
     def _as_before(self, now: Reference, given: Reference, step: Step, first: str) -> Reference | None:
         """The integers that the first call of the same module got: a file then stores them once. None for a layer of
@@ -103,34 +104,35 @@ class AdaRound(AbstractRefiner):
         if first == step.layer or not same_integers(given.weights[step.layer], given.weights[first]):
             return None
         weight, layer = now.weights[first], now.captured.network.layer(step.layer)
-        source = now.activations.get(step.inputs[0])
-        if layer.bias is not None and source is not None:
-            try:
-                quantize_bias(layer.bias, source.scale, weight.scale, 64 if source.bits > 8 else 32)
-            except Unsupported:
-                return None
+        if layer.bias is not None and not _fits(layer.bias, now.activations.get(step.inputs[0]), weight.scale):
+            return None
         note = {step.layer: f"adaround: rounded as {first}, whose weights it shares"}
         return noted(replace(now, weights={**now.weights, step.layer: weight}), note)
-
-    def _left(self, reference: Reference, wanted: list[str]) -> dict[str, str]:
-        """The note of each layer that has too many bits for it."""
-        left = {name: weight.bits for name, weight in reference.weights.items() if name not in wanted}
-        return {name: f"adaround: {bits} bits, given rounding kept" for name, bits in left.items()}
-
-    def _concerns(self, reference: Reference, step: Step) -> bool:
-        weight = reference.weights.get(step.layer)
-        return weight is not None and weight.bits < self.bits_below
 
     def _round(self, walk: Walk, step: Step, generator: torch.Generator) -> Reference:
         """The walk's reference with the layer's new integers, or with the note that the old ones were better."""
         reference, old = walk.reference, walk.reference.weights[step.layer]
+        layer = reference.captured.network.layer(step.layer)
+        weight = layer.weight.detach().float()
+        bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach().float()
+        # With few bits a scale that clips the outliers errs least. But a bias is stored in steps of that scale times
+        # the input's: a finer scale may leave it too few integers.
+        scale, remark = old.scale, ""
+        if self.scale == "mse":
+            scale = weight_scales(weight, old.bits, per_channel=old.scale.numel() == len(weight), method="mse")
+            if not _fits(bias, reference.activations.get(step.inputs[0]), scale):
+                scale, remark = old.scale, " (on the given scale: a finer one leaves the bias no room)"
+        problem = Problem(weight, bias, scale, old.bits, step.activation)
+        # Rows come image after image, as many of each: the last ones are of whole images that nothing learns from.
         samples = draw(walk, step, self.positions, generator)
         images = sum(len(lane.real[step.name]) for lane in walk.lanes)
         held_out = images // FEWEST * (len(samples) // images)
         learn, judge = samples.rows(slice(0, len(samples) - held_out)), samples.rows(slice(-held_out, None))
-        problem, remark = self._problem(reference, step, old)
+        # A depthwise channel has nine unknowns or so: a quarter of the positions tells as much about them.
+        batch = max(1, self.batch // 4) if samples.depthwise else self.batch
+        schedule = Schedule(self.iterations, batch, self.lr, self.beta_start, self.beta_end, self.regularization)
         with torch.enable_grad():
-            q = learn_rounding(problem, learn, self._schedule(learn), generator)
+            q = learn_rounding(problem, learn, schedule, generator)
         new = WeightQ(q, problem.scale, old.bits)
         before, after = (output_error(problem, judge, dequantize_weight(w)) for w in (old, new))
         note = f"adaround: output error {before:.3g} -> {after:.3g}{remark}"
@@ -138,29 +140,97 @@ class AdaRound(AbstractRefiner):
             return noted(reference, {step.layer: f"{note}, not better: given rounding kept"})
         return noted(replace(reference, weights={**reference.weights, step.layer: new}), {step.layer: note})
 
-    def _problem(self, reference: Reference, step: Step, old: WeightQ) -> tuple[Problem, str]:
-        layer = reference.captured.network.layer(step.layer)
-        weight = layer.weight.detach().float()
-        bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach().float()
-        scale, remark = self._scale(reference, step, old, weight, bias)
-        return Problem(weight, bias, scale, old.bits, step.activation), remark
 
-    def _scale(
-        self, reference: Reference, step: Step, old: WeightQ, weight: torch.Tensor, bias: torch.Tensor
-    ) -> tuple[torch.Tensor, str]:
-        """The scale to round on, and a remark where the finer one cannot be had."""
-        if self.scale == "keep":
-            return old.scale, ""
-        scale = weight_scales(weight, old.bits, per_channel=old.scale.numel() == len(weight), method="mse")
-        source = reference.activations.get(step.inputs[0])
-        if source is not None:
-            try:
-                quantize_bias(bias, source.scale, scale, 64 if source.bits > 8 else 32)
-            except Unsupported:
-                return old.scale, " (on the given scale: a finer one leaves the bias no room)"
-        return scale, ""
+def _fits(bias: torch.Tensor, source: QParams | None, scale: torch.Tensor) -> bool:
+    """Whether the bias has integers in steps of the input's scale times the weight's; a float input asks for none."""
+    if source is not None:
+        try:
+            quantize_bias(bias, source.scale, scale, 64 if source.bits > 8 else 32)
+        except Unsupported:
+            return False
+    return True
 
-    def _schedule(self, samples: Samples) -> Schedule:
-        """A depthwise channel has nine unknowns or so: a quarter of the positions tells as much about them."""
-        batch = max(1, self.batch // 4) if samples.depthwise else self.batch
-        return Schedule(self.iterations, batch, self.lr, self.beta_start, self.beta_end, self.regularization)
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how hard; see AdaRound for what each means."""
+
+    iterations: int
+    batch: int
+    lr: float
+    beta_start: float
+    beta_end: float
+    regularization: float
+
+    def beta(self, iteration: int) -> float:
+        """Annealed along a half cosine after the warm-up."""
+        start = WARMUP * self.iterations
+        done = min(1.0, max(0.0, (iteration - start) / max(1.0, self.iterations - start)))
+        return self.beta_end + 0.5 * (self.beta_start - self.beta_end) * (1 + math.cos(math.pi * done))
+
+    def strength(self, iteration: int) -> float:
+        return 0.0 if iteration < WARMUP * self.iterations else self.regularization
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One layer: its float weight (O, ...) and bias (O,), the grid of its weight, and its activation."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    scale: torch.Tensor  # (O,) or (1,)
+    bits: int
+    activation: Activation
+
+    @property
+    def steps(self) -> torch.Tensor:
+        """The weight in units of its scale."""
+        return self.weight / self.scale.view(-1, *[1] * (self.weight.dim() - 1))
+
+    def output(self, samples: Samples, weight: torch.Tensor) -> torch.Tensor:
+        return activate(samples.times(weight) + self.bias, self.activation)
+
+
+@torch.no_grad()
+def output_error(problem: Problem, samples: Samples, weight: torch.Tensor) -> float:
+    """Mean squared error of the layer's outputs with `weight` (O, ...) in place of its own."""
+    difference = problem.output(samples, weight) - samples.targets
+    return float(difference.square().mean(dtype=torch.float64))
+
+
+def learn_rounding(problem: Problem, samples: Samples, schedule: Schedule, generator: torch.Generator) -> torch.Tensor:
+    """Integers (O, ...) int8, each the float weight rounded down or up, within [-(2^(b-1)-1), 2^(b-1)-1]."""
+    floor, top = torch.floor(problem.steps), 2 ** (problem.bits - 1) - 1
+    v = starting_at(problem.steps - floor).requires_grad_()
+    optimizer = torch.optim.Adam([v], lr=schedule.lr, fused=True)
+    scale = problem.scale.view(-1, *[1] * (floor.dim() - 1))
+    batches = torch.randint(len(samples), (schedule.iterations, schedule.batch), generator=generator)
+    for i in range(schedule.iterations):
+        batch = samples.rows(batches[i])
+        # Soft rounding (equation 22), between the two integers, so that the loss has a gradient in V. The regularizer
+        # pushes h to 0 or 1; what it has not settled by the end is cut at a half.
+        h = rectified_sigmoid(v)
+        weight = torch.clamp(floor + h, -top, top) * scale
+        loss = (problem.output(batch, weight) - batch.targets).square().sum(1).mean()
+        if schedule.strength(i):
+            loss = loss + schedule.strength(i) * regularizer(h, schedule.beta(i))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    up = (rectified_sigmoid(v.detach()) >= 0.5).float()
+    return torch.clamp(floor + up, -top, top).to(torch.int8)
+
+
+def rectified_sigmoid(v: torch.Tensor) -> torch.Tensor:
+    """h(V) = clip(sigmoid(V) (zeta - gamma) + gamma, 0, 1) (equation 23)."""
+    return torch.clamp(torch.sigmoid(v) * (ZETA - GAMMA) + GAMMA, 0, 1)
+
+
+def regularizer(h: torch.Tensor, beta: float) -> torch.Tensor:
+    """sum(1 - |2 h - 1|^beta) (equation 24): zero where every h is 0 or 1."""
+    return (1 - (2 * h - 1).abs().pow(beta)).sum()
+
+
+def starting_at(fraction: torch.Tensor) -> torch.Tensor:
+    """V such that h(V) is the fraction: the search starts at the float weights."""
+    return -torch.log((ZETA - GAMMA) / (fraction - GAMMA) - 1)

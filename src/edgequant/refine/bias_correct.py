@@ -11,16 +11,14 @@ import torch
 from ..core.arrays import Array
 from ..core.errors import BadOption
 from ..core.progress import Tick
-from ..graph.program import Captured, Step
 from ..quantization.reference import Reference
-from .notes import noted
-from .refiner import AbstractRefiner
+from .refiner import Corrects, noted
 from .walk import Walk, correct_bias
 
 
 @final
 @dataclass(frozen=True)
-class BiasCorrect(AbstractRefiner):
+class BiasCorrect(Corrects):
     """Takes the mean error that quantization causes in each output channel out of the layer's bias.
 
     b += E[W x + b] - E[W' x' + b], over the images and all positions, before the activation; x' is what the
@@ -36,9 +34,6 @@ class BiasCorrect(AbstractRefiner):
         if self.images < 1:
             raise BadOption(f"bias_correct: images is at least 1. Got {self.images}.")
 
-    def network(self, captured: Captured) -> Captured:
-        return captured
-
     def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:
         """Raises BadData without images, Unsupported where a corrected bias does not fit its integers."""
         if not reference.weights:
@@ -49,25 +44,20 @@ class BiasCorrect(AbstractRefiner):
         steps = captured.program.steps
         for done, step in enumerate(steps, 1):
             if step.weighted and step.layer in reference.weights:
-                notes[step.layer] = _correct(walk, step)
+                wanted, got = _Mean(), _Mean()
+                walk.run_float(step, wanted.add)
+                for batch in walk.before_activation(step):
+                    got.add(batch)
+                shift = wanted.value() - got.value()
+                correct_bias(captured.network.layer(step.layer), shift.float())
+                walk.update(walk.reference, step)
+                mean, most = float(shift.abs().mean()), float(shift.abs().max())
+                notes[step.layer] = f"bias corrected: by {mean:.2g} in the mean, {most:.2g} at most"
             else:
                 walk.run_float(step)
             walk.run_quantized(step)
             tick(done, len(steps))
         return noted(reference, notes)
-
-
-def _correct(walk: Walk, step: Step) -> str:
-    """Run `step` in float, correct the layer, and say by how much."""
-    wanted = _Mean()
-    walk.run_float(step, wanted.add)
-    got = _Mean()
-    for batch in walk.before_activation(step):
-        got.add(batch)
-    shift = wanted.value() - got.value()
-    correct_bias(walk.reference.captured.network.layer(step.layer), shift.float())
-    walk.update(walk.reference, step)
-    return f"bias corrected: by {float(shift.abs().mean()):.2g} in the mean, {float(shift.abs().max()):.2g} at most"
 
 
 class _Mean:

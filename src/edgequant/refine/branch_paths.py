@@ -54,8 +54,8 @@ class _Walk:
         for step in program.steps:
             if any(t in self.ids for t in step.inputs):
                 self._visit(step)
-        if program.output in self.ids:
-            self._block(self.ids[program.output], "nothing behind the network's output could divide it out")
+        for tensor in program.returned & self.ids.keys():
+            self._block(self.ids[tensor], "nothing behind the network's output could divide it out")
 
     def _visit(self, step: Step) -> None:
         if step.weighted:

@@ -23,7 +23,7 @@ from ..graph.program import Captured, Network, Program, Step
 from ..quantization.build import Ranges
 from ..recipe.resolve import Plan
 from .branch_paths import Paths, paths
-from .pairs import by_input, scale_inputs, scale_outputs
+from .equalize import by_input, scale_inputs, scale_outputs
 
 # Of values that lie evenly over a branch's range, on the shared grid: 30 dB is 16 steps, of which real activations,
 # most of them small, use a few. Below it a branch of a w8a8 network is its noisiest tensor (the usual ones: 30 to 45).
@@ -89,15 +89,14 @@ def shared(captured: Captured, plan: Plan, observers: Ranges) -> Iterator[tuple[
         if tensor not in moved | fixed:
             groups.setdefault(plan.groups[tensor], []).append(tensor)
     for members in groups.values():
-        if len(members) > 1:
-            yield tuple(_branch(captured, plan, observers, tensor) for tensor in members)
-
-
-def _branch(captured: Captured, plan: Plan, observers: Ranges, tensor: str) -> Branch:
-    bits, symmetric = plan.tensors[tensor], tensor in plan.symmetric
-    is_input = tensor == captured.program.input
-    low, high = input_range(captured.inputs) if is_input else observers[tensor].range(bits, symmetric)
-    return Branch(tensor, low, high, bits, symmetric)
+        branches = []
+        for tensor in members if len(members) > 1 else ():
+            bits, symmetric = plan.tensors[tensor], tensor in plan.symmetric
+            is_input = tensor == program.input
+            low, high = input_range(captured.inputs) if is_input else observers[tensor].range(bits, symmetric)
+            branches.append(Branch(tensor, low, high, bits, symmetric))
+        if branches:
+            yield tuple(branches)
 
 
 def _step(branches: tuple[Branch, ...], gains: tuple[float, ...] | None = None) -> float:
@@ -124,11 +123,11 @@ def _gains(branches: tuple[Branch, ...], found: Paths, part: float) -> tuple[flo
     """Powers of two, so that in float nothing is rounded. What cannot take one is what the others are brought to."""
     bound = [b.size for b in branches if b.tensor not in found.makers]
     wanted = max(bound or [b.size for b in branches])
-    return tuple(_gain(part * math.log2(wanted / b.size)) if b.tensor in found.makers else 1.0 for b in branches)
-
-
-def _gain(exponent: float) -> float:
-    return float(2.0 ** max(-FURTHEST, min(FURTHEST, math.floor(exponent))))
+    gains = []
+    for branch in branches:
+        exponent = math.floor(part * math.log2(wanted / branch.size)) if branch.tensor in found.makers else 0
+        gains.append(float(2.0 ** max(-FURTHEST, min(FURTHEST, exponent))))
+    return tuple(gains)
 
 
 def _noise(network: Network, plan: Plan, branches: tuple[Branch, ...], found: Paths, gains: tuple[float, ...]) -> float:
@@ -155,14 +154,14 @@ def _noise(network: Network, plan: Plan, branches: tuple[Branch, ...], found: Pa
 def _with_gains(network: Network, branches: tuple[Branch, ...], found: Paths, gains: tuple[float, ...]) -> Network:
     program = network.program
     layers = {step.layer: copy.deepcopy(network.layer(step.layer)) for step in program.layers}
-    made = Network(program, layers).train(network.training)
+    scaled = Network(program, layers).train(network.training)
     for branch, gain in zip(branches, gains):
         for layer in found.makers.get(branch.tensor, ()) if gain != 1 else ():
-            scale_outputs(made.layer(layer), torch.full((len(made.layer(layer).weight),), 1 / gain))
+            scale_outputs(scaled.layer(layer), torch.full((len(scaled.layer(layer).weight),), 1 / gain))
     for step in program.layers:
         if step.name in found.readers:
-            scale_inputs(made.layer(step.layer), 1 / torch.tensor(gains)[found.readers[step.name]])
-    return made
+            scale_inputs(scaled.layer(step.layer), 1 / torch.tensor(gains)[found.readers[step.name]])
+    return scaled
 
 
 def _layer_of(program: Program, branch: Branch) -> str:

@@ -62,13 +62,12 @@ def draw(walk: Walk, step: Step, positions: int, generator: torch.Generator) -> 
     parts = []
     for lane in walk.lanes:
         x, y = walk.read(step, lane), lane.real[step.name]
-        parts.append(_linear(x, y) if isinstance(layer, nn.Linear) else _conv2d(layer, x, y, each, generator))
+        if isinstance(layer, nn.Linear):
+            parts.append(Samples(x.unsqueeze(0), y))
+        else:
+            parts.append(_conv2d(layer, x, y, each, generator))
     inputs, targets = torch.cat([p.inputs for p in parts], 1), torch.cat([p.targets for p in parts])
     return Samples(inputs, targets, parts[0].depthwise)
-
-
-def _linear(x: torch.Tensor, y: torch.Tensor) -> Samples:
-    return Samples(x.unsqueeze(0), y)
 
 
 def _conv2d(layer: nn.Conv2d, x: torch.Tensor, y: torch.Tensor, each: int, generator: torch.Generator) -> Samples:

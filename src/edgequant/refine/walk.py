@@ -52,7 +52,12 @@ class Walk:
             raise BadData("There is no image to refine on. Ask for calibration images: --calibration 300.")
         self.executor = IntegerExecutor(reference, lambda step: _arithmetic(reference, step))
         self.truth = float_network(reference.captured.network)
-        self.lanes = [self._lane(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+        self.lanes = []
+        for start in range(0, len(images), BATCH):
+            x = torch.from_numpy(normalise(images[start : start + BATCH], reference.captured.inputs))
+            values = _Values(reference.activations, self.executor.arithmetics)
+            values.put_real(reference.captured.program.input, x, first=True)
+            self.lanes.append(Lane({reference.captured.program.input: x}, values))
         self._last = last_uses(reference.captured.program)
 
     @property
@@ -108,13 +113,6 @@ class Walk:
         if self.reference.runs_in_integers(step):
             return lane.quantized.centred(name) * self.reference.activations[name].scale
         return lane.quantized.real(name)
-
-    def _lane(self, images: Array) -> Lane:
-        program = self.reference.captured.program
-        x = torch.from_numpy(normalise(images, self.reference.captured.inputs))
-        values = _Values(self.reference.activations, self.executor.arithmetics)
-        values.put_real(program.input, x, first=True)
-        return Lane({program.input: x}, values)
 
     def _unfused(self, step: Step, lane: Lane) -> torch.Tensor:
         module: nn.Module | None = None

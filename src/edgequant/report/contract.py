@@ -18,17 +18,17 @@ def contract(run: Run) -> list[str]:
     return list(dict.fromkeys(lines[:SHOWN])) + more
 
 
-def _line(one: look.Variant, named: bool) -> str:
-    name = f" of {fmt.plain(one.get('network'))}" if named else ""
-    return f"Input{name}: {fmt.plain(one.get('stated'))}. {_evidence(one)}"
+def _line(fed: look.Variant, named: bool) -> str:
+    name = f" of {fmt.plain(fed.get('network'))}" if named else ""
+    return f"Input{name}: {fmt.plain(fed.get('stated'))}. {_evidence(fed)}"
 
 
-def _evidence(one: look.Variant) -> str:
+def _evidence(fed: look.Variant) -> str:
     """What is known of it besides that it was said."""
-    if fmt.number(one.get("top1")) is None:
+    if fmt.number(fed.get("top1")) is None:
         return "Other preprocessings were not tried: that needs labels, and weights that were given."
-    seen = f"So fed, float32 answers {fmt.percent(one.get('top1'))} of {fmt.count(one.get('images'))} validation images"
-    others = [way for way in look.mappings(one.get("tried")) if fmt.number(way.get("top1")) is not None]
+    seen = f"So fed, float32 answers {fmt.percent(fed.get('top1'))} of {fmt.count(fed.get('images'))} validation images"
+    others = [way for way in look.mappings(fed.get("tried")) if fmt.number(way.get("top1")) is not None]
     if not others:
         return f"{seen}; no other preprocessing could be far better."
     best = max(others, key=lambda way: fmt.number(way.get("top1")) or 0.0)

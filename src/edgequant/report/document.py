@@ -116,7 +116,11 @@ def _read(folder: Path, file: str, words: str) -> list[Picture]:
 
 def _drawn(stem: str, chart: altair.TopLevelMixin) -> Chart:
     spec: dict[str, Any] = json.loads(_plain(chart))
-    svg: str = drawing.ask("vegalite_to_svg", _still(spec), vega_lite())
+    # An image has no brush, and the clip paths of one are numbered anew in every drawing.
+    still = {key: value for key, value in spec.items() if key != "params"}
+    if kept := [param for param in spec.get("params", []) if param.get("name") != "brush"]:
+        still["params"] = kept
+    svg: str = drawing.ask("vegalite_to_svg", still, vega_lite())
     png: bytes = drawing.ask("svg_to_png", svg, PNG_SCALE)
     return Chart(stem, spec, svg, png, str(spec.get("description", stem)))
 
@@ -128,12 +132,6 @@ def _plain(chart: altair.TopLevelMixin) -> str:
     with altair.theme.enable("default"), altair.data_transformers.enable("default"):
         definition: str = chart.to_json()
         return definition
-
-
-def _still(spec: dict[str, Any]) -> dict[str, Any]:
-    """Without the brush: an image has none, and its clip paths are numbered anew in every drawing."""
-    kept = [param for param in spec.get("params", []) if param.get("name") != "brush"]
-    return {key: value for key, value in spec.items() if key != "params"} | ({"params": kept} if kept else {})
 
 
 def vega_lite() -> str:

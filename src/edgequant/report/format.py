@@ -45,11 +45,16 @@ def points(value: Any) -> str:
     return ABSENT if drop is None else f"{signed(drop, 2)} pt"
 
 
+def ends(pair: Any) -> tuple[float | None, float | None]:
+    """Of an interval as recorded; (None, None) for what is none."""
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        return None, None
+    return number(pair[0]), number(pair[1])
+
+
 def interval(pair: Any, factor: float = 1.0) -> str:
     """[0.9365, 0.9457] with factor 100 -> 93.65 to 94.57; empty where there is none."""
-    if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-        return ""
-    low, high = (number(end) for end in pair)
+    low, high = ends(pair)
     return "" if low is None or high is None else f"{signed(factor * low, 2)} to {signed(factor * high, 2)}"
 
 

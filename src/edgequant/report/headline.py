@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..store.run import Run
 from . import format as fmt
 from . import lookup as look
+from . import markup as md
 from .loss import MAY, loss, noise, points
 
 
@@ -30,7 +31,7 @@ def answer(run: Run) -> str:
     best = look.recommended(run)
     if best is None:
         return "No file to ship" if not look.measured(run) else "No file is recommended"
-    ship, limit = f"Ship {look.file_name(best) or look.identity(best)}", look.max_drop(run)
+    ship, limit = f"Ship {look.shipped(best)}", look.max_drop(run)
     base = look.baseline(run, best)
     found = None if base is None else loss(best, base)
     if found is None or found.high is None or found.verdict(limit) != MAY:
@@ -40,6 +41,12 @@ def answer(run: Run) -> str:
     return f"{ship}, which may lose more than {points(limit)}"
 
 
+def reason(run: Run) -> str:
+    """Why that one, or why none, as it was recorded: Markdown, whole sentences; empty where nothing was."""
+    given = run.results.get("recommendation_reason")
+    return md.sentence(given) if given else ""
+
+
 def figures(run: Run) -> list[Figure]:
     """Accuracy, or without labels agreement, then size, latency and parity of the recommended variant; none where
     nothing is recommended."""
@@ -47,8 +54,8 @@ def figures(run: Run) -> list[Figure]:
     if best is None:
         return []
     answers = _accuracy(best) if fmt.number(best.get("top1")) is not None else _agreement(best)
-    made = (answers, _size(run, best), _latency(run, best), _parity(best))
-    return [figure for figure in made if figure.value != fmt.ABSENT]
+    shown = (answers, _size(run, best), _latency(run, best), _parity(best))
+    return [figure for figure in shown if figure.value != fmt.ABSENT]
 
 
 def _accuracy(best: look.Variant) -> Figure:
@@ -71,7 +78,8 @@ def _agreement(best: look.Variant) -> Figure:
 def _size(run: Run, best: look.Variant) -> Figure:
     times = look.size_ratio(run, best)
     note = "" if times is None else f"{fmt.smaller(times)} float32 in the same format"
-    return Figure("File size", fmt.size_short(best.get("bytes")), note, _grown(times))
+    tone = "plain" if times is None else "bad" if times < 1 else "good"
+    return Figure("File size", fmt.size_short(best.get("bytes")), note, tone)
 
 
 def _latency(run: Run, best: look.Variant) -> Figure:
@@ -80,11 +88,8 @@ def _latency(run: Run, best: look.Variant) -> Figure:
     label = "Latency, p50" + ("" if threads is None else f", {threads:.0f} thread{'s' if threads != 1 else ''}")
     if not words:
         return Figure(label, fmt.milliseconds(ms), f"in {look.runtime(best)}")
-    return Figure(label, fmt.milliseconds(ms), f"{words} float32 in {look.runtime(best)}", _tone(words))
-
-
-def _tone(words: str) -> str:
-    return "bad" if "slower" in words else "good" if "faster" in words else "plain"
+    tone = "bad" if "slower" in words else "good" if "faster" in words else "plain"
+    return Figure(label, fmt.milliseconds(ms), f"{words} float32 in {look.runtime(best)}", tone)
 
 
 def _parity(best: look.Variant) -> Figure:
@@ -96,7 +101,3 @@ def _parity(best: look.Variant) -> Figure:
         return Figure("Integers equal to the simulation", exact, f"parity gate {gate}", tone)
     agreement = fmt.percent(parity.get("top1_agreement"))
     return Figure("Top-1 agreement with the simulation", agreement, f"parity gate {gate}", tone)
-
-
-def _grown(times: float | None) -> str:
-    return "plain" if times is None else "bad" if times < 1 else "good"

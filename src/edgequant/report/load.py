@@ -14,7 +14,10 @@ LOADED = 1.25  # a core, where that is not told: this process alone makes at mos
 def busy(run: Run) -> str:
     """One sentence where it was busy, as it was at its busiest; else empty."""
     found = _busiest(run)
-    if found is None or not _is_busy(found):
+    if found is None:
+        return ""
+    had, after = _others(found), _loads(found)[1]
+    if had < BUSY if had is not None else after is None or after < LOADED:
         return ""
     return f"The machine was busy while files were timed ({_told(run, found)}): trust no small difference in latency."
 
@@ -32,11 +35,6 @@ def _busiest(run: Run) -> look.Variant | None:
     return max(every, key=lambda c: (_others(c) or 0.0, _loads(c)[1] or 0.0), default=None)
 
 
-def _is_busy(found: look.Variant) -> bool:
-    had, after = _others(found), _loads(found)[1]
-    return had >= BUSY if had is not None else after is not None and after >= LOADED
-
-
 def _others(found: look.Variant) -> float | None:
     return others(found.get("before"), found.get("after"))
 
@@ -51,7 +49,9 @@ def _loads(found: look.Variant) -> tuple[float | None, float | None]:
 
 
 def _told(run: Run, found: look.Variant) -> str:
-    had, (before, after), spread = _others(found), _loads(found), _spread(run)
+    had, (before, after) = _others(found), _loads(found)
+    pairs = [(look.latency(v, "p90"), look.latency(v)) for v in look.measured(run)]
+    spread = max((p90 / p50 for p90, p50 in pairs if p90 is not None and p50), default=None)  # the widest of any file
     cores = fmt.number(look.mapping(found.get("after")).get("cores"))
     parts = [
         "" if had is None or cores is None else f"other processes had {had:.0%} of its {cores:.0f} cores",
@@ -59,9 +59,3 @@ def _told(run: Run, found: look.Variant) -> str:
         "" if spread is None else f"p90 up to {spread:.2f} times p50",
     ]
     return "; ".join(part for part in parts if part)
-
-
-def _spread(run: Run) -> float | None:
-    """The widest p90 over p50 of any file."""
-    pairs = [(look.latency(v, "p90"), look.latency(v)) for v in look.measured(run)]
-    return max((p90 / p50 for p90, p50 in pairs if p90 is not None and p50), default=None)

@@ -67,6 +67,11 @@ def file_name(variant: Variant) -> str | None:
     return PurePath(str(variant["file"])).name if variant.get("file") else None
 
 
+def shipped(variant: Variant) -> str:
+    """What there is to ship: the file's name, or where there is none the variant's."""
+    return file_name(variant) or identity(variant)
+
+
 def latency(variant: Variant, figure: str = "p50", all_threads: bool = False) -> float | None:
     """Milliseconds per image, batch 1."""
     return fmt.number(mapping(variant.get("latency_ms_all_threads" if all_threads else "latency_ms")).get(figure))
@@ -93,8 +98,7 @@ def speed(variant: Variant, base: Variant | None) -> str:
         return ""
     if "against_float32" not in variant:
         return fmt.speed(ms, reference)
-    ends = mapping(variant["against_float32"]).get("ci95")
-    low, high = (fmt.number(end) for end in ends) if isinstance(ends, list | tuple) and len(ends) == 2 else (None, None)
+    low, high = fmt.ends(mapping(variant["against_float32"]).get("ci95"))
     if low is None or high is None:
         return "timed in too few turns to be told from"
     return "within the noise as fast as" if low <= 1 <= high else fmt.speed(ms, reference)
@@ -118,6 +122,12 @@ def arena(variant: Variant) -> float | None:
 def several(run: Run, key: str) -> bool:
     """Whether the variants differ in this key."""
     return len({str(v.get(key)) for v in variants(run)}) > 1
+
+
+def delegated(variant: Variant) -> str:
+    """`12 / 14` operators"""
+    counts = kernels(variant)
+    return fmt.ABSENT if counts is None else f"{counts[0]} / {counts[1]}"
 
 
 def kernels(variant: Variant) -> tuple[int, int] | None:

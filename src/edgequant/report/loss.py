@@ -7,7 +7,6 @@ Read from a variant's keys "validation" (with labels) and "agreement" and "fidel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from . import format as fmt
 from . import lookup as look
@@ -79,7 +78,7 @@ def loss(variant: look.Variant, base: look.Variant | None) -> Loss | None:
     paired = look.mapping(variant.get("validation"))
     drop, n = fmt.number(paired.get("drop")), fmt.number(paired.get("n"))
     if drop is not None:
-        low, high = _ends(paired.get("drop_ci95"))
+        low, high = fmt.ends(paired.get("drop_ci95"))
         return Loss(drop, low, high, None if n is None else int(n))
     ours, theirs = (fmt.number((v or {}).get("validation_top1")) for v in (variant, base))
     if ours is not None and theirs is not None:
@@ -93,7 +92,7 @@ def changed(variant: look.Variant) -> Loss | None:
     value, n = fmt.number(found.get("value")), fmt.number(found.get("n"))
     if value is None or not n:
         return None
-    low, high = _ends(found.get("ci95"))
+    low, high = fmt.ends(found.get("ci95"))
     most, least = (None if end is None else 100 * (1 - end) for end in (low, high))
     return Loss(100 * (1 - value), least, most, int(n), changed=True)
 
@@ -112,9 +111,3 @@ def _noise(name: str, found: look.Variant, outputs: int) -> str:
     if level is not None:
         return f"SQNR of {who} {level:.1f} dB"
     return f"{who} is equal to float32's" if most == 0 else ""
-
-
-def _ends(pair: Any) -> tuple[float | None, float | None]:
-    if not isinstance(pair, list | tuple) or len(pair) != 2:
-        return None, None
-    return fmt.number(pair[0]), fmt.number(pair[1])

@@ -23,8 +23,8 @@ def speed(record: look.Variant) -> str:
     ours, theirs = (fmt.number(look.mapping(both.get(name)).get("p50")) for name in ("chosen", "base"))
     if ours is None or theirs is None:
         return _predicted(record)
-    ends = look.mapping(record.get("ratio")).get("ci95")
-    unsure = isinstance(ends, list | tuple) and len(ends) == 2 and ends[0] <= 1 <= ends[1]
+    low, high = fmt.ends(look.mapping(record.get("ratio")).get("ci95"))
+    unsure = low is not None and high is not None and low <= 1 <= high
     words = "within the noise as fast as" if unsure else fmt.speed(ours, theirs)
     figures = f"{fmt.milliseconds(ours)} against {fmt.milliseconds(theirs)}"
     return f"{words} {base} everywhere ({figures}, timed in turns on one thread)"

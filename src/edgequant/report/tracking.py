@@ -60,9 +60,21 @@ def _log(run: Run, to: Any) -> str:
     name = str(study.get("name") or run.folder.name)
     found = to.get_experiment_by_name(f"edgequant/{name}")
     experiment = found.experiment_id if found else to.create_experiment(f"edgequant/{name}")
-    parent: str = to.create_run(experiment, run_name=name, tags=_tags(run)).info.run_id
+    environment = look.mapping(run.results.get("environment"))
+    # What a reader looks for first: the file to ship, and what measured it.
+    tags = {f"edgequant.{key}": environment.get(key) for key in ("cpu", "git", "command", "time")}
+    tags |= {"edgequant.recommended": run.results.get("recommended"), "edgequant.schema": run.results.get("schema")}
+    told = {key: str(value)[:LONGEST] for key, value in tags.items() if value}
+    parent: str = to.create_run(experiment, run_name=name, tags=told).info.run_id
     for variant in look.variants(run):
-        _log_variant(to, experiment, parent, variant, run)
+        status, reason = str(variant.get("status")), str(variant.get("reason") or "")
+        tags = {"mlflow.parentRunId": parent, "edgequant.status": status, "edgequant.reason": reason[:LONGEST]}
+        child: str = to.create_run(experiment, run_name=str(variant.get("id")), tags=tags).info.run_id
+        _log_variant(to, child, variant)
+        shipped = run.folder / "artifacts" / (look.file_name(variant) or "")
+        if variant is look.recommended(run) and shipped.is_file():
+            to.log_artifact(child, str(shipped))
+        to.set_terminated(child, status="FAILED" if status == "failed" else "FINISHED")
     for file in REPORTS:
         if (run.folder / file).is_file():
             to.log_artifact(parent, str(run.folder / file))
@@ -70,29 +82,13 @@ def _log(run: Run, to: Any) -> str:
     return parent
 
 
-def _tags(run: Run) -> dict[str, str]:
-    """What a reader looks for first: the file to ship, and what measured it."""
-    environment = look.mapping(run.results.get("environment"))
-    tags = {f"edgequant.{key}": environment.get(key) for key in ("cpu", "git", "command", "time")}
-    tags |= {"edgequant.recommended": run.results.get("recommended"), "edgequant.schema": run.results.get("schema")}
-    return {key: str(value)[:LONGEST] for key, value in tags.items() if value}
-
-
-def _log_variant(to: Any, experiment: str, parent: str, variant: look.Variant, run: Run) -> None:
+def _log_variant(to: Any, child: str, variant: look.Variant) -> None:
+    """The figures and the options of a variant, in its MLflow run `child`."""
     from mlflow.entities import Metric, Param
 
-    status, reason = str(variant.get("status")), str(variant.get("reason") or "")
-    tags = {"mlflow.parentRunId": parent, "edgequant.status": status, "edgequant.reason": reason[:LONGEST]}
-    one: str = to.create_run(experiment, run_name=str(variant.get("id")), tags=tags).info.run_id
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, 0) for name, value in metrics_of(variant)]
-    to.log_batch(one, metrics=metrics, params=[Param(name, str(variant[name])) for name in PARAMS if name in variant])
-    if (
-        variant is look.recommended(run)
-        and (file := run.folder / "artifacts" / (look.file_name(variant) or "")).is_file()
-    ):
-        to.log_artifact(one, str(file))
-    to.set_terminated(one, status="FAILED" if status == "failed" else "FINISHED")
+    to.log_batch(child, metrics=metrics, params=[Param(name, str(variant[name])) for name in PARAMS if name in variant])
 
 
 def metrics_of(variant: look.Variant) -> Iterator[tuple[str, float]]:

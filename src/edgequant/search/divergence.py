@@ -14,7 +14,7 @@ TINY = 1e-12  # below the smallest probability that float32 softmax tells from 0
 def log_probabilities(scores: torch.Tensor, program: Program) -> torch.Tensor:
     """(N, classes) float64, whether the network ends in a softmax or in the scores before it."""
     value = scores.double()
-    if next(s.kind for s in program.steps if s.name == program.output) == "softmax":
+    if program.ends_in_softmax:
         value = value.clamp_min(TINY).log()
     return torch.log_softmax(value, 1)
 

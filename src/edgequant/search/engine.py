@@ -80,7 +80,7 @@ class Engine:
             fresh[step.name] = self.run(step, seen, form)
             for name in self.last.get(step.name, ()):
                 fresh.pop(name, None)
-        return seen[self.program.output]
+        return seen[self.program.only.tensor]
 
     def whole(self, question: Question, x: torch.Tensor) -> torch.Tensor:
         """The same from the images: every step runs."""
@@ -90,7 +90,7 @@ class Engine:
             values[step.name] = self.run(step, values, form)
             for name in self.last.get(step.name, ()):
                 del values[name]
-        return values[self.program.output]
+        return values[self.program.only.tensor]
 
 
 @torch.inference_mode()
@@ -100,7 +100,7 @@ def ask(engine: Engine, batches: Sequence[torch.Tensor], questions: Sequence[Que
     found: dict[str, list[torch.Tensor]] = {q.key: [] for q in questions}
     for x in batches:
         values = engine.keep(channels_last(x))
-        base.append(values[engine.program.output])
+        base.append(values[engine.program.only.tensor])
         for question in questions:
             found[question.key].append(engine.again(question, values))
         tick(len(base), len(batches))
@@ -110,7 +110,7 @@ def ask(engine: Engine, batches: Sequence[torch.Tensor], questions: Sequence[Que
 @torch.inference_mode()
 def naive(engine: Engine, batches: Sequence[torch.Tensor], questions: Sequence[Question], tick: Tick) -> Answers:
     """A full evaluation for each question: what `ask` must equal to the digit."""
-    base = torch.cat([engine.keep(channels_last(x))[engine.program.output] for x in batches])
+    base = torch.cat([engine.keep(channels_last(x))[engine.program.only.tensor] for x in batches])
     found = {}
     for number, question in enumerate(questions):
         found[question.key] = torch.cat([engine.whole(question, channels_last(x)) for x in batches])

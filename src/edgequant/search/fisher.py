@@ -55,7 +55,7 @@ def _backward(
     for step in program.steps:
         values[step.name] = network.run_step(step, values)
     layers = [step.name for step in program.layers]
-    logs = log_probabilities(values[program.output], program)
+    logs = log_probabilities(values[program.only.tensor], program)
     gradients: dict[str, list[torch.Tensor]] = {name: [] for name in layers}
     for last in reversed(range(passes)):
         vector = _projection(logs.detach().exp(), generator)

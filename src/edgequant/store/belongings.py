@@ -49,20 +49,20 @@ class _Belongings:
 @contextlib.contextmanager
 def belongings(folder: Path) -> Iterator[None]:
     """Files claimed in the block are the run's; when it ends well, those of earlier runs go. Raises RunFolderError."""
-    one = _Belongings(folder)
-    _open.append(one)
+    claims = _Belongings(folder)
+    _open.append(claims)
     try:
         yield
         with writing(folder):
-            one.close()
+            claims.close()
     finally:
-        _open.remove(one)
+        _open.remove(claims)
 
 
 def claim(*paths: Path) -> None:
     """Before files are written: they belong to the run under way in their folder, if any. Raises RunFolderError."""
-    for one in _open:
-        one.claim(paths)
+    for claims in _open:
+        claims.claim(paths)
 
 
 def claimed(folder: Path) -> dict[str, str]:

@@ -33,7 +33,7 @@ from .disk import canonical, clean, read_json, refused, remove, sha256, sync, wr
 from .locks import held, take
 from .sharing import LOCKS, await_workers, join, open_to_workers
 
-__all__ = ["RunFolder", "Step", "clean", "read_json", "step_key", "write_json"]
+__all__ = ["Kept", "RunFolder", "clean", "read_json", "step_key", "write_json"]
 
 STEP_FORMAT = 2  # part of every key: raise it when the meaning of what steps keep changes
 VALUE = "value.json"
@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """A finished step: its files, what it returned (as JSON gives it back), and whether it was already there."""
+class Kept:
+    """What a finished step left: its files, what it returned as JSON gives it back; and whether it was there before."""
 
     folder: Path
     value: dict[str, Any]
@@ -109,7 +109,7 @@ class RunFolder:
 
     def step(
         self, name: str, inputs: Mapping[str, Any], make: Callable[[Path], dict[str, Any]], scratch: bool = False
-    ) -> Step:
+    ) -> Kept:
         """Do the work `make(folder)`, unless a run before did it with the same name and inputs.
 
         `inputs` is all that the work depends on, and `make` returns a dict; both as JSON can hold them (`clean`).
@@ -129,7 +129,7 @@ class RunFolder:
             if value is None:
                 working = self.steps / (f".work-{stem}" if scratch else f".tmp-{stem}")
                 value = self._made(working, final_folder, make, head, scratch)
-        return Step(final_folder, value, key, cached)
+        return Kept(final_folder, value, key, cached)
 
     def _alone(self, stem: str) -> AbstractContextManager[None]:
         """No other worker looks at the step meanwhile, and one that waited finds it made.
@@ -222,7 +222,11 @@ def _make(working: Path, make: Callable[[Path], dict[str, Any]], head: dict[str,
         inside = sorted(working.rglob("*"))
         for path in inside:
             sync(path)
-        files = {str(path.relative_to(working)): _seal(path) for path in inside if path.is_file()}
+        files = {
+            str(path.relative_to(working)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            for path in inside
+            if path.is_file()
+        }
         write_json(working / VALUE, {**head, "value": value, "files": files})
     return dict(read_json(working / VALUE)["value"])
 
@@ -254,7 +258,3 @@ def _differences(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> Iterat
             yield f"{name} has {path.stat().st_size} bytes of {want['bytes']}"
         elif sha256(path) != want["sha256"]:
             yield f"{name} has another checksum"
-
-
-def _seal(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256(path)}

@@ -3,7 +3,7 @@
 Float sums come out in another order with another number of threads, another instruction set or another torch, and
 training carries the last bit on into every weight. So what was made or measured elsewhere is not taken for what would
 come out here. The load of the machine is no part of it: it changes by the second, and is kept with each latency
-instead (`core.machine.conditions`).
+instead (`host.machine.conditions`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from ..host.machine import cpu_name
+from ..host.machine import cores, cpu_name
 
 ARITHMETIC = ("torch", "numpy", "scipy", "pillow", "accelerate", "torch-pruning", "keras")
 RUNTIMES = (
@@ -103,11 +103,6 @@ def _numbers(text: str) -> tuple[int, ...]:
 def processor() -> str:
     """As the kernel names it, and the kind."""
     return f"{cpu_name()} {platform.machine()}"
-
-
-def cores() -> int:
-    """Those that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _computing() -> Surroundings:

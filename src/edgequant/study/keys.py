@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,7 +26,7 @@ from ..core.image import InputSpec
 from ..data.dataset import AbstractDataset, Splits
 from ..graph.program import Captured
 from ..store import surroundings
-from ..store.code import source_hash
+from ..store.code import source_hash, training_code
 from ..store.content import OURS, content
 from ..store.folder import step_key
 
@@ -48,10 +49,11 @@ def eager(module: nn.Module, inputs: InputSpec) -> str:
 
 
 def images(dataset: AbstractDataset, splits: Splits) -> str:
-    """The splits by their fingerprint; of a data set of the user's own, its code and options and the labels too."""
+    """The splits by their fingerprint; of a data set of the user's own, its code, options and annotations too."""
     if own(dataset):
         parts = [splits.train, splits.validation, splits.test]
-        return content(dataset, splits.fingerprint, [None if s is None else (s.indices, s.labels) for s in parts])
+        known = [None if s is None else (s.indices, s.annotations(np.arange(len(s)))) for s in parts]
+        return content(dataset, splits.fingerprint, known)
     return splits.fingerprint
 
 
@@ -69,9 +71,14 @@ def own(made: Any) -> bool:
     return type(made).__module__.partition(".")[0] != OURS
 
 
-def computed(code: str = "") -> Parts:
-    """For a step that computes. `code`: a hash of the part of edgequant that decides it; all of it where none is."""
-    return {"code": code or source_hash(), "surroundings": surroundings.computing()}
+def computed() -> Parts:
+    """For a step that computes."""
+    return {"code": source_hash(), "surroundings": surroundings.computing()}
+
+
+def trained() -> Parts:
+    """For a step that trains: of the code only the part that decides what a training ends with."""
+    return {"code": training_code(), "surroundings": surroundings.computing()}
 
 
 def measured() -> Parts:

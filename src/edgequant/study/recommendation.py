@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..report.format import SAME_SPEED
 from ..report.loss import SHOWN, Loss, changed, loss, noise, points
 from .criteria import judged
 from .study import Study
 
-Record = dict[str, Any]
-SAME_SPEED = 1.05  # two runs of one file may differ by this much
+Measured = dict[str, Any]  # a variant in results.json: `Record.to_json`
 
 
-def recommend(variants: list[Record], study: Study) -> tuple[str | None, str]:
+def recommend(variants: list[Measured], study: Study) -> tuple[str | None, str]:
     """The file to ship, and why. What it loses is judged on the validation split, never on test.
 
     Nothing, where float32 is missing or its answers mean nothing ("unfit"). Of the files of the first network that
@@ -30,7 +30,9 @@ def recommend(variants: list[Record], study: Study) -> tuple[str | None, str]:
     floats = [v for v in first if v["recipe"] == "float32"]
     faults = [v["unfit"] for v in floats if v.get("unfit")]
     if not floats:
-        return None, _no_float32([v for v in variants if _network(v) == _network(done[0])])
+        failed = next((v for v in variants if _network(v) == _network(done[0]) and v["recipe"] == "float32"), None)
+        lacks = failed["reason"] if failed and failed["reason"] else "no float32 variant was asked for."
+        return None, f"What a file loses is measured against float32, and there is none. float32: {lacks}"
     if len(faults) == len(floats):
         return None, faults[0]
     fitting = [v for v in first if _fits(v, first, study.max_drop)]
@@ -46,7 +48,7 @@ def recommend(variants: list[Record], study: Study) -> tuple[str | None, str]:
     return best["id"], _reason(best, first, study.max_drop, bool(quick), bool(meeting) and bool(asked))
 
 
-def slower(v: Record) -> bool:
+def slower(v: Measured) -> bool:
     """Whether it is known to be slower than float32, by more than two runs of one file may differ.
 
     A ratio whose interval holds 1, and one that has none, decide nothing.
@@ -55,15 +57,15 @@ def slower(v: Record) -> bool:
     return found is not None and found["value"] > SAME_SPEED and found["ci95"][0] > 1
 
 
-def _network(v: Record) -> tuple[str, str]:
+def _network(v: Measured) -> tuple[str, str]:
     return v["model"], v["data"]
 
 
-def _base(v: Record, variants: Sequence[Record]) -> Record | None:
+def _base(v: Measured, variants: Sequence[Measured]) -> Measured | None:
     return next((b for b in variants if b["id"] == v["baseline_id"]), None)
 
 
-def _fits(v: Record, variants: Sequence[Record], max_drop: float) -> bool:
+def _fits(v: Measured, variants: Sequence[Measured], max_drop: float) -> bool:
     base = _base(v, variants)
     if base is None or base is v or base.get("unfit") or not _kept(v) or v["bytes"] >= base["bytes"]:
         return False
@@ -71,32 +73,26 @@ def _fits(v: Record, variants: Sequence[Record], max_drop: float) -> bool:
     return found is not None and found.within(max_drop)
 
 
-def _kept(v: Record) -> bool:
+def _kept(v: Measured) -> bool:
     return v["parity"] is None or v["parity"]["gate"] == "passed"
 
 
-def _lost(v: Record, variants: Sequence[Record]) -> float:
+def _lost(v: Measured, variants: Sequence[Measured]) -> float:
     found = loss(v, _base(v, variants))
     return float("inf") if found is None else found.points
 
 
-def _sqnr(v: Record) -> float:
+def _sqnr(v: Measured) -> float:
     """Decibels of the worst output; without any noise, beyond all."""
     levels = [one["sqnr_db"] for one in (v.get("fidelity") or {}).values()]
     return min((float("inf") if level is None else level for level in levels), default=0.0)
 
 
-def _p50(v: Record) -> float:
+def _p50(v: Measured) -> float:
     return float(v["latency_ms"]["p50"]) if v["latency_ms"] else 0.0
 
 
-def _no_float32(variants: Sequence[Record]) -> str:
-    failed = next((v for v in variants if v["recipe"] == "float32"), None)
-    why = failed["reason"] if failed and failed["reason"] else "no float32 variant was asked for."
-    return f"What a file loses is measured against float32, and there is none. float32: {why}"
-
-
-def _none_fits(variants: Sequence[Record], limit: float) -> str:
+def _none_fits(variants: Sequence[Measured], limit: float) -> str:
     """Why it is float32: the nearest miss with its figures, or that there was none."""
     smaller = [(v, _base(v, variants)) for v in variants]
     held = [
@@ -116,13 +112,13 @@ def _none_fits(variants: Sequence[Record], limit: float) -> str:
     return f"No smaller file stayed within {points(limit)} of float32 on the validation images. {end}"
 
 
-def _said(found: Loss, v: Record, limit: float) -> str:
+def _said(found: Loss, v: Measured, limit: float) -> str:
     """The loss in words, with the noise of the output where that is all there is."""
     told = noise(v) if found.changed else ""
     return found.sentence(limit) + (f"; {told}" if told else "")
 
 
-def _reason(best: Record, variants: Sequence[Record], limit: float, quick: bool, criteria: bool) -> str:
+def _reason(best: Measured, variants: Sequence[Measured], limit: float, quick: bool, criteria: bool) -> str:
     found = loss(best, _base(best, variants))
     assert found is not None
     wanted = " and meets the size that was asked for" if criteria else ""
@@ -141,7 +137,7 @@ def _within(found: Loss, limit: float) -> str:
     return f"lost at most {points(limit)} on the validation images"
 
 
-def _evidence(best: Record, found: Loss, limit: float) -> list[str]:
+def _evidence(best: Measured, found: Loss, limit: float) -> list[str]:
     """What it lost and what that shows, what else is known of its answers, and what flatters them."""
     lines = ["There are no labels, so accuracy was not measured."] if found.changed else []
     lines.append(f"It {_said(found, best, limit)}.")
@@ -150,7 +146,7 @@ def _evidence(best: Record, found: Loss, limit: float) -> list[str]:
     return [*lines, best.get("caution") or ""]
 
 
-def _speed(best: Record) -> str:
+def _speed(best: Measured) -> str:
     """How it compares with float32, after "smallest file …"; by the interval of the ratio."""
     found = best.get("against_float32")
     if not best["latency_ms"]:

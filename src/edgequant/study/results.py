@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import subprocess
@@ -13,17 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..host.machine import cores, cpu_name
 from ..store.disk import SCHEMA
 from .criteria import judge_criterion
 from .recommendation import recommend
 from .study import Study, to_dict
 
-MEASURED = (
-    "file", "sha256", "bytes", "bytes_compressed", "bytes_estimated", "size_ratio", "n", "top1", "top5", "top1_ci95",
-    "hits", "drop", "drop_ci95", "p_value", "latency_ms", "latency_ms_all_threads", "peak_memory_bytes", "arena_bytes",
-    "kernels", "compression", "parity", "seconds", "validation_top1", "eager_latency_ms",
-    "validation", "agreement", "fidelity", "unfit", "caution", "against_float32",
-)  # fmt: skip
 PACKAGES = ("torch", "ai-edge-litert", "onnxruntime", "onnx", "numpy")
 
 
@@ -36,8 +30,8 @@ def environment(seed: int, command: str, folder: Path) -> dict[str, Any]:
         versions[name] = metadata.version(name)
     return {
         "versions": versions,
-        "cpu": _cpu(),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": cpu_name(),
+        "threads": cores(),
         "torch_threads": torch.get_num_threads(),  # the last bits of trained weights depend on it
         "system": platform.platform(),
         "seed": seed,
@@ -55,14 +49,6 @@ def command() -> str:
     return "edgequant (Python)"
 
 
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor()
-    lines = info.read_text(errors="replace").splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def _git() -> str | None:
     """The commit of the package's own checkout; None where it is installed from a wheel."""
     root = Path(__file__).resolve().parents[3]
@@ -70,28 +56,6 @@ def _git() -> str | None:
         return None
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
-
-
-def blank(variant: Any, status: str, reason: str = "") -> dict[str, Any]:
-    """A variant's record with every key, nothing measured yet."""
-    calibration = variant.calibration
-    record: dict[str, Any] = {
-        "id": variant.id,
-        "name": variant.name,
-        "model": variant.network.name,
-        "data": variant.network.data,
-        "recipe": variant.plain,
-        "refine": [r.partition(":")[0] for r in variant.refine],
-        "calibration": {"method": calibration.method, "n": calibration.n, "seed": calibration.seed},
-        "target": variant.target,
-        "device": "local",
-        "input": to_dict(variant.network.captured.inputs),
-        "deployed": to_dict(variant.network.captured.deployed),
-        "status": status,
-        "reason": reason,
-        "baseline_id": None,
-    }
-    return record | dict.fromkeys(MEASURED) | {"layers": []}
 
 
 def assemble(study: Study, variants: list[dict[str, Any]], env: dict[str, Any], notes: list[str]) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from typing import Any, TypeVar, final
 from ..core.errors import BadOption
 from ..core.pixels import Words
 from ..core.registry import unknown
-from ..train.settings import TrainSettings
-from ..train.transfer import Transfer
+from ..train.settings import TrainSettings, Transfer
 
 T = TypeVar("T")
 SEEDS = 1 << 32  # numpy's generator takes no larger seed
@@ -187,7 +186,8 @@ def from_table(cls: type[T], table: Any, where: str) -> T:
 def _value(kind: Any, value: Any, where: str) -> Any:
     arguments = typing.get_args(kind)
     if isinstance(kind, types.UnionType):
-        return _one_of([a for a in arguments if a is not type(None)], value, where)
+        *others, last = (one for one in arguments if one is not type(None))
+        return value if value is None or type(value) in others else _value(last, value, where)
     if dataclasses.is_dataclass(kind):
         return from_table(typing.cast("type[Any]", kind), value, where)
     if typing.get_origin(kind) is tuple:
@@ -200,19 +200,6 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if type(value) is not kind:
         raise BadOption(f"Expected {kind.__name__} for {where}. Got {value!r}.")
     return value
-
-
-def _one_of(kinds: list[Any], value: Any, where: str) -> Any:
-    """The first of the kinds that the value is of. A table and a None that stands for it are told apart by the caller.
-
-    Raises BadOption, with the last kind's reason where there is one kind only.
-    """
-    if value is None:
-        return None
-    for kind in kinds[:-1]:
-        if type(value) is kind:
-            return value
-    return _value(kinds[-1], value, where)
 
 
 def _override(table: dict[str, Any], text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +12,6 @@ from typing import Any
 from ..core.errors import BadOption
 from ..store.belongings import claim
 from ..store.disk import write_bytes
-from . import widths as sweep
 
 FILE = "sweep.csv"
 
@@ -66,7 +67,11 @@ def rows(variants: Iterable[Mapping[str, Any]]) -> list[Row]:
     Compressions are 32-bit bits over its own bits, of the model with everything counted (against the float32
     estimate), of weights with their scales, and of activation tensors; sizes are decimal megabytes.
     """
-    found = [(variant, widths(str(variant.get("recipe") or ""))) for variant in variants if _simulated(variant)]
+    found = [
+        (variant, widths(str(variant.get("recipe") or "")))
+        for variant in variants
+        if variant.get("status") == "ok" and str(variant.get("target") or "").partition(":")[0] == TARGET
+    ]
     return [_row(variant, bits) for variant, bits in found if bits is not None]
 
 
@@ -86,21 +91,13 @@ def record(variants: Iterable[Mapping[str, Any]], asked: bool = False) -> dict[s
     return {"sweep": {"rows": found}} if asked or len(found) >= WORTH_A_SECTION else {}
 
 
-def csv(found: Sequence[Mapping[str, Any]]) -> str:
+def as_csv(found: Sequence[Mapping[str, Any]]) -> str:
     """The rows as comma-separated values, header first; a missing figure is an empty field."""
-    lines = [",".join(COLUMNS)]
-    for row in found:
-        values = (row.get(key) for key in COLUMNS.values())
-        lines.append(",".join("" if value is None else _quoted(str(value)) for value in values))
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
-
-
-def _simulated(variant: Mapping[str, Any]) -> bool:
-    return variant.get("status") == "ok" and str(variant.get("target") or "").partition(":")[0] == TARGET
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows([row.get(key) for key in COLUMNS.values()] for row in found)
+    return text.getvalue()
 
 
 def _row(variant: Mapping[str, Any], bits: tuple[int, int]) -> Row:
@@ -127,5 +124,5 @@ def _row(variant: Mapping[str, Any], bits: tuple[int, int]) -> Row:
 def write_csv(folder: Path, results: dict[str, Any]) -> Path:
     """`sweep.csv`: a line for each combination. Raises RunFolderError."""
     claim(folder / FILE)
-    write_bytes(folder / FILE, sweep.csv(results["sweep"]["rows"]).encode())
+    write_bytes(folder / FILE, as_csv(results["sweep"]["rows"]).encode())
     return folder / FILE

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +11,8 @@ from torch import nn
 
 from ..core.arrays import Array
 from ..core.errors import Diverged
-from .transfer import Transfer
-
-Tick = Callable[[int, int], None]
+from ..core.progress import Tick
+from .settings import Transfer
 
 
 @final
@@ -45,25 +43,21 @@ def fit_head(
     features, labels = (torch.from_numpy(part) for part in train)
     figures = []
     for epoch in range(settings.epochs):
-        loss = _epoch(head.train(), features, labels, settings.batch, optimizer)
+        head.train()
+        total, order = 0.0, torch.randperm(len(labels))
+        for start in range(0, len(labels), settings.batch):
+            rows = order[start : start + settings.batch]
+            value = F.cross_entropy(head(features[rows]), labels[rows])
+            optimizer.zero_grad()
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += float(value.detach()) * len(rows)
+        loss = total / len(labels)
         if not math.isfinite(loss):
             raise Diverged(f"The loss of the new head became {loss}. Lower transfer.lr (now {settings.lr}).")
         figures.append({"epoch": epoch + 1, "loss": loss, "validation_accuracy": _accuracy(head.eval(), *validation)})
         tick(epoch + 1, settings.epochs)
     return figures
-
-
-def _epoch(head: nn.Module, features: torch.Tensor, labels: torch.Tensor, batch: int, optimizer: Any) -> float:
-    """The mean loss."""
-    total = 0.0
-    order = torch.randperm(len(labels))
-    for rows in (order[at : at + batch] for at in range(0, len(labels), batch)):
-        loss = F.cross_entropy(head(features[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += float(loss.detach()) * len(rows)
-    return total / len(labels)
 
 
 @torch.no_grad()

@@ -25,6 +25,7 @@ from ..core.arrays import Array
 from ..core.errors import BadData, BadOption, Diverged
 from ..core.image import InputSpec
 from ..core.preprocess import normalise_tensor
+from ..core.progress import Tick
 from ..data.dataset import AbstractSplit, Splits
 from . import checkpoint
 from .augment import augment, resize
@@ -32,8 +33,19 @@ from .schedule import average_decay, learning_rate, make_optimizer
 from .settings import TrainSettings
 
 Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # -> (loss, logits)
-Tick = Callable[[int, int], None]
-Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of a training, and when."""
+
+    report: Callable[[dict[str, float]], None] = lambda _: None  # after each epoch, with its figures
+    tick: Tick = lambda _done, _total: None  # after each step
+    begin: Tick = lambda _step, _total: None  # before each step
+    say: Callable[[str], None] = lambda _: None  # what a person should know, such as that a GPU's memory was short
+
+
+UNWATCHED = Watch()
 
 
 @dataclass
@@ -49,8 +61,7 @@ class Trainer:
     accelerator: Any
     loss: Loss
     data: str  # fingerprint of the splits
-    begin: Tick
-    say: Say
+    watch: Watch
     parts: int = 1  # of a batch, one after the other: more where a GPU's memory is short
 
 
@@ -61,36 +72,47 @@ def fit(
     settings: TrainSettings,
     folder: Path,
     loss: Loss | None = None,
-    report: Callable[[dict[str, float]], None] = lambda _: None,
-    tick: Tick = lambda _done, _total: None,
-    begin: Tick = lambda _step, _total: None,
-    say: Say = lambda _: None,
+    watch: Watch = UNWATCHED,
 ) -> dict[str, Any]:
     """Train `network` in place, resuming from `folder` where it holds a checkpoint.
 
     `loss(network, images, labels) -> (loss, logits)` replaces cross entropy (distillation).
-    `report` is called after each epoch with its figures, `tick` after each step with (done, total), `begin` before
-    each with (step, total), `say` with what a person should know: that a GPU's memory was short and batches are
-    now worked off in parts.
     Writes `checkpoint.pt` and `log.jsonl` to `folder`. Returns {"epochs": [figures of each]}, the
     network in eval mode and on the device it came from. Its first weights are the caller's: seed
     before building it.
     Raises BadData for a split that is empty or unlabelled, Diverged, and, for a checkpoint that
     does not belong here, BadModel (damaged, another network) or RunFolderError (other settings or data).
     """
-    _check(splits)
+    from accelerate import Accelerator
+    from accelerate.utils import set_seed
+
+    for name, split in (("train", splits.train), ("validation", splits.validation)):
+        if not len(split):
+            raise BadData(f"The {name} split is empty. Training needs images in it: give more, or cut less off.")
+        if split.labels is None:
+            raise BadData(f"Training needs labels, and the {name} split has none. Name a labelled set with --data.")
     folder.mkdir(parents=True, exist_ok=True)
     home = next(network.parameters(), torch.empty(0)).device
+    set_seed(settings.seed)
+    optimizer = make_optimizer(network, settings)
+    # bf16 is ours (see _in_parts): accelerate's would stay patched into the network, and a process has only one.
+    accelerator = Accelerator(mixed_precision="no")
+    network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).eval() if settings.ema else None
+    wrapped, optimizer = accelerator.prepare(network, optimizer)
+    steps = max(1, len(splits.train) // settings.batch)
     loss = loss or smoothed_cross_entropy(settings.label_smoothing)
-    trainer = _prepare(network, splits, inputs, settings, loss, begin, say)
+    trainer = Trainer(
+        wrapped, average, optimizer, settings, inputs, steps, accelerator, loss, splits.fingerprint, watch
+    )
     done = _resume(trainer, folder)
     for epoch in range(len(done), settings.epochs):
-        figures = _epoch(trainer, splits.train, epoch, tick)
+        figures = _epoch(trainer, splits.train, epoch)
         figures |= _validate(trainer, splits.validation)
         _finite(figures["validation_loss"], "validation", settings, epoch)
         done.append(figures)
         _save(trainer, done, folder)
-        report(figures)
+        watch.report(figures)
     if trainer.average is not None:
         network.load_state_dict(trainer.average.state_dict())
     network.to(home).eval()
@@ -105,33 +127,7 @@ def smoothed_cross_entropy(smoothing: float) -> Loss:
     return loss
 
 
-def _check(splits: Splits) -> None:
-    for name, split in (("train", splits.train), ("validation", splits.validation)):
-        if not len(split):
-            raise BadData(f"The {name} split is empty. Training needs images in it: give more, or cut less off.")
-        if split.labels is None:
-            raise BadData(f"Training needs labels, and the {name} split has none. Name a labelled set with --data.")
-
-
-def _prepare(
-    network: nn.Module, splits: Splits, inputs: InputSpec, settings: TrainSettings, loss: Loss, begin: Tick, say: Say
-) -> Trainer:
-    from accelerate import Accelerator
-    from accelerate.utils import set_seed
-
-    set_seed(settings.seed)
-    optimizer = make_optimizer(network, settings)
-    # bf16 is ours (see _step): accelerate's would stay patched into the network, and a process has only one.
-    accelerator = Accelerator(mixed_precision="no")
-    network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).eval() if settings.ema else None
-    wrapped, optimizer = accelerator.prepare(network, optimizer)
-    steps = max(1, len(splits.train) // settings.batch)
-    data = splits.fingerprint
-    return Trainer(wrapped, average, optimizer, settings, inputs, steps, accelerator, loss, data, begin, say)
-
-
-def _epoch(trainer: Trainer, split: AbstractSplit, epoch: int, tick: Tick) -> dict[str, float]:
+def _epoch(trainer: Trainer, split: AbstractSplit, epoch: int) -> dict[str, float]:
     settings, start = trainer.settings, time.perf_counter()
     torch.manual_seed(settings.seed * 100_003 + epoch)
     trainer.network.train()
@@ -140,12 +136,12 @@ def _epoch(trainer: Trainer, split: AbstractSplit, epoch: int, tick: Tick) -> di
     for step, (pixels, labels) in enumerate(_batches(trainer, split, epoch), epoch * trainer.steps):
         for group in trainer.optimizer.param_groups:
             group["lr"] = learning_rate(settings, step, trainer.steps) * group.get("lr_factor", 1.0)
-        trainer.begin(step, settings.epochs * trainer.steps)
+        trainer.watch.begin(step, settings.epochs * trainer.steps)
         value, hits = _step(trainer, pixels, labels, side)
         _finite(value, "training", settings, epoch)
         _update_average(trainer, step)
         total, correct, seen = total + value * len(labels), correct + hits, seen + len(labels)
-        tick(step + 1, settings.epochs * trainer.steps)
+        trainer.watch.tick(step + 1, settings.epochs * trainer.steps)
     seconds = time.perf_counter() - start
     return {"epoch": epoch + 1, "loss": total / seen, "accuracy": correct / seen, "side": side, "seconds": seconds}
 
@@ -259,7 +255,7 @@ def gradients(trainer: Trainer, images: torch.Tensor, labels: torch.Tensor) -> t
         trainer.parts *= 2
         torch.cuda.empty_cache()
         size = -(-len(labels) // trainer.parts)
-        trainer.say(
+        trainer.watch.say(
             f"  note: the GPU's memory is short for {len(labels)} images at once; from here on a batch is worked off"
             f" {size} at a time, and its gradients are added up"
         )

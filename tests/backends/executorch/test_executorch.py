@@ -14,6 +14,7 @@ import torch
 from edgequant.backends.executorch.backend import ExecuTorch
 from edgequant.backends.executorch.lower import package
 from edgequant.backends.executorch.session import ExecuTorchSession
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadFile, BadModel, MissingExtra, Unsupported
 from edgequant.core.image import Deployment
 from edgequant.quantization.simulation.simulate import simulator
@@ -42,11 +43,11 @@ def test_a_w8a8_file_gives_the_executors_integers(made: Made) -> None:
     path, one = made("w8a8"), reference("add, relu6", "w8a8", target=BACKEND)
     session = BACKEND.open(path)
     assert isinstance(session, ExecuTorchSession)
-    expected = simulator(one, BACKEND.arithmetic(one, path))(torch.from_numpy(images())).numpy()
-    assert session.output_scale == one.activations[one.captured.program.output].scale
-    assert np.abs(session.run(images()) - expected).max() < 0.25 * session.output_scale
-    integers = session.run_quantized(images())
-    out = one.activations[one.captured.program.output]
+    expected = only(simulator(one, BACKEND.arithmetic(one, path))(torch.from_numpy(images()))).numpy()
+    assert session.only.scale == one.activations[one.captured.program.only.tensor].scale
+    assert np.abs(only(session.run(images())) - expected).max() < 0.25 * session.only.scale
+    integers = only(session.run_quantized(images()))
+    out = one.activations[one.captured.program.only.tensor]
     assert integers.dtype == np.int8
     assert np.array_equal(integers, np.rint(expected / out.scale).astype(int) + out.zero_point)
 

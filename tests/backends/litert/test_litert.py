@@ -18,7 +18,8 @@ from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.litert.session import Session
 from edgequant.backends.tflite.inspect import read_model
 from edgequant.backends.tflite.layout import pack
-from edgequant.backends.tflite.write.layers import EMIT
+from edgequant.backends.tflite.write.emit import EMIT
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadFile, Unsupported
 from edgequant.graph.ops.table import OPS
 from edgequant.quantization.simulation.simulate import with_stored_weights
@@ -37,7 +38,7 @@ def test_the_diet_changes_no_output_and_no_kernel(recipe: str, tmp_path: Path) -
     plain = BACKEND.lower(made, tmp_path / "plain.tflite", slim=False)
     assert slim.bytes < plain.bytes
     first, second = BACKEND.open(slim.path), BACKEND.open(plain.path)
-    np.testing.assert_array_equal(first.run_quantized(x), second.run_quantized(x))
+    np.testing.assert_array_equal(only(first.run_quantized(x)), only(second.run_quantized(x)))
     assert first.kernels() == second.kernels()
 
 
@@ -51,7 +52,7 @@ def test_the_same_reference_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", samples.NETS)
 def test_float32_is_the_network(name: str, tmp_path: Path) -> None:
     made, x = samples.reference(name, "float32"), samples.images()
-    file = BACKEND.open(samples.lowered(made, tmp_path)).run(x)
+    file = only(BACKEND.open(samples.lowered(made, tmp_path)).run(x))
     np.testing.assert_allclose(file, truth(made.captured.network, x), rtol=1e-4, atol=2e-5)
 
 
@@ -59,21 +60,21 @@ def test_float32_is_the_network(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["depthwise", "silu"])
 def test_stored_weights_are_what_the_simulation_computes_with(recipe: str, name: str, tmp_path: Path) -> None:
     made, x = samples.reference(name, recipe), samples.images()
-    file = BACKEND.open(samples.lowered(made, tmp_path)).run(x)
+    file = only(BACKEND.open(samples.lowered(made, tmp_path)).run(x))
     np.testing.assert_allclose(file, truth(with_stored_weights(made), x), rtol=1e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("name", ["linear only", "stride 2, flatten", "depthwise", "grouped"])
 def test_dynamic_is_near_the_network(name: str, tmp_path: Path) -> None:
     made, x = samples.reference(name, "dynamic-w8"), samples.images()
-    file, wanted = BACKEND.open(samples.lowered(made, tmp_path)).run(x), truth(made.captured.network, x)
+    file, wanted = only(BACKEND.open(samples.lowered(made, tmp_path)).run(x)), truth(made.captured.network, x)
     apart = float(np.abs(file - wanted).max() / np.ptp(wanted))
     assert 0 < apart < 0.03
 
 
 def truth(network: torch.nn.Module, x: np.ndarray) -> np.ndarray:
     with torch.no_grad():
-        return network(torch.from_numpy(x)).numpy()  # type: ignore[no-any-return]
+        return only(network(torch.from_numpy(x))).numpy()  # type: ignore[no-any-return]
 
 
 def test_a_static_file_is_all_integers(tmp_path: Path) -> None:
@@ -110,8 +111,8 @@ def test_padding_of_even_images_is_merged(tmp_path: Path) -> None:
     made = samples.reference(samples.padded((0, 1, 0, 1), stride=2)(), "w8a8", spec)
     path, x = samples.lowered(made, tmp_path), samples.images(spec)
     assert BACKEND.inspect(path)["operators"].get("PAD", 0) == 0
-    out, wanted = made.activations[made.captured.program.output], truth(made.captured.network, x[:8])
-    assert np.abs(BACKEND.open(path).run(x[:8]) - wanted).max() < 4 * out.scale
+    out, wanted = made.activations[made.captured.program.only.tensor], truth(made.captured.network, x[:8])
+    assert np.abs(only(BACKEND.open(path).run(x[:8])) - wanted).max() < 4 * out.scale
 
 
 @given(st.lists(st.integers(-7, 7), min_size=1, max_size=40))

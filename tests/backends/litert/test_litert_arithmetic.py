@@ -13,6 +13,7 @@ from torch import nn
 
 import litert_samples as samples
 from edgequant.backends.litert.backend import LiteRT
+from edgequant.core.arrays import only
 from edgequant.core.image import InputSpec
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.executor import IntegerExecutor
@@ -29,14 +30,14 @@ def both(made: Reference, folder: Path, backend: LiteRT, x: np.ndarray) -> tuple
     """The output integers of the file and of the executor."""
     path = samples.lowered(made, folder, backend)
     executor = IntegerExecutor(made, backend.arithmetic(made, path))
-    return backend.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy()
+    return only(backend.open(path).run_quantized(x)), only(executor(torch.from_numpy(x))).numpy()
 
 
 def near_float(made: Reference, integers: np.ndarray, x: np.ndarray) -> float:
     """How far the integers' scores are from the float network's, as a fraction of its range."""
-    out = made.activations[made.captured.program.output]
+    out = made.activations[made.captured.program.only.tensor]
     with torch.no_grad():
-        truth = made.captured.network(torch.from_numpy(x)).numpy()
+        truth = only(made.captured.network(torch.from_numpy(x))).numpy()
     return float(np.abs((integers - out.zero_point) * out.scale - truth).max() / np.ptp(truth))
 
 
@@ -115,9 +116,9 @@ def test_any_convolution(
 def test_layers_in_float_change_nothing_around_them(floats: tuple[str, ...], tmp_path: Path) -> None:
     made, x = samples.reference("depthwise", "w8a8", floats=floats), samples.images()
     path = samples.lowered(made, tmp_path)
-    executor = IntegerExecutor(made, DEFAULT.arithmetic(made, path))(torch.from_numpy(x)).numpy()
+    executor = only(IntegerExecutor(made, DEFAULT.arithmetic(made, path))(torch.from_numpy(x))).numpy()
     assert made.float_layers == floats
-    np.testing.assert_allclose(DEFAULT.open(path).run_quantized(x), executor, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(only(DEFAULT.open(path).run_quantized(x)), executor, rtol=1e-5, atol=1e-5)
 
 
 def test_sums_beyond_32_bits_saturate_as_in_the_kernel(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgequant.backends.litert.session import Session
-from edgequant.backends.tflite.layout import VERSIONS, Op, Options, Type
+from edgequant.backends.tflite.layout import VERSIONS, Op, Type
 from edgequant.backends.tflite.writer import Quant, Writer
 from edgequant.core.grid import QParams
 from edgequant.graph.ops.table import OPS
@@ -24,30 +24,29 @@ from edgequant.quantization.simulation.kernels.builtin import BUILTIN
 from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 
 Attrs = Mapping[str, Any]
-Options_ = tuple[int, Any]
-NO_OPTIONS: Options_ = (0, None)
+NO_OPTIONS = None
 
 
-def leaky(slope: float) -> Options_:
+def leaky(slope: float) -> Any:
     options = schema.LeakyReluOptionsT()
     options.alpha = slope
-    return Options.LeakyReluOptions, options
+    return options
 
 
-def gelu(approximate: bool) -> Options_:
+def gelu(approximate: bool) -> Any:
     options = schema.GeluOptionsT()
     options.approximate = approximate
-    return Options.GeluOptions, options
+    return options
 
 
-def bilinear(corners: bool) -> Options_:
+def bilinear(corners: bool) -> Any:
     options = schema.ResizeBilinearOptionsT()
     options.alignCorners, options.halfPixelCenters = corners, not corners
-    return Options.ResizeBilinearOptions, options
+    return options
 
 
 EVERYWHERE = {"low": -1e9, "high": 1e9}
-KERNELS: dict[str, tuple[str, int, Options_, Attrs, tuple[int, ...]]] = {  # row, operator, options, attributes, bits
+KERNELS: dict[str, tuple[str, int, Any, Attrs, tuple[int, ...]]] = {  # row, operator, options, attributes, bits
     "tanh": ("tanh", Op.TANH, NO_OPTIONS, {}, (8, 16)),
     "elu": ("elu", Op.ELU, NO_OPTIONS, {}, (8,)),
     "gelu": ("gelu", Op.GELU, gelu(False), {"approximate": "none"}, (8,)),
@@ -62,7 +61,7 @@ CASES = [(name, bits) for name, (*_, widths) in KERNELS.items() for bits in widt
 QUIET = settings(max_examples=4, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def file_of(folder: Path, code: int, options: Options_, x: np.ndarray, grids: list[QParams], size: Any = None) -> Path:
+def file_of(folder: Path, code: int, options: Any, x: np.ndarray, grids: list[QParams], size: Any = None) -> Path:
     """One operator from `x`, NHWC, to a tensor of its shape or, resized, of another."""
     writer, wide = Writer(), grids[0].bits > 8
     kind = Type.INT16 if wide else Type.INT8
@@ -71,7 +70,7 @@ def file_of(folder: Path, code: int, options: Options_, x: np.ndarray, grids: li
     source = writer.tensor(x.shape, kind, quants[0], "in")
     target = writer.tensor(shape, kind, quants[1], "out")
     more = () if size is None else (writer.constant(np.array(size, np.int32).tobytes(), (2,), Type.INT32),)
-    writer.operator(code, (source, *more), (target,), *options, VERSIONS[code][2 if wide else 1])
+    writer.operator(code, (source, *more), (target,), options, VERSIONS[code][2 if wide else 1])
     path = folder / "one.tflite"
     path.write_bytes(writer.finish({"image": source}, {"scores": target}, {}))
     return path
@@ -82,7 +81,7 @@ def answers(path: Path, x: np.ndarray, delegate: bool) -> tuple[np.ndarray, bool
     session = Session(path, 1, delegate)
     session.interpreter.set_tensor(session.source["index"], x)
     session.invoke()
-    found: np.ndarray = session.interpreter.get_tensor(session.sink["index"])
+    found: np.ndarray = session.interpreter.get_tensor(session.sinks[0]["index"])
     return found, bool(session.kernels()["delegated"])
 
 

@@ -11,6 +11,7 @@ import torch
 
 from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.litert.source import TFLiteModel
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.preprocess import normalise
 from edgequant.graph.capture.capture import capture
@@ -43,8 +44,8 @@ def test_a_float_file_of_ours_read_back_gives_the_same_outputs(
     }
     x = normalise(pixels(), SPEC)
     with torch.no_grad():
-        got = network.network(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(got, LiteRT().open(path).run(x), atol=tolerance)
+        got = only(network.network(torch.from_numpy(x))).numpy()
+    np.testing.assert_allclose(got, only(LiteRT().open(path).run(x)), atol=tolerance)
 
 
 def test_it_is_quantized_to_the_very_file_that_its_original_is(lowered: Callable[[str], Path], tmp_path: Path) -> None:
@@ -52,7 +53,9 @@ def test_it_is_quantized_to_the_very_file_that_its_original_is(lowered: Callable
     again = capture(source.build(SPEC, len(CLASSES)), SPEC, CLASSES)
     made = LiteRT().lower(reference(again, "w8a8"), tmp_path / "again.tflite").path
     x = normalise(pixels(), SPEC)
-    assert np.array_equal(LiteRT().open(made).run_quantized(x), LiteRT().open(lowered("w8a8")).run_quantized(x))
+    assert np.array_equal(
+        only(LiteRT().open(made).run_quantized(x)), only(LiteRT().open(lowered("w8a8")).run_quantized(x))
+    )
 
 
 def test_a_quantized_file_is_no_network_to_start_from(lowered: Callable[[str], Path]) -> None:

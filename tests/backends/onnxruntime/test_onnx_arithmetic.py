@@ -10,6 +10,7 @@ import torch
 
 import litert_samples as samples
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
+from edgequant.core.arrays import only
 from edgequant.quantization.simulation.executor import IntegerExecutor
 
 BACKEND = OnnxRuntime()
@@ -19,7 +20,7 @@ def both(name: str, recipe: str, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     made, x = samples.reference(name, recipe, target=BACKEND), samples.images()
     path = samples.lowered(made, folder, BACKEND)
     executor = IntegerExecutor(made, BACKEND.arithmetic(made, path))
-    return BACKEND.open(path).run_quantized(x), executor(torch.from_numpy(x)).numpy()
+    return only(BACKEND.open(path).run_quantized(x)), only(executor(torch.from_numpy(x))).numpy()
 
 
 @pytest.mark.parametrize("name", samples.NETS)

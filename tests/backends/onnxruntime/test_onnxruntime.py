@@ -18,6 +18,7 @@ from edgequant.backends.contract import AbstractSession
 from edgequant.backends.onnx.emit import EMIT
 from edgequant.backends.onnx.graph import pack_int4
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadFile, Unsupported
 from edgequant.core.grid import QParams
 from edgequant.core.image import InputSpec
@@ -78,9 +79,9 @@ def test_every_operation_has_an_emitter_and_the_plain_ones_are_exercised_here(ev
 def test_a_float32_file_computes_what_torch_computes(every: Captured, tmp_path: Path) -> None:
     _, session = lowered(reference(every, "float32"), tmp_path)
     x = images()
-    np.testing.assert_allclose(session.run(x.numpy()), scores(every, x), atol=1e-5)
-    assert session.output_scale == 0.0
-    assert session.run_quantized(x.numpy()).dtype == np.float32
+    np.testing.assert_allclose(only(session.run(x.numpy())), scores(every, x), atol=1e-5)
+    assert session.only.scale == 0.0
+    assert only(session.run_quantized(x.numpy())).dtype == np.float32
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("float16", 2e-3), ("weight-only", 2e-2), ("dynamic", 3e-2)])
@@ -89,7 +90,7 @@ def test_kinds_with_float_borders_stay_near_torch(
 ) -> None:
     _, session = lowered(reference(every, kind), tmp_path)
     x = images()
-    error = np.abs(session.run(x.numpy()) - scores(every, x)).max()
+    error = np.abs(only(session.run(x.numpy())) - scores(every, x)).max()
     assert 0 < error < limit
 
 
@@ -101,13 +102,13 @@ def test_a_static_file_is_within_two_steps_of_a_float_simulation(
     made = reference(every, "static", bits, per_channel)
     _, session = lowered(made, tmp_path)
     x = images(64)
-    got = session.run_quantized(x.numpy())
+    got = only(session.run_quantized(x.numpy()))
     assert got.dtype == np.int8
     expected = simulated(made, x)
     assert np.ptp(expected) > 60
     assert (np.abs(got - expected) <= 2).mean() >= 0.99
-    step = session.output_scale
-    np.testing.assert_allclose(session.run(x.numpy()), (got.astype(np.float32) + 128) * np.float32(step))
+    step = session.only.scale
+    np.testing.assert_allclose(only(session.run(x.numpy())), (got.astype(np.float32) + 128) * np.float32(step))
 
 
 def test_a_static_file_runs_on_integer_kernels_only(mobilenet: Captured, tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_every_kind_of_mobilenet_runs_and_sizes_are_ordered(mobilenet: Captured,
     for name, (kind, bits) in kinds.items():
         artifact = BACKEND.lower(reference(mobilenet, kind, bits), tmp_path / f"{name}.onnx")
         sizes.append(artifact.bytes)
-        got = BACKEND.open(artifact.path).run(x.numpy())
+        got = only(BACKEND.open(artifact.path).run(x.numpy()))
         assert got.shape == (1, 5)
         assert np.abs(got - truth).max() <= np.ptp(truth), name
     assert sizes == sorted(sizes)
@@ -176,11 +177,11 @@ def test_a_padding_is_merged_or_stays_on_integers(tmp_path: Path, kind: RecipeKi
     path, session = lowered(made, tmp_path)
     assert BACKEND.inspect(path)["operators"]["Pad"] == 2
     if kind == "static":
-        assert (np.abs(session.run_quantized(x.numpy()) - simulated(made, x)) <= 2).mean() >= 0.99
+        assert (np.abs(only(session.run_quantized(x.numpy())) - simulated(made, x)) <= 2).mean() >= 0.99
         assert session.kernels()["by"]["QLinearConv"] == 3
         assert not {"QuantizeLinear", "DequantizeLinear"} & set(session.kernels()["by"])
     else:
-        assert np.abs(session.run(x.numpy()) - scores(network, x)).max() < (1e-5 if kind == "float32" else 0.05)
+        assert np.abs(only(session.run(x.numpy())) - scores(network, x)).max() < (1e-5 if kind == "float32" else 0.05)
 
 
 def test_a_padding_with_parameters_of_its_own_is_not_merged(tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ def test_a_padding_with_parameters_of_its_own_is_not_merged(tmp_path: Path) -> N
     made = dataclasses.replace(made, activations={**made.activations, **pads})
     path, session = lowered(made, tmp_path)
     assert BACKEND.inspect(path)["operators"]["Pad"] == 3
-    assert (np.abs(session.run_quantized(x.numpy()) - simulated(made, x)) <= 2).mean() >= 0.99
+    assert (np.abs(only(session.run_quantized(x.numpy())) - simulated(made, x)) <= 2).mean() >= 0.99
 
 
 def test_lowering_twice_gives_the_same_bytes_and_leaves_nothing_else(plain: Captured, tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_layer_that_is_not_quantized_stays_in_float_between_its_neighbours(pla
     assert constants(path)["features.3.w"].data_type == onnx.TensorProto.FLOAT
     assert constants(path)["features.3.b"].data_type == onnx.TensorProto.FLOAT
     x = images()
-    assert np.abs(session.run(x.numpy()) - scores(plain, x)).max() < 0.1
+    assert np.abs(only(session.run(x.numpy())) - scores(plain, x)).max() < 0.1
 
 
 def test_a_dynamic_network_may_keep_a_layer_in_float(plain: Captured, tmp_path: Path) -> None:
@@ -245,11 +246,11 @@ def test_a_dynamic_network_may_keep_a_layer_in_float(plain: Captured, tmp_path: 
 
 def test_a_float_output_behind_integers(plain: Captured, tmp_path: Path) -> None:
     made = reference(plain, "static")
-    parameters = {n: q for n, q in made.activations.items() if n != plain.program.output}
+    parameters = {n: q for n, q in made.activations.items() if n != plain.program.only.tensor}
     _, session = lowered(dataclasses.replace(made, activations=parameters), tmp_path)
     x = images()
-    assert session.output_scale == 0.0
-    assert np.abs(session.run(x.numpy()) - scores(plain, x)).max() < 0.1
+    assert session.only.scale == 0.0
+    assert np.abs(only(session.run(x.numpy())) - scores(plain, x)).max() < 0.1
 
 
 def test_an_activation_that_the_grid_does_not_imply_is_clamped_on_integers(plain: Captured, tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_an_activation_that_the_grid_does_not_imply_is_clamped_on_integers(plain
     x = images(64)
     assert BACKEND.inspect(path)["operators"]["Clip"] == 2
     assert session.kernels()["by"]["QLinearConv"] == 2
-    assert (np.abs(session.run_quantized(x.numpy()) - simulated(clamped, x)) <= 2).mean() >= 0.99
+    assert (np.abs(only(session.run_quantized(x.numpy())) - simulated(clamped, x)) <= 2).mean() >= 0.99
 
 
 def test_a_bias_that_int32_cannot_hold_is_refused(tmp_path: Path) -> None:
@@ -299,8 +300,8 @@ def test_int4_is_packed_low_half_first() -> None:
 def test_a_batch_gives_what_its_images_give_alone(plain: Captured, tmp_path: Path, kind: RecipeKind) -> None:
     _, session = lowered(reference(plain, kind), tmp_path)
     x = images(5).numpy() * np.array([1, 9, 1, 0.1, 3], np.float32).reshape(-1, 1, 1, 1)
-    alone = np.concatenate([session.run(x[i : i + 1]) for i in range(5)])
-    np.testing.assert_allclose(session.run(x), alone, atol=1e-5)
+    alone = np.concatenate([only(session.run(x[i : i + 1])) for i in range(5)])
+    np.testing.assert_allclose(only(session.run(x)), alone, atol=1e-5)
 
 
 def test_the_input_is_rounded_half_to_even_and_saturates(plain: Captured, tmp_path: Path) -> None:
@@ -322,7 +323,7 @@ def test_prepare_and_invoke_compute_the_same_scores(plain: Captured, tmp_path: P
     session.prepare(x)
     session.invoke()
     bound = session._binding.copy_outputs_to_cpu()[0]  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(session._output.dequantize(bound), session.run(x))  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(session._sinks[0].dequantize(bound), only(session.run(x)))  # type: ignore[attr-defined]
 
 
 def test_threads_and_order_are_as_asked(plain: Captured, tmp_path: Path) -> None:
@@ -426,7 +427,7 @@ def test_a_foreign_file_of_a_fixed_batch(tmp_path: Path) -> None:
     node = onnx.helper.make_node("Flatten", ["in"], ["out"])
     path = foreign(tmp_path / "f.onnx", [node], [value("in", 1, 2, 3, 1, 1)], [value("out", 1, 2, 3)], [])
     x = images(5, InputSpec(3, 1, 1)).numpy()
-    np.testing.assert_array_equal(BACKEND.open(path).run(x), x.reshape(5, 3))
+    np.testing.assert_array_equal(only(BACKEND.open(path).run(x)), x.reshape(5, 3))
     assert BACKEND.inspect(path)["metadata"] == {"author": "somebody"}
 
 
@@ -441,8 +442,8 @@ def test_a_foreign_integer_file_without_a_zero_point(tmp_path: Path) -> None:
     path = foreign(tmp_path / "f.onnx", nodes, [value("in", 2, "N", 2, 1, 1)], [value("out", 2, "N", 2)], [scale])
     session = BACKEND.open(path)
     x = np.array([[1.2, 3.0]], np.float32).reshape(1, 2, 1, 1)
-    np.testing.assert_array_equal(session.run(x), [[1.0, 3.0]])
-    np.testing.assert_array_equal(session.run_quantized(x), [[2 - 128, 6 - 128]])
+    np.testing.assert_array_equal(only(session.run(x)), [[1.0, 3.0]])
+    np.testing.assert_array_equal(only(session.run_quantized(x)), [[2 - 128, 6 - 128]])
 
 
 def test_foreign_files_that_are_no_classifier_are_refused(tmp_path: Path) -> None:
@@ -484,4 +485,4 @@ def test_names_of_the_users_own_never_collide(tmp_path: Path) -> None:
 
     spec = InputSpec(3, 2, 2)
     _, session = lowered(reference(captured(Awkward(), spec), "static"), tmp_path)
-    assert session.run(images(2, spec).numpy()).shape == (2, 5)
+    assert only(session.run(images(2, spec).numpy())).shape == (2, 5)

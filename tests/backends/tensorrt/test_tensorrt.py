@@ -17,6 +17,7 @@ from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.backends.tensorrt.backend import TensorRT, trtexec
 from edgequant.backends.tensorrt.check import check, faults
 from edgequant.backends.tensorrt.lower import calibration_cache, lower
+from edgequant.core.arrays import only
 from edgequant.core.errors import Unsupported
 from edgequant.core.image import Deployment
 from edgequant.quantization.reference import Reference
@@ -35,9 +36,9 @@ def test_the_file_passes_the_checks_and_computes_what_was_promised(network: str,
     one = made(network)
     path = lowered(one, tmp_path, BACKEND)
     assert list(faults(onnx.load_model(str(path)))) == []
-    expected = simulator(one, BACKEND.arithmetic(one, path))(torch.from_numpy(images())).numpy()
-    step = one.activations[one.captured.program.output].scale
-    assert np.abs(OnnxRuntime().open(path).run(images()) - expected).max() <= 1.01 * step
+    expected = only(simulator(one, BACKEND.arithmetic(one, path))(torch.from_numpy(images()))).numpy()
+    step = one.activations[one.captured.program.only.tensor].scale
+    assert np.abs(only(OnnxRuntime().open(path).run(images())) - expected).max() <= 1.01 * step
 
 
 def test_every_activation_is_symmetric_and_int8() -> None:

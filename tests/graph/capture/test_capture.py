@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
@@ -49,7 +50,7 @@ def caught(module: nn.Module, classes: tuple[str, ...] = ()) -> Captured:
     result = capture(module, SPEC, classes)
     x = torch.randn(5, *SPEC.shape, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        torch.testing.assert_close(result.network(x), module.eval()(x), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(only(result.network(x)), module.eval()(x), rtol=1e-4, atol=1e-5)
     return result
 
 

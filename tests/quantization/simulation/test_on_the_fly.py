@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgequant.catalog import BACKENDS
+from edgequant.core.arrays import only
 from edgequant.core.errors import Unsupported
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
@@ -116,11 +117,11 @@ def test_what_is_simulated_is_what_the_runtime_answers(name: str, target: str, t
     path = tmp_path / f"net{backend.capability.suffix}"
     backend.lower(made, path)
     x = np.random.default_rng(0).standard_normal((10, 8, 9, 7)).astype(f32)
-    theirs = backend.open(path).run(x)
-    ours = simulator(made, backend.arithmetic(made, path))(torch.from_numpy(x)).numpy()
+    theirs = only(backend.open(path).run(x))
+    ours = only(simulator(made, backend.arithmetic(made, path))(torch.from_numpy(x))).numpy()
     np.testing.assert_allclose(ours, theirs, atol=2e-6)
     with torch.inference_mode():
-        floats = with_stored_weights(made)(torch.from_numpy(x)).numpy()
+        floats = only(with_stored_weights(made)(torch.from_numpy(x))).numpy()
     assert np.abs(floats - theirs).max() > 1e-4, "rounding of activations is seen in the answers"
 
 

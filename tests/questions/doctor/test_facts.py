@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from doctor_samples import SPEC, Clinic, scaled, with_coarse_weights, with_grid
-from edgequant.core.arrays import Array
+from edgequant.core.arrays import Array, only
 from edgequant.core.preprocess import normalise
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.simulate import dequantize_weight
@@ -51,7 +51,7 @@ def test_a_tensors_facts_are_those_of_its_float_values(patient: Clinic) -> None:
 def test_the_input_and_the_output_are_not_among_them(patient: Clinic) -> None:
     program = patient.captured.program
     found = [t.name for t in tensor_facts(twin(patient, patient.reference()), images(patient, 4))]
-    assert found == [s.name for s in program.steps if s.name != program.output]
+    assert found == [s.name for s in program.steps if s.name != program.only.tensor]
 
 
 def test_a_constant_tensor_has_no_variance(patient: Clinic) -> None:
@@ -76,7 +76,7 @@ def test_a_layer_put_back_is_what_a_network_without_its_rounding_computes(patien
     made = next(s.name for s in patient.captured.program.layers if s.layer == "2")
     grids = {name: grid for name, grid in reference.activations.items() if name != made}
     wanted = _fake_quantized(twin(patient, dataclasses.replace(reference, weights=spared)), grids, x)
-    truth = patient.captured.network(torch.from_numpy(x)).detach().numpy()
+    truth = only(patient.captured.network(torch.from_numpy(x))).detach().numpy()
     before = _fake_quantized(twin(patient, reference), reference.activations, x)
     share = 1 - ((wanted - truth) ** 2).mean() / ((before - truth) ** 2).mean()
     assert found["2"].share == pytest.approx(share, abs=1e-4)
@@ -98,7 +98,7 @@ def _fake_quantized(whole: Twin, grids: object, x: Array) -> Array:
     with torch.no_grad():
         for step in whole.program.steps:
             put(step.name, whole.stored.run_step(step, values))
-    return values[whole.program.output].numpy()
+    return values[whole.program.only.tensor].numpy()
 
 
 def test_layers_are_not_put_back_where_none_could_be_found_guilty(patient: Clinic) -> None:
@@ -119,6 +119,6 @@ def test_a_files_twin_has_its_weights_and_grids(target: str, patient: Clinic) ->
     for step, own in zip(found.program.layers, patient.captured.program.layers):
         wanted = dequantize_weight(reference.weights[own.layer])
         assert torch.allclose(found.stored.layer(step.layer).weight, wanted, atol=1e-6)
-    out = patient.captured.program.output
-    assert found.activations[found.program.output] == reference.activations[out]
+    out = patient.captured.program.only.tensor
+    assert found.activations[found.program.only.tensor] == reference.activations[out]
     assert twin_of(file, SPEC, dataclasses.replace(side, captured=None), np.zeros((8, 8, 8, 3), np.uint8))[1]

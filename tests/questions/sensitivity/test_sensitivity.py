@@ -141,11 +141,12 @@ def test_what_a_model_lacks_is_said() -> None:
 def test_one_image_is_too_few(tmp_path: Path) -> None:
     from edgequant.questions.sensitivity import sensitivity
     from edgequant.store.folder import RunFolder
+    from edgequant.study.bench import Bench
     from edgequant.study.networks.network import prepare
 
     study = study_of(Asked("micro_cnn", **MICRO))
     with RunFolder(tmp_path / "run") as run:
-        network = prepare(study.network[0], 0, run, Silent())
+        network = prepare(Bench(study, run), study.network[0])
         with pytest.raises(BadData, match="2 at least were expected"):
             subject(network, study, 1, run, Silent())
         unlabelled = subject(network, study, 8, run, Silent())

@@ -19,7 +19,7 @@ from edgequant.refine.training.oscillation import Freezing
 from edgequant.refine.training.qat import QAT, rate_for
 from edgequant.train import loop
 from edgequant.train.settings import TrainSettings
-from qat_samples import SETTINGS, pixels, split, splits, trained, training
+from qat_samples import pixels, split, splits, trained, training
 from refine_samples import fingerprint, reference_of, silent, simulated, tensors, unchanged
 
 SHORT = QAT(epochs=3, lr=0.01)
@@ -63,7 +63,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path: Path, monkeypatch: pytes
     found = SHORT.train(start(), training(tmp_path), silent)
     with torch.no_grad():
         scores = made[0](tensors(pixels(50)))
-    step = found.activations[found.captured.program.output].scale
+    step = found.activations[found.captured.program.only.tensor].scale
     assert float(((simulated(found, pixels(50)) - scores).abs() < step / 2).float().mean()) > 0.97
     again = FakeQuantized(found, Freezing()).eval()
     with torch.no_grad():
@@ -215,9 +215,3 @@ def test_a_trained_reference_is_kept_and_read_back(tmp_path: Path) -> None:
     back = qat_store.load(tmp_path / "learned.safetensors", start())
     assert same(found, back) and back.layers == found.layers and back.captured.classes == found.captured.classes
     assert qat_store.fingerprint(back) == qat_store.fingerprint(found) != qat_store.fingerprint(start())
-
-
-def test_the_rest_of_the_contract() -> None:
-    captured = trained()
-    assert QAT().network(captured) is captured and QAT().reference(start(), pixels(1), silent) is start()
-    assert QAT.trains and not QAT.teaches and SETTINGS.epochs == 2

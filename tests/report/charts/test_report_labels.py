@@ -16,14 +16,14 @@ WIDTH, HEIGHT = 660.0, 380.0
 
 def test_labels_of_a_crowd_do_not_overlap():
     anchors = [(300.0 + 6 * k, 200.0 - 5 * k) for k in range(5)]
-    boxes = place(anchors, ["w8a8-qat"] * 5, [around(*a) for a in anchors], WIDTH, HEIGHT)
+    boxes = place(anchors, ["w8a8-qat"] * 5, [around(*a) for a in anchors], (WIDTH, HEIGHT))
     assert all(_overlap(a, b) == 0 for a, b in itertools.combinations(boxes, 2))
     assert all(_overlap(box, around(*a)) == 0 for box in boxes for a in anchors)
 
 
 @pytest.mark.parametrize("corner", [(0.0, 0.0), (WIDTH, 0.0), (0.0, HEIGHT), (WIDTH, HEIGHT)])
 def test_a_label_in_a_corner_stays_inside(corner):
-    ((left, top, right, bottom),) = place([corner], ["mobilenet"], [], WIDTH, HEIGHT)
+    ((left, top, right, bottom),) = place([corner], ["mobilenet"], [], (WIDTH, HEIGHT))
     assert left >= 0 and top >= 0 and right <= WIDTH and bottom <= HEIGHT
 
 

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edgequant.data.classes.arrays import from_arrays
-from edgequant.measure.accuracy import Answers
+from edgequant.measure.accuracy import Answers, judge
 from edgequant.store.belongings import belongings, claimed
+from edgequant.store.folder import RunFolder
 from edgequant.study.answering.changes import LOST_FIRST, SHOWN, SIDE, counted, pictures, thumbnail
+from edgequant.study.bench import Bench
+from edgequant.study.study import Study
 
 
 def split(labels: Any) -> Any:
@@ -27,7 +30,7 @@ def split(labels: Any) -> Any:
 
 
 def answers(predictions: Any) -> Answers:
-    return Answers(np.array(predictions, np.int64), np.zeros((len(predictions), 4), np.float32))
+    return judge({"scores": np.eye(4, dtype=np.float32)[predictions]}, None)
 
 
 TRIPLES = st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=60)
@@ -76,15 +79,16 @@ def test_thumbnails_are_small_png_files(image: Any, size: tuple[int, int], mode:
 
 def test_pictures_of_the_recommended_variant_are_written_and_claimed(tmp_path: Path) -> None:
     data = from_arrays(np.zeros((40, 4, 4, 3), np.uint8), np.arange(40) % 4, ("a", "b", "c", "d"))
-    network = SimpleNamespace(splits=data, data="set")
+    network = SimpleNamespace(splits=data, data="set", judged=data.test or data.validation)
+    bench: Any = Bench(Study(), RunFolder(tmp_path))
     image = {"position": 1, "index": 5, "label": 0, "before": 0, "after": 1}
     found = {"recommended": "x", "variants": [{"id": "x", "changes": {"moved": 1, "images": [image]}}, {"id": "y"}]}
     variants: Any = [SimpleNamespace(id="x", network=network)]
     with belongings(tmp_path):
-        assert pictures(found, variants, 0, tmp_path) == {"classes": {"set": ["a", "b", "c", "d"]}}
+        assert pictures(bench, found, variants) == {"classes": {"set": ["a", "b", "c", "d"]}}
     assert [*claimed(tmp_path)] == ["flipped/1.png"]
     assert [path.name for path in (tmp_path / "flipped").iterdir()] == ["1.png"] and image["file"] == "flipped/1.png"
     still = {"recommended": "x", "variants": [{"id": "x", "changes": {"moved": 0}}]}
     with belongings(tmp_path):
-        assert pictures(still, variants, 0, tmp_path) == {}
+        assert pictures(bench, still, variants) == {}
     assert not (tmp_path / "flipped").exists(), "what an earlier run left has gone"

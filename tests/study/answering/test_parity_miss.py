@@ -13,12 +13,11 @@ import edgequant
 from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.onnxruntime.backend import OnnxRuntime
 from edgequant.core.grid import WeightQ
-from edgequant.core.progress import Silent
 from edgequant.quantization.reference import Reference
 from edgequant.store.folder import RunFolder
 from edgequant.study.making.variant import make
 from edgequant.study.results import exit_status
-from pipeline_samples import HUNDRED, in_memory, prepared, study, tiny, variant
+from pipeline_samples import HUNDRED, bench, in_memory, prepared, tiny, variant
 from stated import RAW
 
 
@@ -65,7 +64,7 @@ def test_a_planted_fault_is_located(
 def test_what_stays_float_is_known(recipe: str, all_integer: bool, tmp_path: Path) -> None:
     network = prepared(tmp_path / "network", tiny(activation=nn.SiLU()))
     with RunFolder(tmp_path / "run") as run:
-        assert make(variant(network, recipe), study(), run, Silent()).value["all_integer"] is all_integer
+        assert make(bench(run), variant(network, recipe)).all_integer is all_integer
 
 
 def test_a_fault_in_floats_has_figures_but_no_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgequant.calibrate.calibrator import AbstractCalibrator, AbstractObserver
@@ -14,14 +13,15 @@ from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMaxObserver
 from edgequant.catalog import CALIBRATORS
 from edgequant.core.progress import AbstractProgress, Silent, Tick
-from edgequant.data.draw import calibration_subset
-from edgequant.data.splits import Subset
+from edgequant.quantization.build import observable
 from edgequant.refine.equalize import Equalize
 from edgequant.store.folder import RunFolder
 from edgequant.study.making import calibration
-from edgequant.study.making.calibration import checked, observable, statistics
-from edgequant.study.networks.network import Prepared, prepare
+from edgequant.study.making.calibration import checked, statistics
+from edgequant.study.networks.network import prepare
+from edgequant.study.prepared import Prepared
 from edgequant.study.study import Calibration, NetworkSpec
+from pipeline_samples import bench
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,18 +41,14 @@ def folder(tmp_path: Path):
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     with RunFolder(tmp_path_factory.mktemp("network")) as run:
-        return prepare(NetworkSpec("micro_cnn", "digits", weights="random"), 0, run, Silent())
-
-
-def images(network: Prepared) -> Subset:
-    return Subset(network.splits.train, np.arange(120))
+        return prepare(bench(run), NetworkSpec("micro_cnn", "digits", weights="random"))
 
 
 def seen(network: Prepared, run: RunFolder, method: str, captured=None):
     ticks: list[int] = []
     given = captured or network.captured
     asked = Calibration(method, 120)
-    found, seconds = statistics(network, given, asked, images(network), run, lambda n, _: ticks.append(n))
+    found, seconds = statistics(bench(run), network, asked, given, lambda n, _: ticks.append(n))
     assert seconds > 0 and set(found) == set(observable(given.program))
     return found, ticks
 
@@ -62,7 +58,8 @@ def test_the_second_time_nothing_runs_and_every_range_is_the_same(method: str, n
     first, ran = seen(network, folder, method)
     again, rested = seen(network, folder, method)
     assert ran == [50, 100, 120] and rested == []
-    batches = (batch for batch, _ in images(network).batches(calibration.BATCH))
+    drawn = bench(folder).drawn(network, Calibration(method, 120))
+    batches = (batch for batch, _ in drawn.batches(calibration.BATCH))
     plain = collect(network.captured, batches, CALIBRATORS.build(method), observable(network.captured.program))
     for name, observer in list(plain.items())[:4]:
         for bits, symmetric in ((4, False), (16, True)):
@@ -101,12 +98,11 @@ class Said(AbstractProgress):
 
 def test_the_checks_are_made_and_said_once_for_a_network_and_its_draw(network: Prepared, folder: RunFolder) -> None:
     said = Said()
-    draw = calibration_subset(network.splits.train, 120, 0)
     for method in ("minmax", "mse"):  # two variants of one draw
-        found = checked(network, Calibration(method, 120), draw, folder, said)
+        found = checked(bench(folder, said), network, Calibration(method, 120))
     few = "  note: Calibration images, images: 120; wanted: at least 300."
     assert said.lines == [few] and [check["name"] for check in found if not check["met"]] == ["images"]
     names = [check["name"] for check in found]
     assert names[-3:] == ["domain match", "pixels as validation's", "no augmentation"]
-    checked(network, Calibration("minmax", 120, seed=1), draw, folder, said)
+    checked(bench(folder, said), network, Calibration("minmax", 120, seed=1))
     assert said.lines == [few, few], "another draw is another check"

@@ -10,20 +10,23 @@ import numpy as np
 import pytest
 import torch
 
-from edgequant.catalog import BACKENDS, REFINERS
+from edgequant.catalog import REFINERS
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadModel, BadOption
 from edgequant.core.progress import Silent
 from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.weights import save_weights
 from edgequant.refine.training.distill import Distill
 from edgequant.refine.training.qat import QAT
-from edgequant.store.folder import RunFolder, Step
-from edgequant.study.making.learning import check_refiners, settings_of, teacher_of, teaching, training_code
-from edgequant.study.making.variant import Variant, make, scores
-from edgequant.study.networks.network import Prepared
+from edgequant.store.code import training_code
+from edgequant.store.folder import RunFolder
+from edgequant.study.making.learning import check_refiners, settings_of, teacher_of, teaching
+from edgequant.study.making.variant import Made, make
+from edgequant.study.plan import Variant
+from edgequant.study.prepared import Prepared
 from edgequant.study.running.checks import check_names
 from edgequant.train.settings import TrainSettings
-from pipeline_samples import in_memory, prepared, study, tiny, variant
+from pipeline_samples import bench, in_memory, prepared, study, tiny, variant
 
 QUICK = "qat:epochs=1,lr=0.01,batch=16,augment="
 TRAIN = TrainSettings(batch=32, augment=())
@@ -38,9 +41,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepared(tmp_path_factory.mktemp("network"))
 
 
-def made(one: Variant, folder: Path) -> Step:
+def made(one: Variant, folder: Path) -> Made:
     with RunFolder(folder) as run:
-        return make(one, study(), run, Silent())
+        return make(bench(run), one)
 
 
 def kept(folder: Path) -> int:
@@ -54,20 +57,20 @@ def test_the_file_answers_what_the_simulation_of_the_trained_network_does(
 ) -> None:
     one = variant(network, f"{base}+{QUICK}+distill:alpha=0.5", target)
     step = made(one, tmp_path)
-    promised, test = scores(step, "test"), network.splits.test
-    assert promised is not None and test is not None and step.value["seconds"]["refine"] > 0
-    session = BACKENDS.build(target).open(step.folder / step.value["file"])
+    promised, test = step.promised("test"), network.splits.test
+    assert promised is not None and test is not None and step.seconds["refine"] > 0
+    session = step.open()
     shown = test.take(np.arange(len(test))).transpose(0, 3, 1, 2).astype(np.float32)
-    got = session.run((shown - 128) / 128)
-    unit = session.output_scale
-    assert float((np.abs(got - promised) < unit / 2).mean()) >= 0.99
-    assert all("qat: " in fate["reason"] for fate in step.value["layers"])
+    got = only(session.run((shown - 128) / 128))
+    unit = session.only.scale
+    assert float((np.abs(got - only(promised)) < unit / 2).mean()) >= 0.99
+    assert all("qat: " in fate["reason"] for fate in step.layers)
 
 
 def test_targets_that_quantize_alike_share_a_training(network: Prepared, tmp_path: Path) -> None:
     steps = [made(variant(network, f"w8a8+{QUICK}", t), tmp_path) for t in ("litert", "onnxruntime", "simulation")]
-    assert kept(tmp_path) == 1 and len({s.key for s in steps}) == 3
-    assert len({str(s.value["layers"]) for s in steps}) == 1
+    assert kept(tmp_path) == 1 and len({s.kept.key for s in steps}) == 3
+    assert len({str(s.layers) for s in steps}) == 1
     made(variant(network, "w8a8+qat:epochs=1,lr=0.02,augment="), tmp_path)
     made(variant(network, f"w8a8+{QUICK}+distill"), tmp_path)
     assert kept(tmp_path) == 3
@@ -75,9 +78,9 @@ def test_targets_that_quantize_alike_share_a_training(network: Prepared, tmp_pat
 
 def test_how_the_float_network_was_trained_is_part_of_the_key(network: Prepared, tmp_path: Path) -> None:
     plain, told = variant(network, "w8a8+qat:epochs=1"), replace(variant(network, "w8a8+qat:epochs=1"), train=TRAIN)
-    assert made(plain, tmp_path).key != made(told, tmp_path).key
+    assert made(plain, tmp_path).kept.key != made(told, tmp_path).kept.key
     fixed = variant(network, "w8a8")
-    assert made(fixed, tmp_path).key == made(replace(fixed, train=TRAIN), tmp_path).key
+    assert made(fixed, tmp_path).kept.key == made(replace(fixed, train=TRAIN), tmp_path).kept.key
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(network: Prepared, tmp_path: Path) -> None:
@@ -92,11 +95,11 @@ def test_a_run_that_is_killed_goes_on_where_it_was(network: Prepared, tmp_path: 
                 raise Killed
 
     with pytest.raises(Killed), RunFolder(tmp_path / "killed") as run:
-        make(one, study(), run, Interrupting())
+        make(bench(run, Interrupting()), one)
     assert list((tmp_path / "killed" / "steps").glob(".work-learned-*/checkpoint.pt"))
     again = made(one, tmp_path / "killed")
-    np.testing.assert_array_equal(scores(whole, "test"), scores(again, "test"))
-    assert whole.value["layers"] == again.value["layers"]
+    np.testing.assert_array_equal(only(whole.promised("test")), only(again.promised("test")))
+    assert whole.layers == again.layers
     assert not list((tmp_path / "killed" / "steps").glob("learned-*/checkpoint.pt")) and any(
         "epoch 1/3" in s for s in said
     )
@@ -105,7 +108,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(network: Prepared, tmp_path: 
 def test_after_adaround_and_without_labels(tmp_path: Path) -> None:
     unlabelled = prepared(tmp_path / "network", dataset=in_memory(labelled=False))
     step = made(variant(unlabelled, f"w4a8+adaround:iterations=20+{QUICK}+distill"), tmp_path)
-    reason = step.value["layers"][1]["reason"]
+    reason = step.layers[1]["reason"]
     assert "adaround: " in reason and "qat: " in reason
 
 
@@ -143,7 +146,7 @@ def test_the_teacher_is_the_float_network_or_one_that_is_named(network: Prepared
     asked = Distill(teacher="micro_cnn:width=0.5", weights=str(tmp_path / "weights.safetensors"))
     named = teacher_of([asked], network)
     x = torch.randn(2, 1, 8, 8)
-    torch.testing.assert_close(named.network(x), module.eval()(x), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(only(named.network(x)), module.eval()(x), rtol=1e-2, atol=1e-2)
     with pytest.raises(BadModel, match=r"The teacher micro_cnn has no weights of its own\. Write distill:teacher="):
         teacher_of([Distill(teacher="micro_cnn")], network)
 
@@ -155,7 +158,7 @@ def test_the_teacher_of_a_pruned_network_is_the_whole_one(network: Prepared, tmp
 
 def test_a_trained_network_of_ones_own_in_memory_can_be_the_student(tmp_path: Path) -> None:
     step = made(variant(prepared(tmp_path / "n", tiny(3)), f"w2a4-all+{QUICK}", "simulation"), tmp_path)
-    assert step.value["file"] is None and step.value["bytes_estimated"] > 0
+    assert step.file is None and step.bytes_estimated
 
 
 def test_the_code_that_decides_a_training_is_part_of_its_key() -> None:

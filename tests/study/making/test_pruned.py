@@ -11,17 +11,15 @@ import pytest
 
 from edgequant import api
 from edgequant.core.errors import BadModel, BadOption
-from edgequant.core.progress import Silent
-from edgequant.recipe.recipe import parse_recipe
 from edgequant.refine.training.prune import Prune
 from edgequant.store.folder import RunFolder
 from edgequant.store.run import Run
 from edgequant.study.making import prune_target
-from edgequant.study.making.pruned import pruned, pruners
+from edgequant.study.making.pruned import pruned
 from edgequant.study.study import Calibration, NetworkSpec, Study
 from edgequant.train.settings import TrainSettings
+from pipeline_samples import bench, prepared, variant
 
-W8A8 = parse_recipe("w8a8")
 RECIPE = "w8a8+prune:keep=0.6,round_to=1,epochs=1"
 SHORT = TrainSettings(epochs=2, batch=50, lr=0.1, augment=())
 SPEC = NetworkSpec("micro_cnn", "digits", train=SHORT, weights="")
@@ -53,24 +51,16 @@ def test_it_is_pruned_once_for_all_recipes(finished: tuple[Run, Path]) -> None:
     assert sum(name.startswith("prune-") for name in steps) == 1
 
 
-def test_only_what_prunes_is_a_pruner() -> None:
-    assert pruners(["adaround", "prune:keep=0.5", "qat"]) == ["prune:keep=0.5"]
-
-
 def test_a_recipe_without_it_leaves_the_network(tmp_path: Path) -> None:
-    from pipeline_samples import prepared
-
-    network = prepared(tmp_path)
+    one = variant(prepared(tmp_path), "w8a8+adaround")
     with RunFolder(tmp_path) as run:
-        assert pruned(network, ["adaround"], W8A8, "litert", run, Silent()) == (network, 0.0)
+        assert pruned(bench(run), one) == (one, 0.0)
 
 
 def test_what_cannot_get_so_small_is_refused_in_words(tmp_path: Path) -> None:
-    from pipeline_samples import prepared
-
-    network = prepared(tmp_path)
+    one = variant(prepared(tmp_path), "w8a8+prune:keep=0.01,least=0.9")
     with RunFolder(tmp_path) as run, pytest.raises(BadModel, match="Pruning stopped at"):
-        pruned(network, ["prune:keep=0.01,least=0.9"], W8A8, "litert", run, Silent())
+        pruned(bench(run), one)
 
 
 NEARLY = 2.1  # kB: the tiny network in int8 has a little more
@@ -94,27 +84,23 @@ def test_a_size_is_met_and_little_is_given_away(tmp_path: Path) -> None:
 
 
 def test_a_network_that_cannot_be_pruned_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline_samples import prepared
-
     def refuse(*_: Any, **__: Any) -> None:
         raise BadModel("No trace.")
 
     monkeypatch.setattr(Prune, "cut", refuse)
-    network = prepared(tmp_path)
+    one = variant(prepared(tmp_path), f"w8a8+{AIM}kb={NEARLY}")
     with RunFolder(tmp_path) as run, pytest.raises(BadModel, match="No trace"):
-        pruned(network, [f"{AIM}kb={NEARLY}"], W8A8, "litert", run, Silent())
+        pruned(bench(run), one)
 
 
 def test_a_latency_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline_samples import prepared
-
     # what a file weighs stands for what it takes: no test depends on a clock
     monkeypatch.setattr(prune_target._Trial, "milliseconds", lambda _, path: path.stat().st_size / 1000)
     network = prepared(tmp_path)
     with RunFolder(tmp_path) as run:
-        smaller, _ = pruned(network, [f"{AIM}kb={NEARLY}"], W8A8, "litert", run, Silent())
-        timed, _ = pruned(network, [f"{AIM}ms={NEARLY}"], W8A8, "litert", run, Silent())
-    assert timed.key == smaller.key != network.key
+        smaller, _ = pruned(bench(run), variant(network, f"w8a8+{AIM}kb={NEARLY}"))
+        timed, _ = pruned(bench(run), variant(network, f"w8a8+{AIM}ms={NEARLY}"))
+    assert timed.network.key == smaller.network.key != network.key
 
 
 @pytest.mark.parametrize(
@@ -129,8 +115,6 @@ def test_a_latency_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_target_that_cannot_be_met_is_refused_in_words(
     aim: str, target: str, error: type[Exception], words: str, tmp_path: Path
 ) -> None:
-    from pipeline_samples import prepared
-
-    network = prepared(tmp_path)
+    one = variant(prepared(tmp_path), f"w8a8+{AIM}{aim}", target)
     with RunFolder(tmp_path) as run, pytest.raises(error, match=words):
-        pruned(network, [AIM + aim], W8A8, target, run, Silent())
+        pruned(bench(run), one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -13,31 +14,30 @@ import torch
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
+from edgequant.core.progress import Silent
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.refine.adaround import AdaRound
 from edgequant.refine.bias_correct import BiasCorrect
-from edgequant.refine.refiner import AbstractRefiner
+from edgequant.refine.refiner import Corrects
 from edgequant.refine.walk import FLOAT_BIAS
 from edgequant.store.folder import RunFolder
 from edgequant.study.making.refined import refined
-from edgequant.study.networks.network import Prepared
-from pipeline_samples import HUNDRED, prepared
+from edgequant.study.plan import Variant
+from edgequant.study.prepared import Prepared
+from pipeline_samples import HUNDRED, bench, prepared, variant
 
 CALLS: list[int] = []  # not read by the refiner: what its code reads is in its key
 
 
 @final
 @dataclass(frozen=True)
-class Counted(AbstractRefiner):
+class Counted(Corrects):
     """Does nothing, or flips a weight's sign, and counts."""
 
     flip: bool = False
-
-    def network(self, captured: Any) -> Any:
-        return captured
 
     def reference(self, reference: Reference, images: Any, tick: Any) -> Reference:  # noqa: ARG002
         tick(1, 1)
@@ -59,9 +59,23 @@ def reference(network: Prepared, target: str = "litert", recipe: str = "w4a8-all
     return build(captured, plan, collect(captured, [images], MinMax(), observed_tensors(captured, plan)))
 
 
-def again(refiner: AbstractRefiner, start: Reference, network: Prepared, folder: Path) -> Reference:
+class Ticking(Silent):
+    """Counts what ticks."""
+
+    def task(self, text: str) -> Any:  # noqa: ARG002
+        return nullcontext(lambda *_: CALLS.append(1))
+
+
+def refining(network: Prepared, refiner: Corrects) -> Variant:
+    """A variant with this very refiner."""
+    one = variant(network, "w8a8+one")
+    object.__setattr__(one, "refiners", (refiner,))
+    return one
+
+
+def again(refiner: Corrects, start: Reference, network: Prepared, folder: Path) -> Reference:
     with RunFolder(folder) as run:
-        return refined(refiner, start, network, HUNDRED, network.splits.train, run, lambda *_: CALLS.append(1))[0]
+        return refined(bench(run, Ticking()), refining(network, refiner), 0, start)[0]
 
 
 def same(a: Reference, b: Reference) -> bool:
@@ -92,14 +106,12 @@ def test_one_that_changes_nothing_gives_back_what_it_got(network: Prepared, tmp_
 
 def test_a_kept_correction_is_what_the_next_refiner_would_have_seen(network: Prepared, tmp_path: Path) -> None:
     """The float network under a corrected one is kept too: AdaRound behind it learns from the same targets."""
-    images, quiet = network.splits.train.take(np.arange(100)), lambda done, total: None
-    direct = BiasCorrect().reference(reference(network), images, quiet)
+    quiet = lambda done, total: None  # noqa: E731
     with RunFolder(tmp_path) as run:
-        few = replace(HUNDRED, n=100)
-        from edgequant.data.splits import Subset
-
-        subset = Subset(network.splits.train, np.arange(100))
-        kept, _ = refined(BiasCorrect(), reference(network), network, few, subset, run, quiet)
+        one = refining(network, BiasCorrect())
+        images = bench(run).drawn(network, HUNDRED).take(np.arange(100))
+        direct = BiasCorrect().reference(reference(network), images, quiet)
+        kept, _ = refined(bench(run), one, 0, reference(network))
     assert same(direct, kept)
     for step in kept.captured.program.layers:
         before, after = (getattr(r.captured.network.layer(step.layer), FLOAT_BIAS) for r in (direct, kept))

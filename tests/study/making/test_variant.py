@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadData, BadOption, Unsupported
-from edgequant.core.progress import Silent
 from edgequant.data.draw import drawn
-from edgequant.store.folder import RunFolder, Step
-from edgequant.study.making.variant import Variant, make, plan_variants, scores
-from edgequant.study.networks.network import Prepared
-from edgequant.study.plan import check_ids
+from edgequant.refine.adaround import AdaRound
+from edgequant.refine.equalize import Equalize
+from edgequant.store.folder import RunFolder
+from edgequant.study.making.variant import Made, make
+from edgequant.study.plan import Variant, check_ids, plan_variants
+from edgequant.study.prepared import Prepared
 from edgequant.study.running.checks import check_calibration_images, check_supported
 from edgequant.study.study import Calibration, NetworkSpec, Study
-from pipeline_samples import HUNDRED, in_memory, prepared, study, variant
+from pipeline_samples import HUNDRED, bench, in_memory, prepared, study, variant
 
 
 @pytest.fixture(scope="module")
@@ -94,81 +96,83 @@ def test_ids_that_differ_are_not_refused() -> None:
 
 def test_the_words_of_a_recipe(network: Prepared) -> None:
     one = variant(network, "w4a8-all+equalize+adaround:iterations=5")
-    assert (one.base, one.refine, one.plain) == ("w4a8-all", ["equalize", "adaround:iterations=5"], "w4a8-all")
+    assert (one.refine, one.plain) == (["equalize", "adaround:iterations=5"], "w4a8-all")
+    assert one.recipe.name == "w4a8-all" and one.refiners == (Equalize(), AdaRound(iterations=5))
     assert one.name == "w4a8-all-equalize-adaround"
     assert variant(network, "/some/where/mixed.toml").name == "mixed"
 
 
-def made(one: Variant, folder: Path, **fields: object) -> Step:
+def made(one: Variant, folder: Path, **fields: object) -> Made:
     with RunFolder(folder) as run:
-        return make(one, study(**fields), run, Silent())
+        return make(bench(run, **fields), one)
 
 
 def test_a_variant_is_a_file_its_fates_and_its_promise(network: Prepared, tmp_path: Path) -> None:
     step = made(variant(network), tmp_path)
-    content = (step.folder / "network.tflite").read_bytes()
-    assert step.value["file"] == "network.tflite" and step.value["bytes"] == len(content)
-    assert step.value["sha256"] == hashlib.sha256(content).hexdigest()
-    assert [(f["name"], f["weight_bits"], f["fate"]) for f in step.value["layers"]] == [
+    content = (step.kept.folder / "network.tflite").read_bytes()
+    assert step.file == step.kept.folder / "network.tflite" and step.bytes == len(content) == step.weight
+    assert step.sha256 == hashlib.sha256(content).hexdigest()
+    assert [(f["name"], f["weight_bits"], f["fate"]) for f in step.layers] == [
         (name, 8, "quantized") for name in ("stem", "body", "head")
     ]
-    assert {"calibrate", "refine", "lower"} == set(step.value["seconds"])
+    assert {"calibrate", "refine", "lower"} == set(step.seconds)
     for split in ("validation", "test"):
-        found = scores(step, split)
-        assert found is not None and found.shape == (50, 4) and found.dtype == np.float32
-    assert scores(step, "train") is None
+        found = step.promised(split)
+        assert found is not None and only(found).shape == (50, 4) and only(found).dtype == np.float32
+    assert step.promised("train") is None
 
 
 def test_it_is_made_once_for_the_same_work_and_anew_for_other(network: Prepared, tmp_path: Path) -> None:
     first, again = made(variant(network), tmp_path), made(variant(network), tmp_path)
-    assert (first.cached, again.cached) == (False, True) and first.key == again.key
+    assert (first.kept.cached, again.kept.cached) == (False, True) and first.kept.key == again.kept.key
     others = [
         made(replace(variant(network), calibration=Calibration("mse", 100)), tmp_path),
         made(variant(network, "w8"), tmp_path),
         made(variant(network, target="litert:delegate=false"), tmp_path),
         made(variant(network), tmp_path, quick=5),
     ]
-    assert not any(step.cached for step in others) and len({s.key for s in (first, *others)}) == 5
+    assert not any(step.kept.cached for step in others) and len({s.kept.key for s in (first, *others)}) == 5
 
 
 def test_calibration_names_only_what_it_changes(network: Prepared, tmp_path: Path) -> None:
     one = variant(network, "w8")
-    assert made(one, tmp_path).key == made(replace(one, calibration=Calibration("mse", 200, 5)), tmp_path).key
+    other = replace(one, calibration=Calibration("mse", 200, 5))
+    assert made(one, tmp_path).kept.key == made(other, tmp_path).kept.key
 
 
 def test_compression_counts_bits_of_weights_with_scales_and_of_activations(network: Prepared, tmp_path: Path) -> None:
     """36 weights with 4 scales, 16 with 4, 16 with 4; every activation 8 bits instead of 32."""
     weights, scales = 36 + 16 + 16, 12
-    found = made(variant(network), tmp_path).value["compression"]
+    found = made(variant(network), tmp_path).compression
     assert found["activations"] == 4
     assert found["weights"] == pytest.approx(32 * weights / (8 * weights + 32 * scales))
-    halves = made(variant(network, "float16"), tmp_path).value["compression"]
+    halves = made(variant(network, "float16"), tmp_path).compression
     assert halves == {"weights": 2.0, "activations": 1.0}
-    four = made(variant(network, "w4a8"), tmp_path).value["compression"]["weights"]
+    four = made(variant(network, "w4a8"), tmp_path).compression["weights"]
     assert four == pytest.approx(32 * weights / (8 * 52 + 4 * 16 + 32 * scales)), "stem and head keep 8 bits"
 
 
 def test_a_simulation_is_the_promise_alone(network: Prepared, tmp_path: Path) -> None:
     step = made(variant(network, "w3a5", "simulation"), tmp_path)
-    assert (step.value["file"], step.value["sha256"], step.value["bytes"]) == (None, None, None)
-    assert step.value["bytes_estimated"] > 0 and scores(step, "test") is not None
+    assert (step.file, step.sha256, step.bytes) == (None, None, None)
+    assert step.weight > 0 and step.promised("test") is not None
 
 
 def test_quick_looks_at_a_class_balanced_draw_of_each_split(network: Prepared, tmp_path: Path) -> None:
     step, whole = made(variant(network), tmp_path, quick=7), made(variant(network), tmp_path)
     for split in ("validation", "test"):
-        few, all_of_them = scores(step, split), scores(whole, split)
+        few, all_of_them = step.promised(split), whole.promised(split)
         every = getattr(network.splits, split)
         drawn_ones = drawn(every, 7).indices
         assert len(set((drawn_ones % 4).tolist())) == 4, "of all four classes"
-        assert few is not None and all_of_them is not None and len(few) == 7
-        np.testing.assert_array_equal(few, all_of_them[np.isin(every.indices, drawn_ones)])
+        assert few is not None and all_of_them is not None and len(only(few)) == 7
+        np.testing.assert_array_equal(only(few), only(all_of_them)[np.isin(every.indices, drawn_ones)])
 
 
 def test_refiners_do_their_work_on_the_calibration_images(network: Prepared, tmp_path: Path) -> None:
     plain, refined = made(variant(network, "w8a8"), tmp_path), made(variant(network, "w8a8+bias_correct"), tmp_path)
-    assert refined.value["sha256"] != plain.value["sha256"]
-    assert refined.value["calibration_checks"] and refined.value["seconds"]["refine"] > 0
+    assert refined.sha256 != plain.sha256
+    assert refined.calibration_checks and refined.seconds["refine"] > 0
 
 
 def test_what_cannot_be_made_is_refused(network: Prepared, tmp_path: Path) -> None:
@@ -198,4 +202,4 @@ def test_images_are_counted_before_the_work_where_a_recipe_needs_them(network: P
 def test_unlabelled_images_are_promised_too(tmp_path: Path) -> None:
     network = prepared(tmp_path, dataset=in_memory(labelled=False))
     step = made(variant(network), tmp_path)
-    assert scores(step, "test") is None and len(scores(step, "validation")) == 250  # type: ignore[arg-type]
+    assert step.promised("test") is None and len(only(step.promised("validation"))) == 250  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from scipy.stats import binom
 from edgequant.core.arrays import Array
 from edgequant.data.dataset import Splits
 from edgequant.data.splits import ArraySplit
+from edgequant.measure.accuracy import judge
 from edgequant.study.answering.against_float import caution, paired
 from edgequant.study.networks.float_first import ALPHA, unfit
 from pipeline_samples import in_memory, prepared, tiny
@@ -59,7 +60,12 @@ def test_no_numbers_random_weights_and_one_answer_are_told() -> None:
 
 def test_the_loss_is_paired_on_the_same_images() -> None:
     labels = np.arange(100) % 4
-    found = paired(answers(labels, 4), answers(np.where(np.arange(100) < 3, (labels + 1) % 4, labels), 4), labels)
+    base, ours = (
+        judge({"scores": answers(given, 4)}, labels)
+        for given in (labels, np.where(np.arange(100) < 3, 3 - labels, labels))
+    )
+    found = paired(base, ours)
+    assert found is not None and paired(judge(base.outputs, None), ours) is None
     assert (found["n"], found["drop"], found["top1"]) == (100, 3.0, 0.97)
     assert found["drop_ci95"][0] < 3.0 < found["drop_ci95"][1] and found["p_value"] == 0.25
 

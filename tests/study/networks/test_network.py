@@ -11,17 +11,18 @@ from torch import nn
 
 from edgequant.core.errors import BadData, BadModel, UnknownName
 from edgequant.core.image import InputSpec
-from edgequant.core.progress import Silent
 from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.sources.python_file import File
 from edgequant.models.weights import save_weights
 from edgequant.models.wrap import Wrapped
 from edgequant.store.folder import RunFolder
-from edgequant.study.networks import network
-from edgequant.study.networks.network import build_model, kept_weights, prepare, training_key
+from edgequant.study.networks import weights
+from edgequant.study.networks.network import prepare
+from edgequant.study.networks.sources import build_model
+from edgequant.study.networks.weights import kept_weights, training_key
 from edgequant.study.study import NetworkSpec
 from edgequant.train.settings import TrainSettings
-from pipeline_samples import images, in_memory, prepared, tiny
+from pipeline_samples import bench, images, in_memory, prepared, tiny
 from stated import taught
 
 MICRO = MicroCNN(width=0.5)
@@ -87,7 +88,7 @@ def test_training_is_done_once_and_its_result_is_kept(tmp_path: Path) -> None:
 
 def test_kept_weights_are_taken_unless_all_is_to_be_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_weights(MICRO.build(InputSpec(1, 8, 8), 4), tmp_path / "kept.safetensors")
-    monkeypatch.setattr(network, "kept_weights", lambda _: tmp_path / "kept.safetensors")
+    monkeypatch.setattr(weights, "kept_weights", lambda _: tmp_path / "kept.safetensors")
     kept = prepared(tmp_path / "run", MICRO, spec=NAMED, train=SHORT)
     assert kept.provenance.startswith("kept by the project (kept.safetensors)")
     fresh = prepared(tmp_path / "run", MICRO, spec=NAMED, train=SHORT, fresh=True)
@@ -106,7 +107,7 @@ def test_a_training_in_stages_goes_on_from_the_last_that_is_kept(
     prepared(tmp_path / "first", MICRO, spec=NAMED, train=SHORT)
     kept = next((tmp_path / "first").glob("steps/train-*")) / "weights.safetensors"
     first_key = training_key(NAMED, SHORT, in_memory().load(InputSpec(1, 8, 8)))
-    monkeypatch.setattr(network, "kept_weights", lambda key: kept if key == first_key else None)
+    monkeypatch.setattr(weights, "kept_weights", lambda key: kept if key == first_key else None)
     resumed = prepared(tmp_path / "resumed", MICRO, spec=both)
     assert len(list((tmp_path / "resumed").glob("steps/train-*"))) == 1
     assert resumed.key == whole.key, "the kept first stage and the trained one lead to the same weights"
@@ -158,5 +159,5 @@ def test_images_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 def test_names_are_looked_up_in_the_catalog(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as run, pytest.raises(UnknownName, match="Did you mean 'digits'"):
-        prepare(NetworkSpec("micro_cnn", "digit", weights="random"), 0, run, Silent())
+        prepare(bench(run), NetworkSpec("micro_cnn", "digit", weights="random"))
     assert build_model("micro_cnn:width=0.5") == MICRO

@@ -8,7 +8,7 @@ from edgequant.core.errors import UnknownName
 from edgequant.models.architectures.efficientnet_lite0 import EfficientNetLite0
 from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.models.sources.keras.source import Keras
-from edgequant.study.networks.sources import build_model, reads, short_name, told
+from edgequant.study.networks.sources import build_model, short_name, told
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,5 @@ def test_a_name_that_is_neither() -> None:
 def test_a_model_is_told_of_weights_that_it_reads_or_need_not_fetch() -> None:
     lite, keras, own = EfficientNetLite0(), Keras("MobileNetV2"), MicroCNN()
     assert told(own, "w.pt") is own and told(lite, "") is lite
-    assert not told(lite, "w.pt").has_weights and not reads(told(lite, "w.pt"), "w.pt")  # type: ignore[attr-defined]
-    assert reads(told(keras, "w.weights.h5"), "w.weights.h5") and not reads(told(keras, "w.pt"), "w.pt")
-    assert not reads(keras, "")
+    assert not told(lite, "w.pt").has_weights and not told(lite, "w.pt").loads("w.pt")
+    assert told(keras, "w.weights.h5").loads("w.weights.h5") and not told(keras, "w.pt").loads("w.pt")

@@ -10,20 +10,21 @@ import pytest
 import torch
 from torch import nn
 
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadData, BadModel
 from edgequant.core.image import InputSpec
-from edgequant.core.progress import Silent
 from edgequant.data.classes.arrays import InMemory
 from edgequant.models.model import AbstractModel
 from edgequant.models.weights import save_weights
 from edgequant.models.wrap import Wrapped
 from edgequant.store.folder import RunFolder
-from edgequant.study.networks.network import Prepared, training_key
+from edgequant.study.networks.order import Order
 from edgequant.study.networks.transfer import transferred
+from edgequant.study.networks.weights import training_key
+from edgequant.study.prepared import Prepared
 from edgequant.study.study import NetworkSpec
-from edgequant.train.settings import TrainSettings
-from edgequant.train.transfer import Transfer
-from pipeline_samples import SPEC, images, in_memory, prepared, tiny
+from edgequant.train.settings import TrainSettings, Transfer
+from pipeline_samples import SPEC, bench, images, in_memory, prepared, tiny
 
 SHORT = Transfer(classes=4, epochs=40, lr=0.05, dropout=0.0)
 TUNE = TrainSettings(epochs=1, batch=32, optimizer="adam", lr=5e-5, augment=(), warmup_epochs=0)
@@ -43,14 +44,14 @@ def taught(folder: Path, **fields: object) -> Prepared:
 def test_the_new_head_has_the_sets_classes_and_learns_them(tmp_path: Path) -> None:
     network = taught(tmp_path / "run")
     assert network.captured.classes == ("dark", "middle", "light")
-    assert network.captured.program.shape(network.captured.program.output) == (3,)
+    assert network.captured.program.only.shape == (3,)
     assert "a new head of 3 classes on frozen features, 40 epochs" in network.provenance
     validation = network.splits.validation
     from edgequant.core.preprocess import normalise
 
     x = torch.from_numpy(normalise(validation.take(np.arange(len(validation))), SPEC))
     with torch.no_grad():
-        right = (network.captured.network(x).argmax(1).numpy() == validation.labels).mean()
+        right = (only(network.captured.network(x)).argmax(1).numpy() == validation.labels).mean()
     assert right > 0.9
 
 
@@ -92,7 +93,8 @@ class Unweighted(AbstractModel):
 
 def transfer(folder: Path, model: AbstractModel, spec: NetworkSpec, labelled: bool = True) -> str:
     with RunFolder(folder) as run:
-        return transferred(model, spec, SPEC, in_memory(labelled=labelled).load(SPEC), run, Silent())[1]
+        order = Order(model, spec, SPEC, in_memory(labelled=labelled).load(SPEC))
+        return transferred(bench(run), order)[1]
 
 
 def test_pretrained_weights_come_from_a_file_or_are_said_to_be_random(tmp_path: Path) -> None:

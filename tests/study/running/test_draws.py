@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgequant.core.errors import BadData
-from edgequant.study.making.variant import plan_variants
-from edgequant.study.networks.network import Prepared
+from edgequant.study.plan import plan_variants
+from edgequant.study.prepared import Prepared
 from edgequant.study.running.checks import check_calibration_images
 from edgequant.study.running.draws import draw_notes
 from edgequant.study.study import Calibration, Study, from_table, to_dict, to_toml

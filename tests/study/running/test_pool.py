@@ -21,8 +21,10 @@ from edgequant.core.progress import Silent
 from edgequant.store.code import source_hash
 from edgequant.store.folder import RunFolder
 from edgequant.study.answering.finished import finish
-from edgequant.study.making.variant import Variant, plan_variants
-from edgequant.study.networks.network import Prepared, prepare
+from edgequant.study.bench import Bench
+from edgequant.study.networks.network import prepare
+from edgequant.study.plan import Variant, plan_variants
+from edgequant.study.prepared import Prepared
 from edgequant.study.running import ahead as pool
 from edgequant.study.running.checks import check_names
 from edgequant.study.study import Calibration, NetworkSpec, Study, check
@@ -38,9 +40,9 @@ STUDY = Study(
 Networks = list[tuple[NetworkSpec, Prepared]]
 
 
-def planned(run: RunFolder, study: Study = STUDY) -> tuple[Networks, list[Variant]]:
-    networks = [(spec, prepare(spec, study.seed, run, Silent())) for spec in study.network]
-    return networks, plan_variants(study, networks)
+def planned(bench: Bench) -> tuple[Networks, list[Variant]]:
+    networks = [(spec, prepare(bench, spec)) for spec in bench.study.network]
+    return networks, plan_variants(bench.study, networks)
 
 
 def kept(run: RunFolder) -> dict[str, Any]:
@@ -87,26 +89,29 @@ class Killer(threading.Thread):
 
 def test_two_workers_one_of_them_killed_make_what_one_process_makes(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "pool") as run:
-        networks, variants = planned(run)
+        bench = Bench(STUDY, run)
+        networks, variants = planned(bench)
         killer = Killer("edgequant.pools.worker", lambda: begun(run.steps, ".tmp-variant-"))
-        assert pool.make_ahead(STUDY, networks, variants, run, False, Silent()) == {}
+        assert pool.make_ahead(bench, networks, variants) == {}
         killer.stop()
         pooled = kept(run)
         assert killer.killed and not list(run.steps.glob(".*"))
     with RunFolder(tmp_path / "alone") as run:
-        networks, variants = planned(run)
-        assert pool.make_ahead(dataclasses.replace(STUDY, workers=1), networks, variants, run, False, Silent()) == {}
+        bench = Bench(STUDY, run)
+        networks, variants = planned(bench)
+        alone = Bench(dataclasses.replace(STUDY, workers=1), run)
+        assert pool.make_ahead(alone, networks, variants) == {}
         assert not list(run.steps.iterdir()), "one worker is the run itself"
-        statuses = [finish(variant, STUDY, run, Silent())[0]["status"] for variant in variants]
+        statuses = [finish(bench, variant)[0].status for variant in variants]
         assert statuses == ["ok", "ok", "ok", "unsupported"]
         assert kept(run) == pooled
 
 
 def test_what_workers_could_not_make_is_a_failed_variant(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as run:
-        variant = planned(run)[1][0]
-        record, done = finish(variant, STUDY, run, Silent(), WorkerDied("killed, twice"))
-        assert (record["status"], record["reason"], done) == ("failed", "killed, twice", None)
+        bench = Bench(STUDY, run)
+        record, done = finish(bench, planned(bench)[1][0], WorkerDied("killed, twice"))
+        assert (record.status, record.reason, done) == ("failed", "killed, twice", None)
         assert not list(run.steps.iterdir()), "nobody tries again"
 
 
@@ -143,12 +148,12 @@ def test_a_worker_prepares_a_network_once_for_many_variants(
     network = object.__new__(Prepared)
     object.__setattr__(network, "key", "k")
     calls: list[NetworkSpec] = []
-    monkeypatch.setattr(pool, "prepare", lambda spec, *_: calls.append(spec) or network)
+    monkeypatch.setattr(pool, "prepare", lambda _, spec: calls.append(spec) or network)
     monkeypatch.setattr(pool, "_prepared", [])
     other = dataclasses.replace(asked.spec, name="other")
     with RunFolder(tmp_path) as run:
         for spec in (asked.spec, asked.spec, other, asked.spec):
-            found = pool._network(dataclasses.replace(asked, network="k", spec=spec), run, Silent())
+            found = pool._network(Bench(STUDY, run), dataclasses.replace(asked, network="k", spec=spec))
             assert found is network
     assert calls == [asked.spec, other, asked.spec], "and holds one at a time"
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from ...core.errors import BadFile
 from ...recipe.scheme import Capability
 from ...store.artifact import Artifact, write_artifact
-from ..contract import AbstractBackend, AbstractSession
+from ..contract import AbstractBackend, AbstractSession, Ending, Entry
 
 if TYPE_CHECKING:
     from ...quantization.reference import Reference
@@ -57,3 +58,18 @@ class ExecuTorch(AbstractBackend):
         from .session import inspect
 
         return inspect(path)
+
+    def entry(self, path: Path) -> Entry:
+        """Of the files of others, raises BadFile: a .pte has no record of its input but edgequant's metadata."""
+        from .session import metadata
+
+        told = metadata(path)
+        if "shape" not in told:
+            raise BadFile(f"{path} does not say what it takes; of .pte files, edgequant opens its own only.")
+        channels, height, width = told["shape"]
+        return Entry((channels, height, width), "float32", 0.0, 0)
+
+    def ending(self, path: Path) -> Ending:
+        from .session import metadata
+
+        return "softmax" if metadata(path).get("probabilities") else ""

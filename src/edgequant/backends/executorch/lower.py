@@ -54,13 +54,13 @@ def _check_border(reference: Reference) -> None:
 def metadata(reference: Reference, graph: Any) -> dict[str, Any]:
     """What an app must know, and how many operators XNNPACK took."""
     program = reference.captured.program
-    out = reference.activations.get(program.output)
+    out = reference.activations.get(program.only.tensor)
     return {
         **pixel_record(reference.captured.inputs),
         "layout": "NCHW",
         "classes": reference.captured.classes,
         "recipe": reference.recipe,
-        "probabilities": program.steps[-1].kind == "softmax",
+        "probabilities": program.ends_in_softmax,
         "output": None if out is None else {"scale": out.scale, "zero_point": out.zero_point},
         "kernels": kernels(graph),
     }

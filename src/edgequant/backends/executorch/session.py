@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 import torch
 
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs, joined
 from ...core.errors import BadFile, BadModel
-from ...host.quiet import ERRORS, OUTPUT, quiet
-from ..contract import AbstractSession
+from ...graph.program import SCORES
+from ...host.process import ERRORS, OUTPUT, quiet
+from ..contract import AbstractSession, OutputInfo
 from .lower import METHOD, package
 
 MARK = b"ET12"  # of the flatbuffer, at bytes 4..8
@@ -60,29 +61,33 @@ class ExecuTorchSession(AbstractSession):
 
     def __init__(self, program: Any, told: Mapping[str, Any], path: Path) -> None:
         self.method, self.told, self.path = program.load_method("forward"), told, path
-        grid = told.get("output") or {"scale": 0.0, "zero_point": 0}
-        self.scale, self.zero_point = float(grid["scale"]), int(grid["zero_point"])
+        grid, classes = told.get("output") or {"scale": 0.0, "zero_point": 0}, len(told.get("classes", ()))
+        info = OutputInfo(SCORES, (classes or -1,), "float32", float(grid["scale"]), int(grid["zero_point"]))
+        self._outputs = (info,)  # a .pte has no name for it
         self.held: list[torch.Tensor] = []
 
     @property
-    def output_scale(self) -> float:
-        return self.scale
+    def outputs(self) -> tuple[OutputInfo, ...]:
+        return self._outputs
 
-    def run(self, inputs: Array) -> Array:
-        return np.concatenate([self._once(self.encode(inputs[i : i + 1])) for i in range(len(inputs))])
+    def run(self, inputs: Array) -> Outputs:
+        return joined([self.decode(self._once(self.encode(inputs[i : i + 1]))) for i in range(len(inputs))])
 
-    def run_quantized(self, inputs: Array) -> Array:
-        scores = self.run(inputs)
-        if not self.scale:
-            return scores
-        return (np.rint(scores / np.float32(self.scale)) + self.zero_point).astype(np.int8)
+    def run_quantized(self, inputs: Array) -> Outputs:
+        reals = self.run(inputs)
+        return {
+            o.name: (np.rint(reals[o.name] / np.float32(o.scale)) + o.zero_point).astype(np.int8)
+            if o.scale
+            else reals[o.name]
+            for o in self.outputs
+        }
 
     def encode(self, inputs: Array) -> Array:
         """The file takes float32 itself."""
         return np.ascontiguousarray(inputs, np.float32)
 
-    def decode(self, scores: Array) -> Array:
-        return np.asarray(scores, np.float32)
+    def decode(self, given: Sequence[Array]) -> Outputs:
+        return {output.name: np.asarray(values, np.float32) for output, values in zip(self.outputs, given)}
 
     def counted(self, nodes: Any, files: Mapping[str, bytes]) -> dict[str, Any] | None:  # noqa: ARG002
         return self.told.get("kernels")
@@ -98,12 +103,11 @@ class ExecuTorchSession(AbstractSession):
         known = self.told.get("kernels")
         return dict(known) if known else {"delegated": 0, "total": 0, "by": {}}
 
-    def _once(self, image: Array) -> Array:
+    def _once(self, image: Array) -> list[Array]:
         try:
-            result: Array = self.method.execute([torch.from_numpy(image)])[0].numpy().copy()
+            return [made.numpy().copy() for made in self.method.execute([torch.from_numpy(image)])]
         except RuntimeError as error:
             raise BadModel(f"ExecuTorch could not run {self.path}: {_first_line(error)}.") from error
-        return result
 
 
 def _program(path: Path) -> Any:

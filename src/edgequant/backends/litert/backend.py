@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ...core.arrays import Array
 from ...core.errors import Unsupported
 from ...core.preprocess import pixel_record
-from ...recipe.scheme import Capability, Lack
+from ...recipe.scheme import MIRRORED, Capability, Lack
 from ...store.artifact import Artifact, write_artifact
-from ..contract import AbstractBackend, AbstractSession
+from ..contract import AbstractBackend, AbstractMirror, AbstractSession, Ending, Entry, Operators, Unreadable
 
 if TYPE_CHECKING:
+    from ...core.image import InputSpec
+    from ...graph.program import Captured
     from ...quantization.reference import Reference
     from ...quantization.simulation.arithmetic import Pick
 
@@ -39,15 +41,17 @@ class LiteRT(AbstractBackend):
         ),
         layout="NHWC",
         suffix=".tflite",
+        gate=MIRRORED,
     )
 
     def lower(self, reference: Reference, path: Path, slim: bool = True) -> Artifact:
-        from ..tflite.write.emit import Emitter
+        from ..tflite.write.emit import emit
+        from ..tflite.write.emitter import Emitter
         from ..tflite.writer import Writer
 
         writer = Writer(slim)
         emitter = Emitter(reference, writer)
-        source, sink = emitter.emit()
+        source, sink = emit(emitter)
         data = writer.finish({"image": source}, {"scores": sink}, {METADATA: metadata(reference)})
         if reference.kind == "static" and not reference.float_layers and _all_integers(reference):
             _check_integer(writer, emitter.border)
@@ -77,6 +81,34 @@ class LiteRT(AbstractBackend):
         from .session import Session
 
         return Session(path, 1, self.delegate, preserve=True).run_all(inputs)
+
+    def entry(self, path: Path) -> Entry:
+        from .finished import entry
+
+        return entry(path)
+
+    def ending(self, path: Path) -> Ending:
+        from ..tflite.inspect import ending
+
+        return ending(path)
+
+    def read(self, path: Path, inputs: InputSpec, like: Captured | None = None) -> Reference | Unreadable:  # noqa: ARG002
+        """By its operators, whoever made it; `like` is not looked at."""
+        from .finished import read
+
+        return read(path, inputs)
+
+    def operators(self, path: Path, kernels: Mapping[str, int]) -> Operators | Unreadable:
+        from .finished import operators
+
+        return operators(path, kernels)
+
+    def mirror(self, path: Path, inputs: InputSpec) -> AbstractMirror:
+        """Raises BadFile where the file has an operation that is not in the op table."""
+        from ..tflite.read.read import read
+        from .mirror import Mirror
+
+        return Mirror(read(path, inputs.mean, inputs.std))
 
 
 def metadata(reference: Reference) -> bytes:

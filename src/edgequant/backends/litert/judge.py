@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...core.image import InputSpec
 from ..tflite.read.read import Imported, read
 from .session import Session
@@ -35,7 +35,7 @@ class LiteRTJudge:
         return np.ascontiguousarray(taken.transpose(0, 3, 1, 2) if self._session.channels_last else taken)
 
     def scores(self, images: Array) -> Array:
-        return self._session.run(images)
+        return only(self._session.run(images))
 
     def tensors(self, images: Array) -> Mapping[str, Array]:
         """By the names that reading gives them, images as (N, C, H, W). A flattened image lies in another order."""

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs
 from ...core.errors import BadFile, BadModel, MissingExtra
-from ...host.quiet import ERRORS, OUTPUT, quiet
-from ..contract import AbstractSession
+from ...host.process import ERRORS, OUTPUT, quiet
+from ..contract import AbstractSession, OutputInfo
 from ..tflite.graph import load_graph
 from .session import Session
 
@@ -24,7 +24,7 @@ UNKNOWN = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 class MicroSession(AbstractSession):
     """One interpreter of TFLM's reference kernels, compiled for this machine; batch 1.
 
-    How images are encoded and scores decoded is LiteRT's session of the same file.
+    How images are encoded and outputs decoded is LiteRT's session of the same file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,19 +32,20 @@ class MicroSession(AbstractSession):
         self.interpreter = _open(path)
 
     @property
-    def output_scale(self) -> float:
-        return self.twin.output_scale
+    def outputs(self) -> tuple[OutputInfo, ...]:
+        return self.twin.outputs
 
-    def run(self, inputs: Array) -> Array:
-        return self.twin.decode(self.run_quantized(inputs))
+    def run(self, inputs: Array) -> Outputs:
+        return self.twin.decode(list(self.run_quantized(inputs).values()))
 
-    def run_quantized(self, inputs: Array) -> Array:
-        results = []
+    def run_quantized(self, inputs: Array) -> Outputs:
+        made: dict[str, list[Array]] = {output.name: [] for output in self.outputs}
         for image in self.twin.encode(inputs):
             self.interpreter.set_input(image[None], 0)
             self.invoke()
-            results.append(self.interpreter.get_output(0)[0])
-        return np.array(results)
+            for index, values in enumerate(made.values()):
+                values.append(self.interpreter.get_output(index)[0])
+        return {name: np.array(values) for name, values in made.items()}
 
     def prepare(self, inputs: Array) -> None:
         self.interpreter.set_input(self.twin.encode(inputs), 0)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs
 from ...core.errors import BadFile, BadModel
 from ...core.foreign import foreign
-from ...host.quiet import ERRORS, quiet
-from ..contract import AbstractSession
+from ...host.process import ERRORS, quiet
+from ..contract import AbstractSession, OutputInfo
 from ..tflite.inspect import file_metadata, sidecar
 
 
@@ -27,39 +27,41 @@ class Session(AbstractSession):
         self.interpreter = _open(path, threads, delegate, preserve)
         self.names = sidecar(path)
         with foreign(path, "a .tflite"):
-            inputs, outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise BadFile(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; one of each was expected.")
-        self.source, self.sink = inputs[0], outputs[0]
+            inputs, sinks = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+        if len(inputs) != 1 or len(sinks) != 1:
+            raise BadFile(f"{path} has {len(inputs)} inputs and {len(sinks)} outputs; one of each was expected.")
+        self.source, self.sinks = inputs[0], tuple(sinks)
         shape = self.source["shape"]
         self.record = file_metadata(path)
         self.channels_last = _channels_last(tuple(shape), self.record.get("layout", ""))
+        with foreign(path, "a .tflite"):
+            self._outputs = tuple(_outputs(self.interpreter, sinks, self.record.get("output_scale", 0.0)))
 
     @property
-    def output_scale(self) -> float:
-        """Of the output, or of the integers that the file's last operator dequantizes."""
-        return float(self.sink["quantization"][0] or self.record.get("output_scale", 0.0))
+    def outputs(self) -> tuple[OutputInfo, ...]:
+        return self._outputs
 
-    def run(self, inputs: Array) -> Array:
-        return self.decode(self.run_quantized(inputs))
+    def run(self, inputs: Array) -> Outputs:
+        return self.decode(list(self.run_quantized(inputs).values()))
 
-    def decode(self, scores: Array) -> Array:
-        """(N, classes) of the output tensor's type -> float32."""
-        scale, zero_point = self.sink["quantization"]
-        real: Array = (
-            (scores.astype(np.float32) - zero_point) * np.float32(scale) if scale else scores.astype(np.float32)
-        )
-        return real
+    def decode(self, given: Sequence[Array]) -> Outputs:
+        """By the tensors' own grids: of what the file dequantizes, `OutputInfo` tells a step, and these are floats."""
+        reals: dict[str, Array] = {}
+        for output, sink, values in zip(self.outputs, self.sinks, given):
+            scale, zero_point = sink["quantization"]
+            real = values.astype(np.float32)
+            reals[output.name] = (real - zero_point) * np.float32(scale) if scale else real
+        return reals
 
-    def run_quantized(self, inputs: Array) -> Array:
+    def run_quantized(self, inputs: Array) -> Outputs:
+        made: dict[str, list[Array]] = {output.name: [] for output in self.outputs}
         with foreign(self.path, f"a .tflite that takes {inputs.shape[1:]} images"):
-            return np.array([self._scores(image) for image in self.encode(inputs)])
-
-    def _scores(self, image: Array) -> Array:
-        self.interpreter.set_tensor(self.source["index"], image[None])
-        self.invoke()
-        scores: Array = self.interpreter.get_tensor(self.sink["index"])[0]
-        return scores
+            for image in self.encode(inputs):
+                self.interpreter.set_tensor(self.source["index"], image[None])
+                self.invoke()
+                for values, sink in zip(made.values(), self.sinks):
+                    values.append(self.interpreter.get_tensor(sink["index"])[0])
+            return {name: np.array(values) for name, values in made.items()}
 
     def encode(self, inputs: Array) -> Array:
         """(N, C, H, W) float32 -> what the input tensor takes: ties to even, saturated."""
@@ -124,6 +126,17 @@ class Session(AbstractSession):
     def _nodes(self) -> tuple[list[dict[str, Any]], set[int]]:
         """The file's operators, and the indices of those that a delegate replaced."""
         return _split(self.interpreter._get_ops_details())
+
+
+def _outputs(interpreter: Any, sinks: list[dict[str, Any]], step: float) -> Iterator[OutputInfo]:
+    """By the names of the file's signatures, else of its tensors. `step`: of integers that the file dequantizes."""
+    signatures = interpreter._get_full_signature_list().values()
+    named = {index: name for signature in signatures for name, index in signature["outputs"].items()}
+    for sink in sinks:
+        scale, zero_point = sink["quantization"]
+        shape = tuple(int(side) for side in sink["shape"][1:])
+        name = named.get(sink["index"], sink["name"])
+        yield OutputInfo(name, shape, np.dtype(sink["dtype"]).name, float(scale or step), int(zero_point))
 
 
 def count_kernels(nodes: list[dict[str, Any]], delegate: str = "XNNPACK") -> dict[str, Any]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ...core.errors import BadFile, Unsupported
 from ...recipe.scheme import Capability
 from ...store.artifact import Artifact
-from ..contract import AbstractBackend, AbstractSession
+from ..contract import AbstractBackend, AbstractSession, Ending, Entry, Operators, Unreadable
 from .backend import LiteRT
 
 if TYPE_CHECKING:
+    from ...core.image import InputSpec
+    from ...graph.program import Captured
     from ...quantization.reference import Reference
     from ...quantization.simulation.arithmetic import Pick
 
@@ -70,3 +72,24 @@ class TFLM(AbstractBackend):
         from ..tflite.inspect import inspect
 
         return inspect(path)
+
+    def entry(self, path: Path) -> Entry:
+        from .finished import entry
+
+        return entry(path)
+
+    def ending(self, path: Path) -> Ending:
+        from ..tflite.inspect import ending
+
+        return ending(path)
+
+    def read(self, path: Path, inputs: InputSpec, like: Captured | None = None) -> Reference | Unreadable:  # noqa: ARG002
+        """By its operators, whoever made it; `like` is not looked at."""
+        from .finished import read
+
+        return read(path, inputs)
+
+    def operators(self, path: Path, kernels: Mapping[str, int]) -> Operators | Unreadable:
+        from .finished import operators
+
+        return operators(path, kernels)

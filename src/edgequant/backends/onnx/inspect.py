@@ -12,8 +12,11 @@ import onnx
 
 from ...core.errors import BadFile
 from ...core.foreign import reads
+from ..contract import Ending
 
 FREE = {"DequantizeLinear", "Cast", "Transpose", "Identity"}  # the role of what they read is that of what they make
+CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "Cast", "Reshape", "Flatten", "Clip"}
+ENDINGS: dict[str, Ending] = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
 # (operator, input position) -> what a constant there is
 ROLES = {
     **{(kind, 1): "weights" for kind in ("Conv", "ConvInteger", "Gemm", "MatMul", "MatMulInteger")},
@@ -73,6 +76,17 @@ def metadata(model: onnx.ModelProto) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadFile(f"The file's 'edgequant' metadata is not JSON: {first_line(error)}. Write it again.") from error
     return {**pairs, **(own if isinstance(own, dict) else {})}
+
+
+@reads("a file of a network")
+def ending(path: Path) -> Ending:
+    """The last node but conversions, where it is a Softmax or a Sigmoid. Raises BadFile."""
+    graph = read(path).graph
+    makers = {n.output[0]: (n.op_type, n.input[0]) for n in graph.node if n.input}
+    kind, source = makers.get(graph.output[0].name, ("", ""))
+    while kind in CONVERSIONS:
+        kind, source = makers.get(source, ("", ""))
+    return ENDINGS.get(kind, "")
 
 
 def constant_roles(graph: onnx.GraphProto) -> dict[str, str]:

@@ -47,7 +47,7 @@ def merge_paddings(program: Program, activations: Mapping[str, QParams]) -> Prog
 def _mergeable(pad: Step, program: Program, activations: Mapping[str, QParams]) -> bool:
     users = program.users(pad.name)
     zeros = not set(pad.attrs) - {"padding"}
-    alone = zeros and len(users) == 1 and users[0].kind == "conv2d" and program.output != pad.name
+    alone = zeros and len(users) == 1 and users[0].kind == "conv2d" and pad.name not in program.returned
     return alone and activations.get(pad.name) == activations.get(pad.inputs[0])
 
 

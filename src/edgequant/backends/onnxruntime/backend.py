@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ...core.arrays import Array
 from ...recipe.scheme import Capability
 from ...store.artifact import Artifact, write_artifact
-from ..contract import AbstractBackend, AbstractSession
+from ..contract import AbstractBackend, AbstractSession, Ending, Entry, Operators, Unreadable
 
 if TYPE_CHECKING:
+    from ...core.image import InputSpec
+    from ...graph.program import Captured
     from ...quantization.reference import Reference
     from ...quantization.simulation.arithmetic import Pick
 
@@ -60,3 +62,25 @@ class OnnxRuntime(AbstractBackend):
         from .trace import integers
 
         return integers(path, inputs, self.provider)
+
+    def entry(self, path: Path) -> Entry:
+        from .finished import entry
+        from .session import open_session
+
+        return entry(path, open_session(path, 1, self.provider))
+
+    def ending(self, path: Path) -> Ending:
+        from ..onnx.inspect import ending
+
+        return ending(path)
+
+    def read(self, path: Path, inputs: InputSpec, like: Captured | None = None) -> Reference | Unreadable:  # noqa: ARG002
+        """By the names of `like`; the files of other tools have their own."""
+        from .finished import read
+
+        return read(path, like)
+
+    def operators(self, path: Path, kernels: Mapping[str, int]) -> Operators | Unreadable:
+        from .finished import operators
+
+        return operators(path, kernels)

@@ -1,12 +1,12 @@
 """Where an .onnx meets its app: the types and the layout that a deployment asks for, converted at the border.
 
-Inside, integers are uint8 (see onnx_lower.py). A signed byte is the unsigned one less 128; it is moved there on
+Inside, integers are uint8 (see lowering.py). A signed byte is the unsigned one less 128; it is moved there on
 int32, for ONNX has no addition of bytes that wraps.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +15,10 @@ from ...core.preprocess import input_range
 from ...graph.program import Program
 from ...quantization.reference import Reference
 from ..onnx.graph import FLOAT, FLOAT16, INT8, INT32, UINT8
-
-if TYPE_CHECKING:
-    from .lower import Lowering
+from .lowering import OFFSET, Lowering
 
 TYPES = {"float32": FLOAT, "int8": INT8, "uint8": UINT8}
 NCHW_OF_NHWC = (0, 3, 1, 2)
-OFFSET = 128  # between a signed and an unsigned byte
 
 
 def input_type(reference: Reference) -> str:
@@ -31,7 +28,7 @@ def input_type(reference: Reference) -> str:
 
 def output_type(reference: Reference) -> str:
     """Of the file's scores: what was asked for, where they are integers; else float32."""
-    own = _own_type(reference, reference.captured.program.output)
+    own = _own_type(reference, reference.captured.program.only.tensor)
     return own if own == "float32" else reference.captured.deployed.output or own
 
 
@@ -45,7 +42,7 @@ def record(reference: Reference) -> dict[str, Any]:
     "input_grid" and "output_grid": (scale, zero point) of integers that no neighbouring operator explains;
     "output_scale": one step of scores that the file dequantizes itself.
     """
-    out = reference.activations.get(reference.captured.program.output)
+    out = reference.activations.get(reference.captured.program.only.tensor)
     kind, sink = input_type(reference), output_type(reference)
     found: dict[str, Any] = {"layout": input_layout(reference)}
     if kind == "int8" or (kind == "uint8" and found["layout"] == "NHWC"):
@@ -75,7 +72,7 @@ def enter(lowering: Lowering, program: Program) -> None:
 
 def leave(lowering: Lowering, program: Program) -> None:
     """Declare the file's output, and write what makes it of the program's."""
-    name, kind = program.output, output_type(lowering.reference)
+    name, kind = program.only.tensor, output_type(lowering.reference)
     if name in lowering.integer:
         value = lowering.integer[name]
         if kind == "float32":

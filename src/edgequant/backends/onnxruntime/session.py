@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -13,10 +13,10 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs
 from ...core.errors import BadFile, Unsupported
 from ...core.foreign import foreign
-from ..contract import AbstractSession
+from ..contract import AbstractSession, OutputInfo
 from ..onnx.inspect import first_line, metadata, read
 from .fusion import unfused
 
@@ -79,57 +79,60 @@ class OnnxSession(AbstractSession):
     def __init__(self, session: Any, model: onnx.ModelProto, path: Path, provider: str) -> None:
         self._session, self._path, self._provider = session, path, provider
         record = metadata(model)
-        self._input = _border(session.get_inputs(), model.graph, path, "input", record)
-        self._output = _border(session.get_outputs(), model.graph, path, "output", record)
+        self.border = _border(session.get_inputs(), model.graph, path, "input", record)
+        self._sinks = (_border(session.get_outputs(), model.graph, path, "output", record),)
         self._nhwc = record.get("layout") == "NHWC"
-        self._step = float(self._output.scale or record.get("output_scale", 0.0))
+        step = float(record.get("output_scale", 0.0))  # of integers that the file's last node dequantizes
+        self._outputs = tuple(_info(*pair, step) for pair in zip(self._sinks, session.get_outputs()))
         self._batch = _batch(session, model)
         self._binding: Any = None
         self._held: Any = None
 
     @property
-    def output_scale(self) -> float:
-        """Of the output, or of the integers that the file's last node dequantizes."""
-        return self._step
+    def outputs(self) -> tuple[OutputInfo, ...]:
+        return self._outputs
 
-    def run(self, inputs: Array) -> Array:
-        return self._output.dequantize(self._call(inputs))
+    def run(self, inputs: Array) -> Outputs:
+        return self.decode(self._call(inputs))
 
-    def run_quantized(self, inputs: Array) -> Array:
+    def run_quantized(self, inputs: Array) -> Outputs:
         """int8, as in the reference graph: a uint8 output is moved down by 128, which changes no value."""
-        scores = self._call(inputs)
-        return (scores ^ 128).view(np.int8) if scores.dtype == np.uint8 else scores
+        given = zip(self._sinks, self._call(inputs))
+        return {sink.name: (v ^ 128).view(np.int8) if v.dtype == np.uint8 else v for sink, v in given}
 
     def encode(self, inputs: Array) -> Array:
         """(N, C, H, W) float32 -> what the file takes."""
-        return self._input.quantize(inputs.transpose(0, 2, 3, 1) if self._nhwc else inputs)
+        return self.border.quantize(inputs.transpose(0, 2, 3, 1) if self._nhwc else inputs)
 
-    def decode(self, scores: Array) -> Array:
+    def decode(self, given: Sequence[Array]) -> Outputs:
         """What the file gives -> float32."""
-        return self._output.dequantize(scores)
+        return {sink.name: sink.dequantize(values) for sink, values in zip(self._sinks, given)}
 
     def counted(self, nodes: Any, files: Mapping[str, bytes]) -> dict[str, Any]:  # noqa: ARG002
         """`kernels` of the optimized graph that another machine sent."""
         return count_kernels(onnx.load_model_from_string(files["optimized-0.onnx"]))
 
-    def _call(self, inputs: Array) -> Array:
+    def _call(self, inputs: Array) -> list[Array]:
+        """What the file gives, an array an output."""
         fed = self.encode(inputs)
         size = self._batch or max(len(fed), 1)
         with foreign(self._path, f"an ONNX model that takes {inputs.shape[1:]} images"):
-            return np.concatenate([self._once(fed[at : at + size]) for at in range(0, max(len(fed), 1), size)])
+            parts = [self._once(fed[at : at + size]) for at in range(0, max(len(fed), 1), size)]
+            return [np.concatenate(values) for values in zip(*parts)]
 
-    def _once(self, fed: Array) -> Array:
+    def _once(self, fed: Array) -> list[Array]:
         """One call. A file of a fixed batch gets a short last one filled up with zeros, and cut again."""
         short = self._batch - len(fed) if self._batch else 0
         padded = np.concatenate([fed, np.zeros((short, *fed.shape[1:]), fed.dtype)]) if short > 0 else fed
-        result: Array = self._session.run([self._output.name], {self._input.name: padded})[0]
-        return result[: len(fed)]
+        made = self._session.run([sink.name for sink in self._sinks], {self.border.name: padded})
+        return [values[: len(fed)] for values in made]
 
     def prepare(self, inputs: Array) -> None:
         self._held = onnxruntime.OrtValue.ortvalue_from_numpy(self.encode(inputs))
         self._binding = self._session.io_binding()
-        self._binding.bind_ortvalue_input(self._input.name, self._held)
-        self._binding.bind_output(self._output.name, "cpu")
+        self._binding.bind_ortvalue_input(self.border.name, self._held)
+        for sink in self._sinks:
+            self._binding.bind_output(sink.name, "cpu")
 
     def invoke(self) -> None:
         self._session.run_with_iobinding(self._binding)
@@ -163,6 +166,11 @@ def _border(found: Any, graph: onnx.GraphProto, path: Path, side: str, record: M
         raise BadFile(f"The {side} of {path} is {kind}; float32, float16, int8 or uint8 was expected.")
     scale, zero_point = record.get(f"{side}_grid") or _parameters(graph, name, path, side)
     return Border(name, INTEGERS[kind], float(scale), int(zero_point))
+
+
+def _info(border: Border, value: Any, step: float) -> OutputInfo:
+    shape = tuple(side if isinstance(side, int) else -1 for side in value.shape[1:])
+    return OutputInfo(border.name, shape, np.dtype(border.dtype).name, border.scale or step, border.zero_point)
 
 
 def _parameters(graph: onnx.GraphProto, name: str, path: Path, side: str) -> tuple[float, int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ...core.errors import Unsupported
 from ...recipe.scheme import Capability
 from ...store.artifact import Artifact, write_artifact
-from ..contract import AbstractBackend, AbstractSession
+from ..contract import AbstractBackend, AbstractSession, Ending, Entry
 
 if TYPE_CHECKING:
     from ...quantization.reference import Reference
@@ -57,11 +57,7 @@ class TensorRT(AbstractBackend):
         return lambda _: WIDE
 
     def open(self, path: Path, threads: int = 1) -> AbstractSession:  # noqa: ARG002
-        """Raises Unsupported: an engine is built on the GPU that runs it."""
-        raise Unsupported(
-            f"Running {path.name} needs TensorRT and an NVIDIA GPU, and edgequant runs no engines itself."
-            f" Where these are, type: {trtexec(path)}"
-        )
+        raise _unopened(path)
 
     def inspect(self, path: Path) -> Mapping[str, Any]:
         """As any .onnx, with the command that builds the engine. Raises BadFile."""
@@ -70,6 +66,14 @@ class TensorRT(AbstractBackend):
         found = inspect(path)
         return {**found, "metadata": {**found["metadata"], "trtexec": trtexec(path)}}
 
+    def entry(self, path: Path) -> Entry:
+        raise _unopened(path)
+
+    def ending(self, path: Path) -> Ending:
+        from ..onnx.inspect import ending
+
+        return ending(path)
+
 
 def trtexec(path: Path) -> str:
     """The command that builds, times and describes the engine, layer by layer."""
@@ -77,4 +81,12 @@ def trtexec(path: Path) -> str:
     return (
         f"trtexec --onnx={path.name} --stronglyTyped --saveEngine={stem}.engine --timingCacheFile={stem}.timing"
         f" --profilingVerbosity=detailed --exportLayerInfo={stem}.layers.json --exportProfile={stem}.profile.json"
+    )
+
+
+def _unopened(path: Path) -> Unsupported:
+    """An engine is built on the GPU that runs it."""
+    return Unsupported(
+        f"Running {path.name} needs TensorRT and an NVIDIA GPU, and edgequant runs no engines itself."
+        f" Where these are, type: {trtexec(path)}"
     )

@@ -73,9 +73,9 @@ class _Lowering:
 
     def end(self, program: Program) -> None:
         """Float scores. The last tensor's own grid is passed through: its steps are what a reader may rely on."""
-        value = self.real[program.output]
+        value = self.real[program.only.tensor]
         scores = self.graph.node("Cast", [value], "scores", to=FLOAT) if self.half else value
-        self.graph.declare_output(scores, FLOAT, program.shape(program.output))
+        self.graph.declare_output(scores, FLOAT, program.only.shape)
 
     def layer(self, step: Step) -> nn.Conv2d | nn.Linear:
         return self.network.layer(step.layer)

@@ -12,10 +12,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ...core.errors import BadFile
 from ...core.foreign import reads
+from ..contract import Ending
 from .pixel_metadata import pixel_metadata
 
 TYPES = {v: k.lower() for k, v in vars(schema.TensorType).items() if not k.startswith("_")}
 OPERATORS = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
+CONVERSIONS = {"DEQUANTIZE", "QUANTIZE", "RESHAPE"}
+ENDINGS: dict[str, Ending] = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 BITS = {"int2": 2, "int4": 4, "int8": 8, "uint8": 8, "bool": 8, "int16": 16, "float16": 16, "float64": 64, "int64": 64}
 
 
@@ -96,6 +99,19 @@ def metadata(model: Any) -> dict[str, Any]:
             found = json.loads(bytes(model.buffers[entry.buffer].data))
             return found if isinstance(found, dict) else {}
     return pixel_metadata(model)
+
+
+@reads("a file of a network")
+def ending(path: Path) -> Ending:
+    """The last operator but conversions, where it is a SOFTMAX or a LOGISTIC. Raises BadFile."""
+    model = read_model(path)
+    graph = model.subgraphs[0]
+    names = [_operator(max(c.builtinCode, c.deprecatedBuiltinCode)) for c in model.operatorCodes]
+    makers = {int(o.outputs[0]): (names[o.opcodeIndex], int(o.inputs[0])) for o in graph.operators if len(o.inputs)}
+    kind, source = makers.get(int(graph.outputs[0]), ("", -1))
+    while kind in CONVERSIONS:
+        kind, source = makers.get(source, ("", -1))
+    return ENDINGS.get(kind, "")
 
 
 def _tensor(model: Any, tensor: Any, name: str, seen: set[int]) -> dict[str, Any]:

@@ -46,8 +46,7 @@ class Operator:
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options_type: int
-    options: Any
+    options: Any  # an object of the schema's; None for none
 
 
 @dataclass
@@ -82,11 +81,10 @@ class Writer:
         code: int,
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
-        options_type: int = 0,
         options: Any = None,
         version: int = 1,
     ) -> None:
-        self.operators.append(Operator(code, version, inputs, outputs, options_type, options))
+        self.operators.append(Operator(code, version, inputs, outputs, options))
 
     def finish(self, inputs: dict[str, int], outputs: dict[str, int], metadata: dict[str, bytes]) -> bytes:
         """The file. `inputs` and `outputs` name the signature's tensors."""
@@ -206,16 +204,17 @@ class _Packer:
 
     def operator(self, operator: Operator, index: int) -> int:
         inputs, outputs = (self.vector(np.asarray(v, np.int32)) for v in (operator.inputs, operator.outputs))
-        options = None
+        options, kind = None, 0
         if operator.options is not None:
-            key = (operator.options_type, tuple(sorted((k, str(v)) for k, v in vars(operator.options).items())))
+            kind = getattr(schema.BuiltinOptions, type(operator.options).__name__.removesuffix("T"))
+            key = (kind, tuple(sorted((k, str(v)) for k, v in vars(operator.options).items())))
             options = self.once(("options", key), lambda: operator.options.Pack(self.b))
         schema.OperatorStart(self.b)
         schema.OperatorAddOpcodeIndex(self.b, index)
         schema.OperatorAddInputs(self.b, inputs)
         schema.OperatorAddOutputs(self.b, outputs)
         if options is not None:
-            schema.OperatorAddBuiltinOptionsType(self.b, operator.options_type)
+            schema.OperatorAddBuiltinOptionsType(self.b, kind)
             schema.OperatorAddBuiltinOptions(self.b, options)
         return int(schema.OperatorEnd(self.b))
 

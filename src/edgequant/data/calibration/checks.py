@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.arrays import Array
 from ...core.image import InputSpec
 from ..dataset import AbstractSplit, Splits
 from ..draw import ADVISED
@@ -35,13 +36,22 @@ def check_calibration(subset: AbstractSplit, splits: Splits, inputs: InputSpec) 
     domain, pixels that were prepared alike, and no augmentation. Whether the network was trained on such pixels is
     asked elsewhere (study/networks/preprocessing.py). Deterministic.
     """
-    few = Check("images", f"{len(subset):,}", f"at least {ADVISED}", len(subset) >= ADVISED)
+    there = matched(subset.strata, splits.validation.strata, some(splits.validation))
+    found = compare(split_statistics(subset, some(subset)), split_statistics(splits.validation, there))
+    why = ""
+    if not found.same:  # only then are all images held at once, to say how they differ
+        why = fit(subset.take(some(subset)), subset.strata, splits.validation, inputs).preprocessing
+    level = f"no difference at p < {ALPHA:g}"
+    # A draw from a split takes its images as they are stored; nothing in between could change them.
+    drawn = isinstance(subset, Subset) and subset.parent is splits.train
+    stored = "drawn from the training images as stored" if drawn else "not drawn from the training images"
     return [
-        few,
-        *_check_classes(subset, splits.train),
+        Check("images", f"{len(subset):,}", f"at least {ADVISED}", len(subset) >= ADVISED),
+        *_check_classes(subset.strata, splits.train.strata),
         *_check_content(subset),
-        *_check_domain(subset, splits.validation, inputs),
-        _check_augmentation(subset, splits.train),
+        Check("domain match", found.seen, f"image statistics like validation's: {level}", found.same or bool(why)),
+        Check("pixels as validation's", why or "pixels in 0..255", "prepared as validation's are", not why),
+        Check("no augmentation", stored, "images as the network will see them", drawn),
     ]
 
 
@@ -50,12 +60,13 @@ def warnings(checks: list[Check]) -> list[str]:
     return [f"Calibration images, {c.name}: {c.seen}; wanted: {c.wanted}." for c in checks if not c.met]
 
 
-def _check_classes(subset: AbstractSplit, split: AbstractSplit) -> list[Check]:
-    if subset.labels is None or split.labels is None:
+def _check_classes(drawn: Array | None, pool: Array | None) -> list[Check]:
+    """Of the strata of the images that were drawn, and of all from which they were."""
+    if drawn is None or pool is None:
         return [Check(name, "no labels", "nothing to check", True) for name in ("classes covered", "class balance")]
-    classes, there = np.unique(split.labels, return_counts=True)
-    taken = np.array([np.count_nonzero(subset.labels == c) for c in classes])
-    covered, reachable = int(np.count_nonzero(taken)), min(len(classes), len(subset))
+    classes, there = np.unique(pool, return_counts=True)
+    taken = np.array([np.count_nonzero(drawn == c) for c in classes])
+    covered, reachable = int(np.count_nonzero(taken)), min(len(classes), len(drawn))
     open_classes = taken[taken < there]  # a class that gave all it has may stay behind the others
     spread = int(taken.max() - open_classes.min()) if len(open_classes) else 0
     return [
@@ -84,22 +95,3 @@ def _check_content(subset: AbstractSplit) -> list[Check]:
         Check("duplicates", str(duplicates), "0", duplicates == 0),
         Check("constant images", str(constant), "0", constant == 0),
     ]
-
-
-def _check_domain(subset: AbstractSplit, reference: AbstractSplit, inputs: InputSpec) -> list[Check]:
-    """Image statistics against validation's. Only where these differ are all images held at once, to say how."""
-    there = matched(subset.labels, reference.labels, some(reference))
-    found = compare(split_statistics(subset, some(subset)), split_statistics(reference, there))
-    why = "" if found.same else fit(subset.take(some(subset)), subset.labels, reference, inputs).preprocessing
-    level = f"no difference at p < {ALPHA:g}"
-    return [
-        Check("domain match", found.seen, f"image statistics like validation's: {level}", found.same or bool(why)),
-        Check("pixels as validation's", why or "pixels in 0..255", "prepared as validation's are", not why),
-    ]
-
-
-def _check_augmentation(subset: AbstractSplit, split: AbstractSplit) -> Check:
-    """A draw from a split takes its images as they are stored; nothing in between could change them."""
-    drawn = isinstance(subset, Subset) and subset.parent is split
-    seen = "drawn from the training images as stored" if drawn else "not drawn from the training images"
-    return Check("no augmentation", seen, "images as the network will see them", drawn)

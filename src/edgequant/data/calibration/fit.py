@@ -58,9 +58,9 @@ class Fit:
         return "the shape of other images" if self.difference is None else self.difference.seen
 
 
-def fit(images: Array, labels: Array | None, reference: AbstractSplit, inputs: InputSpec) -> Fit:
+def fit(images: Array, strata: Array | None, reference: AbstractSplit, inputs: InputSpec) -> Fit:
     """`images`: what calibrated, (n, H, W, C) or any other layout, any type; `reference`: what will be seen."""
-    there = split_statistics(reference, matched(labels, reference.labels, some(reference)))
+    there = split_statistics(reference, matched(strata, reference.strata, some(reference)))
     tried: list[tuple[Reading, Comparison]] = []
     for reading in readings(inputs):
         here = _statistics(reading, images, inputs)

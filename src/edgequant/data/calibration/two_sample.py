@@ -51,18 +51,18 @@ def compare(here: Mapping[str, Array], there: Mapping[str, Array]) -> Comparison
     return Comparison(name, float(np.median(here[name])), float(np.median(there[name])), min(1.0, p * len(found)))
 
 
-def matched(labels: Array | None, reference: Array | None, positions: Array) -> Array:
-    """Of `positions` into the reference, those that have its classes in the proportions of `labels`.
+def matched(strata: Array | None, reference: Array | None, positions: Array) -> Array:
+    """Of `positions` into the reference, those that have its strata (classes) in the proportions of `strata`.
 
     Else a set with more of one class would differ in its images too, and the classes would be the reason. All of
-    `positions` where either is unlabelled, or a class of `labels` is not among them: there is nothing to match with.
+    `positions` where either has none, or one of `strata` is not among them: there is nothing to match with.
     """
-    if labels is None or reference is None or not len(labels):
+    if strata is None or reference is None or not len(strata):
         return positions
-    classes, wanted = np.unique(labels, return_counts=True)
-    by_class = [positions[reference[positions] == c] for c in classes]
-    factor = min(len(there) / want for there, want in zip(by_class, wanted))
-    kept = [there[: round(factor * want)] for there, want in zip(by_class, wanted)]
+    kinds, wanted = np.unique(strata, return_counts=True)
+    by_kind = [positions[reference[positions] == kind] for kind in kinds]
+    factor = min(len(there) / want for there, want in zip(by_kind, wanted))
+    kept = [there[: round(factor * want)] for there, want in zip(by_kind, wanted)]
     return np.sort(np.concatenate(kept)) if all(len(k) for k in kept) else positions
 
 

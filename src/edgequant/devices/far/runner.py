@@ -89,24 +89,24 @@ def _timed(spec: Spec, folder: Path, number: int, runtime: Runtime, ms: Any) -> 
 
 
 def _evaluate(spec: Spec, folder: Path) -> Spec:
-    """Every input through every file; the raw outputs go to `out/outputs-N.npy`."""
+    """Every input through every file; the raw outputs go to `out/outputs-N.npz`, in their order."""
     files = []
     for number in range(len(spec["files"])):
         runtime, inputs = _open(spec, folder, number), _inputs(spec, folder, number)
-        np.save(folder / "out" / f"outputs-{number}.npy", _answers(runtime, inputs))
+        np.savez(folder / "out" / f"outputs-{number}.npz", *_answers(runtime, inputs))
         files.append({"nodes": runtime.nodes(folder / "out" / f"optimized-{number}")})
     return {**_where(spec), "files": files}
 
 
-def _answers(runtime: Runtime, inputs: Any) -> Any:
+def _answers(runtime: Runtime, inputs: Any) -> list[Any]:
     outputs = []
     for position in range(len(inputs)):
         runtime.set(inputs[position : position + 1])
         runtime.invoke()
-        outputs.append(np.array(runtime.get()[0]))
+        outputs.append([np.array(values[0]) for values in runtime.get()])
         if (position + 1) % REPORT_EVERY == 0:
             _tell(position + 1, len(inputs))
-    return np.array(outputs)
+    return [np.array(values) for values in zip(*outputs)]
 
 
 def _memory(spec: Spec, folder: Path, number: int) -> Spec:

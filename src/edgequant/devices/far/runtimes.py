@@ -36,8 +36,8 @@ class Runtime(ABC):
     def invoke(self) -> None: ...
 
     @abstractmethod
-    def get(self) -> Array:
-        """The output of the last `invoke`, (1, ...)."""
+    def get(self) -> list[Array]:
+        """The outputs of the last `invoke`, (1, ...) each, in the file's order."""
 
     @abstractmethod
     def nodes(self, out: Path) -> Any:
@@ -66,7 +66,7 @@ class LiteRT(Runtime):
         )
         self.interpreter.allocate_tensors()
         self.source = self.interpreter.get_input_details()[0]["index"]
-        self.sink = self.interpreter.get_output_details()[0]["index"]
+        self.sinks = [sink["index"] for sink in self.interpreter.get_output_details()]
 
     def set(self, value: Array) -> None:
         self.interpreter.set_tensor(self.source, value)
@@ -74,9 +74,8 @@ class LiteRT(Runtime):
     def invoke(self) -> None:
         self.interpreter.invoke()
 
-    def get(self) -> Array:
-        result: Array = self.interpreter.get_tensor(self.sink)
-        return result
+    def get(self) -> list[Array]:
+        return [self.interpreter.get_tensor(sink) for sink in self.sinks]
 
     def nodes(self, out: Path) -> Any:  # noqa: ARG002
         return [
@@ -92,7 +91,7 @@ class OnnxRuntime(Runtime):
         self.runtime = module("onnxruntime", "onnxruntime")
         self.path, self.threads, self.options = path, threads, options
         self.session = self.open(str(path.parent / "profile") if profiled else "")
-        self.source, self.sink = self.session.get_inputs()[0].name, self.session.get_outputs()[0].name
+        self.source, self.sinks = self.session.get_inputs()[0].name, [o.name for o in self.session.get_outputs()]
         self.binding: Any = None
         self.held: Any = None
 
@@ -114,14 +113,14 @@ class OnnxRuntime(Runtime):
         self.held = self.runtime.OrtValue.ortvalue_from_numpy(value)
         self.binding = self.session.io_binding()
         self.binding.bind_ortvalue_input(self.source, self.held)
-        self.binding.bind_output(self.sink, "cpu")
+        for sink in self.sinks:
+            self.binding.bind_output(sink, "cpu")
 
     def invoke(self) -> None:
         self.session.run_with_iobinding(self.binding)
 
-    def get(self) -> Array:
-        result: Array = self.binding.copy_outputs_to_cpu()[0]
-        return result
+    def get(self) -> list[Array]:
+        return list(self.binding.copy_outputs_to_cpu())
 
     def nodes(self, out: Path) -> Any:
         self.open(optimized=str(out.with_suffix(".onnx")))
@@ -157,9 +156,8 @@ class ExecuTorch(Runtime):
     def invoke(self) -> None:
         self.result = self.method.execute(self.value)
 
-    def get(self) -> Array:
-        result: Array = self.result[0].numpy()
-        return result
+    def get(self) -> list[Array]:
+        return [made.numpy() for made in self.result]
 
     def nodes(self, out: Path) -> Any:  # noqa: ARG002
         return None

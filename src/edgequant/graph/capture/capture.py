@@ -55,7 +55,7 @@ def _captured(
     samples: Samples = {NOISE: noise} | ({} if images is None else {IMAGES: images.to(noise.device)})
     graph = None
     if isinstance(module, Network):  # a program already: read from a file
-        network = module.eval()
+        network = module.running(module.program).eval()  # without the hook that makes a tensor of its dict
     else:
         tried(module, inputs)
         graph = exported(module, noise)
@@ -81,7 +81,7 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def _check_output(program: Program, classes: tuple[str, ...]) -> None:
-    scores = program.shape(program.output)
+    scores = program.only.shape
     if len(scores) != 1:
         raise BadModel(
             f"The model's output has shape (N, {', '.join(map(str, scores))}); class scores (N, classes) were expected."

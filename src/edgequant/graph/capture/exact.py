@@ -16,6 +16,7 @@ import torch
 from torch import fx
 from torch.utils._pytree import tree_map
 
+from ...core.arrays import only
 from ..parse.constants import retyped
 from ..program import Network
 
@@ -77,4 +78,4 @@ def _disturbed(network: Network, images: torch.Tensor, generator: torch.Generato
     values = {program.input: disturb(images)}
     for step in program.steps:
         values[step.name] = disturb(network.run_step(step, values))
-    return values[program.output]
+    return only(program.results(values))

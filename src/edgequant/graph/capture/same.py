@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from ...core.arrays import only
 from ...core.errors import BadModel
 from ...core.image import InputSpec
 from ..parse.builder import Builder
@@ -58,11 +59,13 @@ class Captive:
 
     def answers(self, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return self.network(images.cpu())  # type: ignore[no-any-return]
+            scores: torch.Tensor = only(self.network(images.cpu()))
+        return scores
 
     def exact_answers(self, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return self.exact(images.cpu().double())  # type: ignore[no-any-return]
+            scores: torch.Tensor = only(self.exact(images.cpu().double()))
+        return scores
 
 
 def check_module(captive: Captive, samples: Samples) -> None:

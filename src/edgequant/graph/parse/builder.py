@@ -12,7 +12,7 @@ from torch import fx, nn
 from ...core.errors import BadModel
 from ...core.image import InputSpec
 from ..ops.table import OPS
-from ..program import Activation, Program, Step
+from ..program import SCORES, Activation, Output, Program, Step
 from .aliases import check_written, storage
 from .channel_order import ORDERS, Order, unchanged
 from .constants import Layers, fold, with_weights
@@ -56,13 +56,13 @@ class Builder:
         self.stale: set[str] = set()  # tensors whose values no node shows: something behind them went into their layer
         self.refusals = Refusals()
         self.input = ""
-        self.output = ""
+        self.outputs: tuple[Output, ...] = ()
         for node in exported.graph.nodes:
             self._visit(node)
         self.refusals.raise_all()
 
     def program(self, inputs: InputSpec) -> Program:
-        return Program(self.input, inputs.shape, self.output, tuple(self.steps))
+        return Program(self.input, inputs.shape, self.outputs, tuple(self.steps))
 
     def _visit(self, node: fx.Node) -> None:
         if node.op == "placeholder":
@@ -115,7 +115,8 @@ class Builder:
             raise BadModel(
                 f"The model returns {len(results)} results; edgequant takes networks that return class scores only."
             )
-        self.output = self.plain(node, results[0])
+        tensor = self.plain(node, results[0])
+        self.outputs = (Output(SCORES, tensor, self.shapes[tensor]),)
 
     def _call(self, node: fx.Node) -> None:
         from .parsers import PARSERS

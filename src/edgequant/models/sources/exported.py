@@ -103,7 +103,8 @@ def check_archive(path: Path) -> None:
 def _check_entry(path: Path, name: str, data: bytes) -> None:
     if not ENTRIES.fullmatch(name):
         raise BadModel(f"{path} holds {name!r}, which is not data of a program and could be code. {HOW}")
-    if name.endswith("_config.json") and _pickles(json.loads(data)):
+    config = json.loads(data).get("config", {}) if name.endswith("_config.json") else {}
+    if any(entry.get("use_pickle") for entry in config.values()):
         raise BadModel(f"{path} holds weights that only unrestricted unpickling reads, which could run code. {HOW}")
     if name.endswith(".pt") and not _loads(data):
         raise BadModel(f"{path} holds {name!r}, which only unrestricted unpickling reads, which could run code. {HOW}")
@@ -111,10 +112,6 @@ def _check_entry(path: Path, name: str, data: bytes) -> None:
         for text in _expressions(json.loads(data)):
             if not _plain(text):
                 raise BadModel(f"{path} has a size that is no plain arithmetic: {text[:80]!r}. {HOW}")
-
-
-def _pickles(config: Any) -> bool:
-    return any(bool(entry.get("use_pickle")) for entry in config.get("config", {}).values())
 
 
 def _loads(data: bytes) -> bool:

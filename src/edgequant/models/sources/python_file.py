@@ -65,7 +65,7 @@ class File(AbstractModel):
         with _blaming(file):
             network = factory(**_arguments(factory, classes, file))
         if is_keras(network):
-            from .keras.memory import from_keras
+            from .keras.source import from_keras
 
             return from_keras(network, skip=self._written() is None)
         if not isinstance(network, nn.Module):

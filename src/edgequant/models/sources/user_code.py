@@ -61,8 +61,8 @@ def forget(file: Path) -> None:
 def importing(file: Path) -> Iterator[None]:
     """While code of the file runs: what lies beside it can be imported, and what it imports is remembered."""
     file = file.resolve()
-    one = _known.setdefault(file, _Loaded())
-    _put_in(one)
+    loaded = _known.setdefault(file, _Loaded())
+    _put_in(loaded)
     before, folder, writes = set(sys.modules), str(file.parent), sys.dont_write_bytecode
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True  # bytecode is known by its source's time in seconds and size: edits are faster
@@ -72,10 +72,10 @@ def importing(file: Path) -> Iterator[None]:
         sys.dont_write_bytecode = writes
         with contextlib.suppress(ValueError):  # the user's code may have taken it out itself
             sys.path.remove(folder)
-        _remember(one, before)
+        _remember(loaded, before)
 
 
-def _run(file: Path, one: _Loaded) -> ModuleType:
+def _run(file: Path, loaded: _Loaded) -> ModuleType:
     source = file.read_bytes()
     name = f"_edgequant_model_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_loader(name, importlib.machinery.SourceFileLoader(name, str(file)))
@@ -88,36 +88,36 @@ def _run(file: Path, one: _Loaded) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
-    one.module, one.sources[file] = module, hashlib.sha256(source).hexdigest()
+    loaded.module, loaded.sources[file] = module, hashlib.sha256(source).hexdigest()
     return module
 
 
-def _put_in(one: _Loaded) -> None:
+def _put_in(loaded: _Loaded) -> None:
     """What this file imported takes the place of what another one did."""
     for other in _at_work:
-        if other is not one:
+        if other is not loaded:
             _take_out(other)
-    _at_work[:] = [one]
-    for name, module in one.helpers.items():
+    _at_work[:] = [loaded]
+    for name, module in loaded.helpers.items():
         sys.modules.setdefault(name, module)
 
 
-def _take_out(one: _Loaded) -> None:
-    for name, module in one.helpers.items():
+def _take_out(loaded: _Loaded) -> None:
+    for name, module in loaded.helpers.items():
         if sys.modules.get(name) is module:
             del sys.modules[name]
 
 
-def _remember(one: _Loaded, before: set[str]) -> None:
+def _remember(loaded: _Loaded, before: set[str]) -> None:
     """Modules of the user's own that were imported since; the caller's, that were there before, stay the caller's."""
     for name in set(sys.modules) - before:
         module = sys.modules[name]
-        if module is one.module or name.startswith("_edgequant_model_") or installed(name) is not None:
+        if module is loaded.module or name.startswith("_edgequant_model_") or installed(name) is not None:
             continue
-        one.helpers[name] = module
+        loaded.helpers[name] = module
         path = getattr(module, "__file__", None)
         if path is not None:
-            one.sources[Path(path)] = _digest(Path(path))
+            loaded.sources[Path(path)] = _digest(Path(path))
 
 
 def _digest(path: Path) -> str:

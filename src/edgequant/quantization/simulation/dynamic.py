@@ -17,7 +17,7 @@ ANY_ZERO_POINT = QParams(1.0, 0, 9)  # holds 8-bit integers less a zero point, w
 
 
 class DynamicNetwork(nn.Module):
-    """float32 `(N, C, H, W)` normalised images in, (N, classes) float32 scores out.
+    """float32 `(N, C, H, W)` normalised images in, every output by name out, float32.
 
     Layers with integer weights compute exact integer sums of what `arithmetic` makes of their inputs; every image has
     ranges of its own. All else is in float32, whose sums a runtime may add in another order.
@@ -36,7 +36,7 @@ class DynamicNetwork(nn.Module):
                 self.products[step.name] = _product(reference, step)
 
     @torch.inference_mode()
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         program = self.network.program
         values, last = {program.input: x}, last_uses(program)
         for step in program.steps:
@@ -46,7 +46,7 @@ class DynamicNetwork(nn.Module):
                 values[step.name] = self.network.run_step(step, values)
             for name in last.get(step.name, ()):
                 del values[name]
-        return values[program.output]
+        return program.results(values)
 
     def _layer(self, step: Step, x: torch.Tensor) -> torch.Tensor:
         """Before its activation."""

@@ -26,11 +26,10 @@ from .arithmetic import Arithmetic, Operands, Pick, Product
 
 
 class IntegerExecutor(nn.Module):
-    """float32 `(N, C, H, W)` normalised images in; `(N, classes)` output integers (float32) out.
+    """float32 `(N, C, H, W)` normalised images in; the integers (float32) of every output by name out.
 
     `arithmetic` computes what a family of kernels computes (`xnnpack`, `builtin`, `onnxruntime`), or
-    says which of them runs a step (`pick.arithmetic_for`). A network whose output stays in float
-    returns floats.
+    says which of them runs a step (`pick.arithmetic_for`). An output that stays in float is floats.
     """
 
     def __init__(self, reference: Reference, arithmetic: Arithmetic | Pick) -> None:
@@ -47,7 +46,7 @@ class IntegerExecutor(nn.Module):
         }
 
     @torch.inference_mode()
-    def forward(self, x: torch.Tensor, visit: Visit | None = None) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, visit: Visit | None = None) -> dict[str, torch.Tensor]:
         """`visit(name, q)` is shown the integers of every integer tensor (float32, in the batch's layout)."""
         program, known = self.reference.captured.program, self.reference.activations
         values = _Values(known, self.arithmetics)
@@ -62,7 +61,7 @@ class IntegerExecutor(nn.Module):
                 reals = {t: values.real(t) for t in step.inputs}
                 values.put_real(step.name, self._run_float(step, reals))
             values.drop(last.get(step.name, ()))
-        return values.result(program.output)
+        return {output.name: values.result(output.tensor) for output in program.outputs}
 
     def _run_float(self, step: Step, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return self.reference.captured.network.run_step(step, values)

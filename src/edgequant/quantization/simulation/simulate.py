@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
-from ...core.arrays import Array
+from ...core.arrays import Outputs, joined
 from ...core.grid import WeightQ
 from ...core.preprocess import normalise
 from ...core.progress import Tick
@@ -21,38 +22,42 @@ from .executor import IntegerExecutor
 BATCH = 32  # of MobileNetV2's tensors at 32x32 this many stay in a CPU's cache, which saves a sixth of the time
 
 
-def simulate(reference: Reference, arithmetic: Arithmetic | Pick, split: AbstractSplit, tick: Tick) -> Array:
-    """(N, classes) float32 scores on `split`: exact integers for static recipes, and for the products of dynamic ones;
-    else float32."""
+def simulate(reference: Reference, arithmetic: Arithmetic | Pick, split: AbstractSplit, tick: Tick) -> Outputs:
+    """Every output on `split`, float32: of exact integers for static recipes, and for the products of dynamic ones."""
     network = simulator(reference, arithmetic)
     inputs, results = reference.captured.inputs, []
     with torch.inference_mode():
         for images, _ in split.batches(BATCH):
-            results.append(network(torch.from_numpy(normalise(images, inputs))).numpy())
+            made = network(torch.from_numpy(normalise(images, inputs)))
+            results.append({name: value.numpy().astype(np.float32) for name, value in made.items()})
             tick(min(len(results) * BATCH, len(split)), len(split))
-    return np.concatenate(results).astype(np.float32)
+    return joined(results)
 
 
 def simulator(reference: Reference, arithmetic: Arithmetic | Pick) -> torch.nn.Module:
-    """A module from normalised images to float scores."""
+    """A module from normalised images to every output by name, as an app reads it: floats."""
     if reference.kind == "static":
-        return _Scores(reference, arithmetic)
+        return _Reals(reference, arithmetic)
     if reference.kind == "dynamic":
         return DynamicNetwork(reference, arithmetic)
     return with_stored_weights(reference)
 
 
-class _Scores(torch.nn.Module):
-    """The executor's output integers as the scores an app computes from them."""
+class _Reals(torch.nn.Module):
+    """The executor's output integers as the numbers an app computes from them."""
 
     def __init__(self, reference: Reference, arithmetic: Arithmetic | Pick) -> None:
         super().__init__()
         self.executor = IntegerExecutor(reference, arithmetic)
-        self.out = reference.activations.get(reference.captured.program.output)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        result = self.executor(x)
-        return result if self.out is None else (result - self.out.zero_point) * self.out.scale  # type: ignore[no-any-return]
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return reals(self.executor.reference, self.executor(x))
+
+
+def reals(reference: Reference, outputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What the outputs' integers stand for; those that are floats, as they are."""
+    grids = {o.name: reference.activations.get(o.tensor) for o in reference.captured.program.outputs}
+    return {n: v if (p := grids[n]) is None else (v - p.zero_point) * p.scale for n, v in outputs.items()}
 
 
 def with_stored_weights(reference: Reference) -> Network:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...core.grid import QParams
 from ...data.calibration.two_sample import ALPHA
 from ...graph.copies import copied
@@ -36,7 +36,7 @@ class Twin:
     @property
     def inside(self) -> tuple[Step, ...]:
         """The steps whose tensors have a calibrated grid: not those of the input, the output, or of a fixed range."""
-        ends = (self.program.input, self.program.output)
+        ends = (self.program.input, *self.program.returned)
         return tuple(
             s
             for s in self.program.steps
@@ -116,8 +116,8 @@ def layer_facts(twin: Twin, x: Array) -> tuple[LayerFacts, ...]:
     if twin.floats is None:
         return ()
     batches = [torch.from_numpy(x[at : at + BATCH]) for at in range(0, len(x), BATCH)]
-    source, sink = twin.program.input, twin.program.output
-    truth = torch.cat([twin.floats(batch) for batch in batches])
+    source, sink = twin.program.input, twin.program.only.tensor
+    truth = torch.cat([only(twin.floats(batch)) for batch in batches])
     passes = [_quantized(twin, {source: _round(twin, source, batch)}) for batch in batches]
     before = torch.cat([values[sink] for values in passes])
     layers = list(twin.program.layers)
@@ -157,7 +157,7 @@ def _without(twin: Twin, spared: Step, values: Mapping[str, torch.Tensor]) -> to
     where = names.index(spared.name)
     known = {twin.program.input: values[twin.program.input], **{n: values[n] for n in names[:where]}}
     known[spared.name] = twin.floats.run_step(spared, known)
-    return _quantized(twin, known)[twin.program.output]
+    return _quantized(twin, known)[twin.program.only.tensor]
 
 
 def _quantized(twin: Twin, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

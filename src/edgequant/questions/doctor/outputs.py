@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import BadData
+from ...graph.program import SCORES
 from ...measure.accuracy import judge, summary
-from ...measure.statistics import wilson
+from ...tasks.statistics import wilson
 from .evidence import OutputFacts, Scores
 
 
@@ -47,7 +48,7 @@ def sqnr(scores: Scores) -> float | None:
 def _accuracy(scores: Scores) -> dict[str, Any]:
     if scores.labels is None:
         return dict.fromkeys(("float_top1", "file_top1", "drop", "drop_ci95", "p_value"))
-    before, after = judge(scores.floats, scores.labels), judge(scores.file, scores.labels)
+    before, after = (judge({SCORES: one}, scores.labels) for one in (scores.floats, scores.file))
     found = summary(after, before, 0)
     return {
         "float_top1": summary(before, None, 0)["top1"],

@@ -9,11 +9,11 @@ import torch
 
 from ...core.arrays import Array
 from ...graph.program import Step
-from ...measure.statistics import paired_drop
 from ...quantization.reference import Reference
 from ...search import divergence
 from ...search.engine import Answers
 from ...search.screen import Screened, ranking
+from ...tasks.statistics import paired_drop
 from ..layers import Subject
 from .asked import Asked
 

@@ -73,7 +73,13 @@ def shrink(
                 f" Lower prune's least (now {options.least:g}) or round_to (now {options.round_to}), or raise keep."
             )
         before = left
-        _gradients(module, options, loss)
+        if options.importance == "taylor":
+            if loss is None:
+                raise BadOption(
+                    "prune's importance 'taylor' needs labelled training images. Write importance=magnitude."
+                )
+            module.zero_grad(set_to_none=True)
+            loss(module).backward()  # type: ignore[no-untyped-call]
         pruner.step()
     module.zero_grad(set_to_none=True)
     history: History = pruner.pruning_history()
@@ -99,11 +105,16 @@ def count(module: nn.Module, shape: tuple[int, int, int], measure: str) -> float
 def _pruner(module: nn.Module, shape: tuple[int, int, int], options: Pruning) -> Any:
     import torch_pruning as tp
 
+    importance = {
+        "magnitude": tp.importance.GroupMagnitudeImportance,
+        "taylor": tp.importance.GroupTaylorImportance,
+        "bn": tp.importance.BNScaleImportance,
+    }
     _graph(module, shape)  # refuses what cannot be traced, in one line
     return tp.pruner.BasePruner(
         module.eval(),
         torch.zeros(1, *shape, device=_device(module)),
-        importance=_importance(options.importance),
+        importance=importance[options.importance](),
         global_pruning=options.scope == "global",
         pruning_ratio=1.0,
         max_pruning_ratio=1 - options.least,
@@ -138,26 +149,6 @@ def _graph(module: nn.Module, shape: tuple[int, int, int]) -> Any:
             f"{type(module).__name__} cannot be pruned: {' '.join(str(error).split())}. Expected a network whose"
             " channels can be followed from layer to layer. Leave prune out of the recipe."
         ) from error
-
-
-def _importance(name: str) -> Any:
-    import torch_pruning as tp
-
-    made = {
-        "magnitude": tp.importance.GroupMagnitudeImportance,
-        "taylor": tp.importance.GroupTaylorImportance,
-        "bn": tp.importance.BNScaleImportance,
-    }
-    return made[name]()
-
-
-def _gradients(module: nn.Module, options: Pruning, loss: Callable[[nn.Module], torch.Tensor] | None) -> None:
-    if options.importance != "taylor":
-        return
-    if loss is None:
-        raise BadOption("prune's importance 'taylor' needs labelled training images. Write importance=magnitude.")
-    module.zero_grad(set_to_none=True)
-    loss(module).backward()  # type: ignore[no-untyped-call]
 
 
 def last_layer(module: nn.Module, shape: tuple[int, int, int]) -> nn.Module:

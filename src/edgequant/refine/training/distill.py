@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import final
 
 import torch
 import torch.nn.functional as F
@@ -13,13 +13,11 @@ from ...core.arrays import Array
 from ...core.errors import BadData, BadModel, BadOption
 from ...core.image import InputSpec
 from ...core.preprocess import normalise
-from ...core.progress import Tick
-from ...data.dataset import AbstractSplit, Splits
-from ...graph.program import Captured, Network, Program
-from ...quantization.reference import Reference
+from ...data.dataset import AbstractSplit
+from ...graph.program import Network, Program
 from ...train.loop import Loss
 from ...train.training import Teacher, Training
-from ..refiner import AbstractRefiner
+from ..refiner import Teaches
 from .network import FakeQuantized
 
 BATCH = 250
@@ -27,7 +25,7 @@ BATCH = 250
 
 @final
 @dataclass(frozen=True)
-class Distill(AbstractRefiner):
+class Distill(Teaches):
     """Gives the training of the refiner before it (`w4a4+qat+distill`) a teacher instead of, or beside, the labels.
 
     The loss is `alpha T^2 KL(teacher || student) + (1 - alpha) cross entropy`, both at temperature T in the first
@@ -35,8 +33,6 @@ class Distill(AbstractRefiner):
     alpha 1 no label is looked at, so unlabelled images do; the accuracies of such a training are agreements with
     the teacher.
     """
-
-    teaches: ClassVar[bool] = True
 
     teacher: str = ""  # a model by name, or path/to/file.py:factory; "": the float network itself
     weights: str = ""  # the teacher's, a file
@@ -52,12 +48,6 @@ class Distill(AbstractRefiner):
                 f"distill: temperature is above 0 and hints at least 0. Got {self.temperature} and {self.hints}."
             )
 
-    def network(self, captured: Captured) -> Captured:
-        return captured
-
-    def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:  # noqa: ARG002
-        return reference
-
     def objective(self, training: Training) -> Training:
         """The training with this loss; and with the teacher's answers as labels, where there are none.
 
@@ -70,8 +60,10 @@ class Distill(AbstractRefiner):
                 f"distill:alpha={self.alpha:g} needs labels for the other {1 - self.alpha:g}, and the images have none."
                 " Write distill:alpha=1."
             )
-        answered = splits if splits.train.labels is not None else _answered(splits, teacher)
-        return replace(training, splits=answered, loss=lambda student: self._loss(student, teacher))
+        if splits.train.labels is None:
+            train, validation = (AnsweredSplit(s, _labels(s, teacher)) for s in (splits.train, splits.validation))
+            splits = replace(splits, train=train, validation=validation)
+        return replace(training, splits=splits, loss=lambda student: self._loss(student, teacher))
 
     def _loss(self, student: nn.Module, teacher: Teacher) -> Loss:
         """Raises BadModel."""
@@ -120,9 +112,9 @@ class _Answers:
         if images.device != self.device:
             self.network, self.device = self.network.to(images.device), images.device
         images, found = renormalised(images, self.ours, self.theirs), {}
-        if isinstance(self.network, Network) and keep:
-            scores = self.network.run_all(images, visit=lambda n, v: found.update({n: v} if n == keep else {}))
-            result = scores[self.network.program.output]
+        if isinstance(self.network, Network):
+            values = self.network.run_all(images, visit=lambda n, v: found.update({n: v} if n == keep else {}))
+            result = values[self.network.program.only.tensor]
         else:
             result = self.network(images)
         logits = result.float().clamp_min(1e-20).log() if self.softmax else result.float()
@@ -147,9 +139,8 @@ def check_teacher(teacher: Teacher, program: Program, inputs: InputSpec, classes
             f"The teacher {teacher.name} takes images of {_size(teacher.inputs)} and the student of {_size(inputs)}."
             " Expected the same: name a teacher for this size, or leave it out to learn from the float network."
         )
-    with torch.no_grad():
-        found = teacher.network.eval()(torch.zeros(1, *inputs.shape)).shape[-1]
-    wanted = program.shape(program.output)[-1]
+    found = _Answers(teacher, inputs)(torch.zeros(1, *inputs.shape))[0].shape[-1]
+    wanted = program.only.shape[-1]
     if found != wanted:
         raise BadModel(
             f"The teacher {teacher.name} tells {found} classes apart and the student {wanted}. Expected the same:"
@@ -197,9 +188,7 @@ def renormalised(images: torch.Tensor, ours: InputSpec, theirs: InputSpec) -> to
 
 def ends_in_softmax(network: nn.Module) -> bool:
     """Whether its scores are probabilities."""
-    if not isinstance(network, Network):
-        return False
-    return any(s.kind == "softmax" for s in network.program.steps if s.name == network.program.output)
+    return isinstance(network, Network) and network.program.ends_in_softmax
 
 
 @dataclass(frozen=True)
@@ -219,11 +208,6 @@ class AnsweredSplit(AbstractSplit):
 
     def take(self, positions: Array) -> Array:
         return self.split.take(positions)
-
-
-def _answered(splits: Splits, teacher: Teacher) -> Splits:
-    train, validation = (AnsweredSplit(s, _labels(s, teacher)) for s in (splits.train, splits.validation))
-    return replace(splits, train=train, validation=validation)
 
 
 def _labels(split: AbstractSplit, teacher: Teacher) -> Array:

@@ -64,17 +64,25 @@ class FakeQuantize(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
         steps, y = ctx.saved_tensors
         grid: Grid = ctx.grid
-        gradient = _like(gradient, y)
+        if gradient.stride() != y.stride():  # pieces are cut from memory, where its values must lie as those of y
+            gradient = torch.empty_like(y).copy_(gradient)
         inside = torch.empty_like(y)
         learns_scale, learns_zero = ctx.needs_input_grad[1], ctx.learns_zero and ctx.needs_input_grad[2]
-        scale, zero = _sums(gradient, inside, steps, y, grid, learns_scale, learns_zero)
+        scale, zero = torch.zeros((2, 1), device=y.device)
+        for g, gx, t, out in _pieces(gradient, inside, steps, y):
+            torch.ops.aten.hardtanh_backward.grad_input(g, t, grid.low, grid.high, grad_input=gx)
+            if learns_scale:
+                # Equation 3 as two dot products: y / s is round(t), l or u, and gx is zero where t is not subtracted.
+                scale = scale + torch.dot(g, out) / grid.scale - torch.dot(gx, t)
+                if grid.high_is_fixed:  # there y is 6 (or the grid's last value below it), whatever s is
+                    scale = scale - grid.high * (g * (t >= grid.high)).sum()
+            if learns_zero:  # an end of a fused activation is not the grid's own, and does not move with z
+                clipped = g.sum() - gx.sum()
+                clipped = clipped - (g * (t <= grid.low)).sum() if grid.low_is_fixed else clipped
+                zero = zero + (clipped - (g * (t >= grid.high)).sum() if grid.high_is_fixed else clipped)
         factor = grid.scale * grid.gradient
-        return (
-            inside,
-            scale * factor if learns_scale else None,
-            zero * (-factor * grid.levels) if learns_zero else None,
-            None,
-        )
+        learned = scale.squeeze() * factor if learns_scale else None
+        return inside, learned, zero.squeeze() * (-factor * grid.levels) if learns_zero else None, None
 
 
 def fake_quantize(x: torch.Tensor, grid: Grid) -> torch.Tensor:
@@ -85,36 +93,6 @@ def fake_quantize(x: torch.Tensor, grid: Grid) -> torch.Tensor:
     for (piece,) in _pieces(y):
         piece.mul_(1 / grid.scale).round_().clamp_(grid.low, grid.high).mul_(grid.scale)
     return y
-
-
-def _sums(
-    gradient: torch.Tensor,
-    inside: torch.Tensor,
-    steps: torch.Tensor,
-    y: torch.Tensor,
-    grid: Grid,
-    learns_scale: bool,
-    learns_zero: bool,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fill `inside` with the gradient of x; return dL/ds and the sum of what was clipped, each ()."""
-    scale, zero = torch.zeros((2, 1), device=y.device)
-    for g, gx, t, out in _pieces(gradient, inside, steps, y):
-        torch.ops.aten.hardtanh_backward.grad_input(g, t, grid.low, grid.high, grad_input=gx)
-        if learns_scale:
-            scale = scale + torch.dot(g, out) / grid.scale - torch.dot(gx, t)
-            if grid.high_is_fixed:  # there y is 6 (or the grid's last value below it), whatever s is
-                scale = scale - grid.high * (g * (t >= grid.high)).sum()
-        if learns_zero:
-            zero = zero + _clipped(g, gx, t, grid)
-    return scale.squeeze(), zero.squeeze()
-
-
-def _clipped(g: torch.Tensor, gx: torch.Tensor, t: torch.Tensor, grid: Grid) -> torch.Tensor:
-    """The sum of the gradients at values that the grid's own ends cut off."""
-    total = g.sum() - gx.sum()
-    if grid.low_is_fixed:
-        total = total - (g * (t <= grid.low)).sum()
-    return total - (g * (t >= grid.high)).sum() if grid.high_is_fixed else total
 
 
 class FakeQuantizeWeight(torch.autograd.Function):
@@ -147,7 +125,7 @@ class FakeQuantizeWeight(torch.autograd.Function):
         inside = torch.ops.aten.hardtanh_backward(gradient, steps, -ctx.top, ctx.top)
         learned = None
         if ctx.needs_input_grad[1]:
-            factor = 1 / math.sqrt(q.numel() / len(scale) * ctx.top)
+            factor = 1 / math.sqrt(q.numel() / len(scale) * ctx.top)  # section 2.2, for each channel's own scale
             sums = (gradient * q).sub_(inside * steps).reshape(len(scale), -1).sum(1)
             learned = sums.mul_(scale).mul_(factor)
         if ctx.damping:
@@ -175,11 +153,6 @@ def per_channel(scale: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 def _dense(x: torch.Tensor) -> bool:
     return x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
-
-
-def _like(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """`x` with its values in memory in the order of `other`'s."""
-    return x if x.stride() == other.stride() else torch.empty_like(other).copy_(x)
 
 
 def _pieces(*tensors: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:

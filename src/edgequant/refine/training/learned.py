@@ -12,7 +12,7 @@ from ...core.grid import WeightQ, quantize_weight
 from ...graph.program import mangle
 from ...quantization.reference import Reference
 from ...quantization.simulation.simulate import dequantize_weight
-from ..notes import noted
+from ..refiner import noted
 from ..walk import FLOAT_BIAS
 from .network import FakeQuantized
 

@@ -21,7 +21,7 @@ from ...graph.ops.table import OPS
 from ...graph.program import Program, Step, activate, last_uses, mangle
 from ...quantization.reference import Reference
 from ...recipe.resolve import sharing
-from ..notes import same_integers
+from ..refiner import same_integers
 from .fake_quant import FakeQuantize, FakeQuantizeWeight, Grid, RoundBias, fake_quantize, per_channel
 from .layout import (
     MOVES,
@@ -62,45 +62,34 @@ class FakeQuantized(nn.Module):
         self.kept: dict[str, torch.Tensor] = {}
         self.trained = trained_weights(reference)
         for group in learned_groups(reference):
-            self._add_group(group, scale_rate)
-        firsts = self._copies()
+            self.log_scale[mangle(group)] = learned_at(torch.zeros(()), scale_rate)
+            if has_free_zero_point(reference, group):
+                self.zero_shift[mangle(group)] = learned_at(torch.zeros(()), scale_rate)
+        firsts, given = copies(reference.captured.network), reference.weights
         for layer in self.trained:
-            if firsts[layer] == layer:
-                self._add_weight(layer, scale_rate)
-            else:
-                self._share_weight(layer, firsts[layer])
+            first = firsts[layer]
+            called_before = first in self.trained and same_integers(given[layer], given[first])
+            self._learn_weight(layer, first if called_before else layer, scale_rate)
         self._set_rates()
 
-    def _add_group(self, group: str, rate: float) -> None:
-        self.log_scale[mangle(group)] = learned_at(torch.zeros(()), rate)
-        if has_free_zero_point(self.reference, group):
-            self.zero_shift[mangle(group)] = learned_at(torch.zeros(()), rate)
-
-    def _add_weight(self, layer: str, rate: float) -> None:
+    def _learn_weight(self, layer: str, first: str, rate: float) -> None:
+        """Its scale, its start and its history; those of `first`, an earlier call of one module, where the file stores
+        both once.
+        """
         given = self.reference.weights[layer]
         self.register_buffer(f"weight_scale/{mangle(layer)}", given.scale.clone())
+        if first != layer:
+            self.weight_log_scale[mangle(layer)] = self.weight_log_scale[mangle(first)]
+            self.layer(layer).weight = self.layer(first).weight
+            if mangle(first) in self.oscillation:
+                self.oscillation[mangle(layer)] = self.oscillation[mangle(first)]
+            return
         self.weight_log_scale[mangle(layer)] = learned_at(torch.zeros_like(given.scale), rate)
         weight = self.layer(layer).weight
         started = into_cells(weight.detach(), given.q, given.scale, given.bits)
         weight.data = started / per_channel(self.unit(layer), started)
         if given.bits <= FEW_BITS and self.freezing.frequency:
             self.oscillation[mangle(layer)] = Oscillation(given.q)
-
-    def _copies(self) -> dict[str, str]:
-        """Each trained layer -> the one whose weight, integers and scale it shares: the calls of one module."""
-        found = copies(self.reference.captured.network)
-        return {layer: found[layer] if self._alike(layer, found[layer]) else layer for layer in self.trained}
-
-    def _alike(self, layer: str, first: str) -> bool:
-        return first in self.trained and same_integers(self.reference.weights[layer], self.reference.weights[first])
-
-    def _share_weight(self, layer: str, first: str) -> None:
-        """One parameter for both: the file stores it once."""
-        self.register_buffer(f"weight_scale/{mangle(layer)}", self.reference.weights[layer].scale.clone())
-        self.weight_log_scale[mangle(layer)] = self.weight_log_scale[mangle(first)]
-        self.layer(layer).weight = self.layer(first).weight
-        if mangle(first) in self.oscillation:
-            self.oscillation[mangle(layer)] = self.oscillation[mangle(first)]
 
     def _set_rates(self) -> None:
         """In units of where each parameter starts. A layer that only normalises pixels is left as it is."""
@@ -123,8 +112,10 @@ class FakeQuantized(nn.Module):
 
     @cached_property
     def output(self) -> str:
-        last = next(s for s in self.program.steps if s.name == self.program.output)
-        return last.inputs[0] if last.kind == "softmax" else last.name
+        tensor = self.program.only.tensor
+        if not self.program.ends_in_softmax:
+            return tensor
+        return next(s for s in self.program.steps if s.name == tensor).inputs[0]
 
     @cached_property
     def _last(self) -> dict[str, tuple[str, ...]]:
@@ -155,16 +146,21 @@ class FakeQuantized(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """A float reader of a tensor that is quantized for others sees it before it is rounded, as in the file."""
-        params = self.activations()
-        real: dict[str, torch.Tensor] = {}
+        params, source = self.activations(), self.program.input
         grid: dict[str, torch.Tensor] = {}
-        self._input(x, params, real, grid)
+        if source in params:
+            p = params[source]
+            x = grid[source] = fake_quantize(x, Grid(p.scale, p.low - p.zero_point, p.high - p.zero_point, 0.0))
+        real = {source: x}
         self.kept = {}
         for step in self.program.steps:
             if step.name in self._in_integers:
                 grid[step.name] = self._run(step, [grid[t] for t in step.inputs], params)
             else:
-                self._run_float(step, params, real, grid)
+                inputs = [real[t] if t in real else grid[t] for t in step.inputs]
+                real[step.name] = activate(self._unfused(step, inputs), step.activation)
+                if step.name in params:
+                    grid[step.name] = self._quantize(step, real[step.name], params, in_place=False)
             if step.name in self.keep:
                 self.kept[step.name] = grid.get(step.name, real.get(step.name))  # type: ignore[assignment]
             for name in self._last.get(step.name, ()):
@@ -172,38 +168,11 @@ class FakeQuantized(nn.Module):
                 grid.pop(name, None)
         return grid[self.output] if self.output in grid else real[self.output]
 
-    def _input(
-        self,
-        x: torch.Tensor,
-        params: dict[str, QParams],
-        real: dict[str, torch.Tensor],
-        grid: dict[str, torch.Tensor],
-    ) -> None:
-        name = self.program.input
-        if name in params:
-            p = params[name]
-            bounds = Grid(p.scale, p.low - p.zero_point, p.high - p.zero_point, 0.0)
-            grid[name] = real[name] = fake_quantize(x, bounds)
-        else:
-            real[name] = x
-
     def _run(self, step: Step, inputs: list[torch.Tensor], params: dict[str, QParams]) -> torch.Tensor:
         if step.kind in MOVES:
             return OPS[step.kind].run(step.attrs, None, *inputs)
         result = self._unfused(step, inputs, params.get(step.inputs[0]))
         return self._quantize(step, result, params, step.kind in OVERWRITTEN)
-
-    def _run_float(
-        self,
-        step: Step,
-        params: dict[str, QParams],
-        real: dict[str, torch.Tensor],
-        grid: dict[str, torch.Tensor],
-    ) -> None:
-        inputs = [real[t] if t in real else grid[t] for t in step.inputs]
-        real[step.name] = activate(self._unfused(step, inputs), step.activation)
-        if step.name in params:
-            grid[step.name] = self._quantize(step, real[step.name], params, in_place=False)
 
     def _unfused(self, step: Step, inputs: list[torch.Tensor], source: QParams | None = None) -> torch.Tensor:
         """The operation without its activation, on the quantized weight where it has one.

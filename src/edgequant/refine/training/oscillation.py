@@ -48,11 +48,13 @@ class Oscillation(nn.Module):
     def see(self, q: torch.Tensor, threshold: float) -> None:
         """One more step of training has made the integers `q` (float32 holding integers)."""
         change = torch.sign(q - self.last).to(torch.int8)
+        # A flip is a change against the last one, however long ago that was: a weight that only drifts makes none.
         flipped = (change * self.direction < 0).float()
         self.frequency.lerp_(flipped, MOMENTUM)
         self.average.lerp_(q, MOMENTUM)
         self.direction.copy_(torch.where(change != 0, change, self.direction))
         self.last.copy_(q)
+        # Not the integer of this step, but the one it was at most of the time: the average's (algorithm 1).
         new = (self.frequency > threshold) & ~self.frozen
         self.value.copy_(torch.where(new, self.average.round().to(torch.int8), self.value))
         self.frozen |= new

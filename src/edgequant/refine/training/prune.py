@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...core.arrays import Array
 from ...core.errors import BadData, BadOption
 from ...core.image import InputSpec
 from ...core.preprocess import normalise
 from ...core.progress import Tick
 from ...data.dataset import AbstractSplit
-from ...graph.program import Captured
-from ...quantization.reference import Reference
-from ...train.loop import Loss, fit
+from ...train.loop import Loss, Watch, fit
 from ...train.settings import TrainSettings
 from ...train.training import Teacher, Training
-from ..refiner import AbstractRefiner
+from ..refiner import Shrinks
 from .channels import History, Pruning, count, shrink
 from .distill import soft_cross_entropy
 
@@ -30,14 +27,12 @@ SCORED = 256  # training images that the importance `taylor` asks
 
 @final
 @dataclass(frozen=True)
-class Prune(AbstractRefiner):
+class Prune(Shrinks):
     """Takes whole channels out before the network is captured: `w8a8+prune:keep=0.5+qat+distill`.
 
     In `steps` equal parts, each followed by its share of `epochs` with the float network's answers (weight `alpha`,
     temperature) and the labels. What is left is an ordinary smaller network: it runs faster everywhere, in float too.
     """
-
-    shrinks: ClassVar[bool] = True
 
     keep: float = 0.5  # of what `measure` counts; with `kb` or `ms` it is found
     kb: float = 0.0  # the file of the recipe has at most so many kilobytes (of 1,000 bytes); 0: not asked
@@ -79,14 +74,8 @@ class Prune(AbstractRefiner):
             label_smoothing=0.0, ema=0.0, resolutions=(), seed=self.seed,
         )  # fmt: skip
 
-    def network(self, captured: Captured) -> Captured:
-        return captured
-
-    def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:  # noqa: ARG002
-        return reference
-
     def shrink(self, module: nn.Module, inputs: InputSpec, training: Training, tick: Tick) -> History:
-        """Prune and train `module`, in place. Returns which channels went, for `pruning.rebuild`.
+        """Prune and train `module`, in place. Returns which channels went, for `channels.rebuild`.
 
         Raises BadData without labels, BadModel where the network cannot be pruned so far, and Diverged.
         """
@@ -108,18 +97,17 @@ class Prune(AbstractRefiner):
         """
         return shrink(module, inputs.shape, self.pruning(), keep, _Scored(inputs, images, self.seed))
 
+    def keeping(self, keep: float) -> Prune:
+        return replace(self, keep=keep, kb=0.0, ms=0.0)
+
     def _train(self, module: nn.Module, inputs: InputSpec, training: Training, part: int, tick: Tick) -> None:
         epochs = self.epochs * part // self.steps - self.epochs * (part - 1) // self.steps
-        fit(
-            module,
-            training.splits,
-            inputs,
+        settings, loss = (
             self.settings(training.settings, epochs),
-            training.folder / f"part-{part}",
             taught(training.teacher, self.alpha, self.temperature),
-            report=lambda figures: training.say(_line(figures, part, epochs)),
-            tick=tick,
         )
+        watch = Watch(lambda figures: training.say(_line(figures, part, epochs)), tick)
+        fit(module, training.splits, inputs, settings, training.folder / f"part-{part}", loss, watch)
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 import torch
 
-from ...core.arrays import Array
 from ...core.errors import BadData, BadOption, Diverged
 from ...core.progress import Tick
 from ...data.dataset import Splits
 from ...data.splits import Subset
-from ...graph.program import Captured
 from ...quantization.reference import Reference
 from ...train import checkpoint
-from ...train.loop import fit, smoothed_cross_entropy
+from ...train.loop import Watch, fit, smoothed_cross_entropy
 from ...train.settings import TrainSettings
 from ...train.training import Training
-from ..refiner import AbstractRefiner
+from ..refiner import Trains
 from .learned import learned
 from .network import FakeQuantized
 from .oscillation import Freezing
@@ -36,7 +34,7 @@ RATES = ((6, 6, 1e-3), (2, 6, 3e-3), (2, 2, 1e-2))
 
 @final
 @dataclass(frozen=True)
-class QAT(AbstractRefiner):
+class QAT(Trains):
     """Trains the weights, their scales and those of the activations, with the deployed rounding in the forward pass.
 
     It starts from the calibrated reference, or from what the refiners before it made of that, and BatchNorm is
@@ -45,8 +43,6 @@ class QAT(AbstractRefiner):
 
     The images, their augmentation and the batch are those of the float training unless said otherwise.
     """
-
-    trains: ClassVar[bool] = True
 
     epochs: int = 4
     lr: float | None = None  # the peak, with half-cosine decay; none: by the bits, see RATES
@@ -75,12 +71,6 @@ class QAT(AbstractRefiner):
         for name in ("scale_rate", "damping"):
             if not getattr(self, name) >= 0:
                 raise BadOption(f"qat: {name} is at least 0. Got {getattr(self, name)}.")
-
-    def network(self, captured: Captured) -> Captured:
-        return captured
-
-    def reference(self, reference: Reference, images: Array, tick: Tick) -> Reference:  # noqa: ARG002
-        return reference
 
     def settings(self, training: TrainSettings | None, rate: float = RATES[0][2]) -> TrainSettings:
         """How it trains, given how the float network was trained; `rate` where none was asked for. Raises BadOption."""
@@ -114,23 +104,15 @@ class QAT(AbstractRefiner):
             )
         if training.loss is None and training.splits.train.labels is None:
             raise BadData("qat learns from labels, and the images have none. Add +distill to learn from the network.")
-        network = FakeQuantized(reference, self._freezing(), self.scale_rate)
+        freezing = Freezing(self.freeze_scales, self.freeze_weights, self.damping)
+        network = FakeQuantized(reference, freezing, self.scale_rate)
         loss = training.loss(network) if training.loss else smoothed_cross_entropy(self.label_smoothing)
         settings = self.settings(training.settings, rate_for(reference))
+        watch = Watch(lambda figures: training.say(_line(figures, self.epochs)), tick, network.begin, training.say)
         with _full_precision():
             try:
-                fit(
-                    network,
-                    self._some(training.splits),
-                    reference.captured.inputs,
-                    settings,
-                    training.folder,
-                    loss,
-                    report=lambda figures: training.say(_line(figures, self.epochs)),
-                    tick=tick,
-                    begin=network.begin,
-                    say=training.say,
-                )
+                splits = self._some(training.splits)
+                fit(network, splits, reference.captured.inputs, settings, training.folder, loss, watch)
             except Diverged as error:
                 raise Diverged(_diverged(str(error), network, training, settings)) from error
         return learned(network)
@@ -141,9 +123,6 @@ class QAT(AbstractRefiner):
         positions = np.random.default_rng(self.seed).permutation(len(splits.train))[: self.images]
         fingerprint = f"{splits.fingerprint} {self.images} of seed {self.seed}"  # no checkpoint of other images is used
         return replace(splits, train=Subset(splits.train, positions), fingerprint=fingerprint)
-
-    def _freezing(self) -> Freezing:
-        return Freezing(self.freeze_scales, self.freeze_weights, self.damping)
 
 
 def rate_for(reference: Reference) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 import altair as alt
 
-from .labels import Box, around, leader, place, segment
+from .labels import around, leader, place, segment
 from .pareto import front
 from .scales import Axis, cost_axis, value_axis
 
@@ -53,7 +53,9 @@ def pareto(points: Sequence[Point], cost: str, title: str) -> alt.TopLevelMixin:
     on_y = alt.Y("top1:Q", title="Top-1 accuracy", scale=alt.Scale(domain=[y.low, y.high], nice=False, zero=False))
     on_y = on_y.axis(format=".1%", values=y.ticks())
     base = _chart([asdict(p) | {"first": p.target == points[0].target} for p in points]).encode(x=on_x, y=on_y)
-    edge = _chart(_steps([points[i] for i in best], x.high))
+    corners = [{"cost": points[i].cost, "top1": points[i].top1} for i in best]
+    # carried on to the right edge: what costs more need not be worse than the front's last point
+    edge = _chart([*corners, {"cost": x.high, "top1": corners[-1]["top1"]}])
     line = edge.mark_line(color=FAINT, strokeDash=[5, 3], interpolate="step-after").encode(x=on_x, y=on_y)
     spread = base.mark_rule(color=FAINT, opacity=0.45).encode(y="low:Q", y2="high:Q")
     ring = base.transform_filter("datum.recommended").mark_point(size=420, strokeWidth=2.2, color=INK, filled=False)
@@ -90,12 +92,6 @@ def latencies(rows: Sequence[dict[str, Any]], title: str) -> alt.TopLevelMixin:
     chart = alt.layer(spread, dots, ring, text).properties(height=alt.Step(26))
     words = f"{title}: " + "; ".join(f"{row['id']} {row['short']}" for row in rows) + "."
     return _styled(chart, title, "Further left is faster; the axis is logarithmic. Circled: recommended.", words)
-
-
-def _steps(best: Sequence[Point], edge: float) -> list[dict[str, float]]:
-    """The front's corners, carried on to the right edge: what costs more need not be worse than its last point."""
-    corners = [{"cost": p.cost, "top1": p.top1} for p in best]
-    return [*corners, {"cost": edge, "top1": corners[-1]["top1"]}]
 
 
 def _marks(base: alt.Chart, points: Sequence[Point]) -> list[alt.Chart]:
@@ -154,8 +150,10 @@ def _names(points: Sequence[Point], best: Sequence[int], x: Axis, y: Axis) -> li
     taken += [
         segment(pixel[p.id][0], HEIGHT - y.pixel(p.high), pixel[p.id][0], HEIGHT - y.pixel(p.low)) for p in points
     ]
-    taken += _front_boxes([pixel[points[i].id] for i in best])
-    boxes = place([pixel[p.id] for p in named], [p.label for p in named], taken, WIDTH, HEIGHT)
+    corners = [pixel[points[i].id] for i in best]  # under the stepped line, up to the right edge
+    taken += [segment(a[0], a[1], b[0], a[1]) for a, b in zip(corners, [*corners[1:], (WIDTH, 0.0)])]
+    taken += [segment(b[0], a[1], b[0], b[1]) for a, b in itertools.pairwise(corners)]
+    boxes = place([pixel[p.id] for p in named], [p.label for p in named], taken, (WIDTH, HEIGHT))
     texts, lines = [], []
     for point, box in zip(named, boxes):
         left, middle = x.value(box[0]), y.value(HEIGHT - (box[1] + box[3]) / 2)
@@ -170,12 +168,6 @@ def _names(points: Sequence[Point], best: Sequence[int], x: Axis, y: Axis) -> li
         *([rule.encode(x="cost:Q", y="top1:Q", x2="cost2:Q", y2="top2:Q")] if lines else []),
         text.encode(x="cost:Q", y="top1:Q", text="label:N"),
     ]
-
-
-def _front_boxes(corners: Sequence[tuple[float, float]]) -> list[Box]:
-    """The pixels under the stepped line, up to the right edge."""
-    flat = [segment(a[0], a[1], b[0], a[1]) for a, b in zip(corners, [*corners[1:], (WIDTH, 0.0)])]
-    return flat + [segment(b[0], a[1], b[0], b[1]) for a, b in itertools.pairwise(corners)]
 
 
 def _chart(values: Sequence[dict[str, Any]]) -> alt.Chart:

@@ -23,17 +23,16 @@ def place(
     anchors: Sequence[tuple[float, float]],
     texts: Sequence[str],
     obstacles: Sequence[Box],
-    width: float,
-    height: float,
+    plot: tuple[float, float],
 ) -> list[Box]:
-    """The box of each text, in pixels from the plot's upper left corner.
+    """The box of each text, in pixels from the upper left corner of the plot, which is (width, height).
 
     Greedy: each text takes, of the places round its anchor, the one that covers least of the
     obstacles, of the texts already placed and of what lies outside the plot.
     """
     taken, placed = list(obstacles), []
     for (x, y), text in zip(anchors, texts):
-        best = min(_candidates(x, y, GLYPH * len(text)), key=lambda box: _cost(box, taken, width, height))
+        best = min(_candidates(x, y, GLYPH * len(text)), key=lambda box: _cost(box, taken, plot))
         taken.append(best)
         placed.append(best)
     return placed
@@ -64,8 +63,8 @@ def _candidates(x: float, y: float, width: float) -> list[Box]:
     return boxes
 
 
-def _cost(box: Box, taken: Sequence[Box], width: float, height: float) -> float:
-    inside = _overlap(box, (0, 0, width, height))
+def _cost(box: Box, taken: Sequence[Box], plot: tuple[float, float]) -> float:
+    inside = _overlap(box, (0, 0, *plot))
     outside = (box[2] - box[0]) * HEIGHT - inside
     return 3 * outside + sum(_overlap(box, other) for other in taken)
 

@@ -33,7 +33,11 @@ def parallel_coordinates(lines: Sequence[dict[str, Any]], title: str) -> alt.Top
     In HTML the line under the pointer stands out.
     """
     lines = sorted(lines, key=lambda line: float(line["QuantAcc"]))
-    axes = {name: _axis([line[name] for line in lines]) for name in AXES}
+    axes = {}
+    for name in AXES:  # as wide as its values; a lone value stands in the middle
+        low, high = (end(line[name] for line in lines) for end in (min, max))
+        margin = 0.0 if high > low else max(abs(low) * 0.05, 1e-6)
+        axes[name] = Axis(low - margin, high + margin, HEIGHT, log=False)
     x = alt.X("axis:N", sort=list(AXES), title=None)
     y = alt.Y("at:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
     hover = alt.selection_point(name="hover", fields=["id"], on="pointerover", nearest=True, clear="pointerout")
@@ -47,19 +51,13 @@ def parallel_coordinates(lines: Sequence[dict[str, Any]], title: str) -> alt.Top
     )
     strokes = base.mark_line(strokeWidth=2.6, strokeJoin="round").encode(detail="id:N")
     points = base.mark_circle(size=55).add_params(hover).properties(name="points")
-    chart = alt.layer(_uprights(x), strokes, points, *_labels(lines, axes, x, y)).properties(height=HEIGHT)
+    uprights = _chart([{"axis": name} for name in AXES]).mark_rule(color="#9aa5b1", strokeWidth=1.2).encode(x=x)
+    chart = alt.layer(uprights, strokes, points, *_labels(lines, axes, x, y)).properties(height=HEIGHT)
     best = lines[-1]
     text = (
         f"{title}: {len(lines)} combinations; the most accurate is {best['id']} ({best['accuracy']}, {best['size']})."
     )
     return _styled(chart, title, "Simulated; one line a combination of bits, coloured by accuracy.", text)
-
-
-def _axis(values: Sequence[float]) -> Axis:
-    """As wide as its values; a lone value stands in the middle."""
-    low, high = min(values), max(values)
-    margin = 0.0 if high > low else max(abs(low) * 0.05, 1e-6)
-    return Axis(low - margin, high + margin, HEIGHT, log=False)
 
 
 def _folded(lines: Sequence[dict[str, Any]], axes: dict[str, Axis]) -> alt.Chart:
@@ -74,11 +72,6 @@ def _colour(accuracies: Sequence[float]) -> alt.Color:
     low, high = min(accuracies), max(accuracies)
     scale = alt.Scale(scheme="viridis", domain=[low, high] if high > low else [low - 0.01, high + 0.01], reverse=True)
     return alt.Color("QuantAcc:Q", title="Top-1 accuracy", scale=scale, legend=alt.Legend(format=".1%"))
-
-
-def _uprights(x: alt.X) -> alt.Chart:
-    drawn: alt.Chart = _chart([{"axis": name} for name in AXES]).mark_rule(color="#9aa5b1", strokeWidth=1.2).encode(x=x)
-    return drawn
 
 
 def _labels(lines: Sequence[dict[str, Any]], axes: dict[str, Axis], x: alt.X, y: alt.Y) -> list[alt.Chart]:

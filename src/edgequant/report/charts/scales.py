@@ -30,8 +30,12 @@ class Axis:
     def ticks(self) -> list[float]:
         """Round values inside the domain: 1, 2, 5 of each decade, or about six equal steps."""
         if self.log:
-            return _decades(self.low, self.high)
-        step = _round_step((self.high - self.low) / 6)
+            first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+            every = [round(m * 10.0**e, 12) for e in range(first, last + 1) for m in (1, 2, 5)]
+            return [tick for tick in every if self.low <= tick <= self.high]
+        raw = (self.high - self.low) / 6
+        power = 10.0 ** math.floor(math.log10(raw))
+        step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
         first = math.ceil(self.low / step - 1e-9)
         return [round(k * step, 12) for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
@@ -48,14 +52,3 @@ def value_axis(values: Sequence[float], length: float) -> Axis:
     """For accuracies: linear, as wide as the points and a margin, within 0..1."""
     margin = max(0.12 * (max(values) - min(values)), 0.005)
     return Axis(max(0.0, min(values) - margin), min(1.0, max(values) + margin), length, log=False)
-
-
-def _decades(low: float, high: float) -> list[float]:
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    every = [round(m * 10.0**e, 12) for e in range(first, last + 1) for m in (1, 2, 5)]
-    return [tick for tick in every if low <= tick <= high]
-
-
-def _round_step(raw: float) -> float:
-    power = 10.0 ** math.floor(math.log10(raw))
-    return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)

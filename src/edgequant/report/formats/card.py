@@ -62,8 +62,7 @@ def _body(run: Run, best: look.Variant) -> Iterator[str]:
     )
     yield from (md.escape(line) for line in contract(run))
     yield table([("Figure", "Value", "")] + [(f.label, f.value, f.note) for f in headline.figures(run)])
-    reason = run.results.get("recommendation_reason")
-    yield md.sentence(reason) if reason else ""
+    yield headline.reason(run)
     yield busy(run)
     yield snippet(run, best)
     notes = run.results.get("notes")

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import format as fmt
 from ..charts import drawing
-from ..document import Chart, Document, Picture, vega_lite
+from ..document import Document, vega_lite
 from .prose import parser
 
 TONES = {
@@ -38,8 +38,8 @@ def html(document: Document) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     prose = parser()
     environment.filters["prose"] = lambda text: Markup(prose.render(text))
-    environment.filters["picture"] = _data_uri
-    environment.filters["photo"] = _photo_uri
+    environment.filters["picture"] = lambda chart: _data_uri("svg+xml", chart.svg.encode())
+    environment.filters["photo"] = lambda picture: _data_uri("png", picture.png)
     environment.filters["spec"] = lambda chart: Markup(script_json(chart.spec))
     environment.filters["views"] = lambda part: Markup(script_json(shared(part.views)))
     environment.filters["tone"] = lambda cell: TONES.get(cell, "")
@@ -66,12 +66,8 @@ def shared(views: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, Any]:
     return {"of": of, "tables": [json.loads(body) for body in bodies]}
 
 
-def _data_uri(chart: Chart) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(chart.svg.encode()).decode()
-
-
-def _photo_uri(picture: Picture) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.png).decode()
+def _data_uri(kind: str, image: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 def _template(name: str) -> str:

@@ -23,24 +23,16 @@ def pdf(document: Document) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for chart in document.charts:
-            (folder / f"{chart.stem}.pdf").write_bytes(_vector(chart))
+            vector: bytes = drawing.ask("svg_to_pdf", chart.svg)  # with its fonts inside: it looks the same everywhere
+            (folder / f"{chart.stem}.pdf").write_bytes(vector)
         for picture in document.pictures:
             (folder / picture.file).parent.mkdir(parents=True, exist_ok=True)
             (folder / picture.file).write_bytes(picture.png)
         main = folder / "main.typ"
-        main.write_text(_preamble() + "\n".join(_blocks(document)), "utf-8")
+        preamble = (files("edgequant.report") / "templates" / "report.typ").read_text("utf-8")
+        main.write_text(preamble + "\n".join(_blocks(document)), "utf-8")
         content: bytes = drawing.ask("typeset", str(main), str(folder))
         return content
-
-
-def _preamble() -> str:
-    return (files("edgequant.report") / "templates" / "report.typ").read_text("utf-8")
-
-
-def _vector(chart: Chart) -> bytes:
-    """With its fonts inside, so that it looks the same on every machine."""
-    content: bytes = drawing.ask("svg_to_pdf", chart.svg)
-    return content
 
 
 def _blocks(document: Document) -> Iterator[str]:

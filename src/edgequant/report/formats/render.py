@@ -13,7 +13,7 @@ from ...store.disk import writing
 from ...store.run import Run
 from .. import markup as md
 from ..charts import drawing
-from ..document import Document, build
+from ..document import build
 from ..section import AbstractSection
 from .card import card
 from .html import html
@@ -28,7 +28,11 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     whole one. The same results give the same bytes. Raises RunFolderError.
     """
     with writing(run.folder), drawing.at_hand():  # the drawing, too, needs a place for its files
-        made = _contents(build(run, sections))
+        document = build(run, sections)
+        made = {"report.md": markdown(document).encode(), "report.html": html(document).encode()}
+        made["report.pdf"] = pdf(document)
+    for chart in document.charts:
+        made |= {f"{chart.stem}.png": chart.png, f"{chart.stem}.svg": chart.svg.encode()}
     described = card(Run(md.clean(run.results), run.folder))
     if described:
         made["artifacts/README.md"] = described.encode()
@@ -36,16 +40,6 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     for name, content in made.items():
         _replace(run.folder / name, content)
     return [run.folder / name for name in made]
-
-
-def _contents(document: Document) -> dict[str, bytes]:
-    """File name -> content."""
-    files = {"report.md": markdown(document).encode(), "report.html": html(document).encode()}
-    files["report.pdf"] = pdf(document)
-    for chart in document.charts:
-        files[f"{chart.stem}.png"] = chart.png
-        files[f"{chart.stem}.svg"] = chart.svg.encode()
-    return files
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -107,7 +107,7 @@ def _point(run: Run, variant: look.Variant, cost: float) -> Point:
     from ..charts.charts import Point
 
     top1, chosen = float(variant["top1"]), look.recommended(run) is variant
-    low, high = _interval(variant, top1)
+    low, high = fmt.ends(variant.get("top1_ci95"))
     return Point(
         id=look.identity(variant),
         label=_label(variant),
@@ -116,20 +116,13 @@ def _point(run: Run, variant: look.Variant, cost: float) -> Point:
         recipe=md.line(variant.get("name") or variant.get("recipe") or "unnamed"),
         cost=cost,
         top1=top1,
-        low=low,
-        high=high,
+        low=top1 if low is None else low,
+        high=top1 if high is None else high,
         recommended=chosen,
         accuracy=fmt.with_interval(fmt.percent(top1), variant.get("top1_ci95"), 100),
         latency=fmt.milliseconds(look.latency(variant)),
         size=fmt.size(variant.get("bytes")),
     )
-
-
-def _interval(variant: look.Variant, top1: float) -> tuple[float, float]:
-    ends = variant.get("top1_ci95")
-    pair = [fmt.number(end) for end in ends] if isinstance(ends, list | tuple) else []
-    low, high = pair if len(pair) == 2 else (None, None)
-    return (top1 if low is None else low, top1 if high is None else high)
 
 
 def _label(variant: look.Variant) -> str:

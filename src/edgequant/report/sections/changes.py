@@ -124,9 +124,9 @@ def _name(names: list[str], at: Any) -> str:
     return names[int(place)] if 0 <= place < len(names) else f"class {place:.0f}"
 
 
-def _caption(names: list[str], one: look.Variant) -> str:
+def _caption(names: list[str], image: look.Variant) -> str:
     """`✗ 8 → 3, true 8 (image 1532)`"""
-    label, before, after = (one.get(key) for key in ("label", "before", "after"))
+    label, before, after = (image.get(key) for key in ("label", "before", "after"))
     mark = "" if label is None else "✗ " if before == label else "✓ " if after == label else "· "
     true = "" if label is None else f", true {_name(names, label)}"
-    return f"{mark}{_name(names, before)} → {_name(names, after)}{true} (image {fmt.plain(one.get('index'))})"
+    return f"{mark}{_name(names, before)} → {_name(names, after)}{true} (image {fmt.plain(image.get('index'))})"

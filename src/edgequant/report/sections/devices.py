@@ -46,19 +46,18 @@ def _measured(run: Run) -> Iterator[tuple[look.Variant, dict[str, Any]]]:
             yield variant, dict(one)
 
 
-def _row(run: Run, variant: look.Variant, one: dict[str, Any]) -> tuple[str, ...]:
-    ms, against = look.mapping(one.get("latency_ms")), look.mapping(one.get("against_local"))
-    counts = look.kernels({"kernels": one.get("kernels")})
+def _row(run: Run, variant: look.Variant, record: dict[str, Any]) -> tuple[str, ...]:
+    ms, against = look.mapping(record.get("latency_ms")), look.mapping(record.get("against_local"))
     apart = against.get("max_lsb")
     return (
         look.starred(run, variant),
-        md.code(one.get("device")),
-        fmt.plain(look.mapping(one.get("machine")).get("cpu")),
+        md.code(record.get("device")),
+        fmt.plain(look.mapping(record.get("machine")).get("cpu")),
         *(fmt.milliseconds(ms.get(figure)) for figure in ("p50", "p90", "p99")),
-        fmt.size_short(one.get("peak_memory_bytes")),
-        fmt.ABSENT if counts is None else f"{counts[0]} / {counts[1]}",
-        fmt.percent(one.get("top1")),
-        fmt.count(one.get("n")),
+        fmt.size_short(record.get("peak_memory_bytes")),
+        look.delegated(record),
+        fmt.percent(record.get("top1")),
+        fmt.count(record.get("n")),
         fmt.percent(against.get("top1_agreement")),
         fmt.ABSENT if apart is None else f"{apart} steps",
     )

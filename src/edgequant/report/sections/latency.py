@@ -64,13 +64,8 @@ def _row(run: Run, variant: look.Variant) -> tuple[str, ...]:
         fmt.milliseconds(all_threads.get("p50")),
         fmt.count(all_threads.get("threads")),
         fmt.size_short(variant.get("peak_memory_bytes")),
-        _delegated(variant),
+        look.delegated(variant),
     )
-
-
-def _delegated(variant: look.Variant) -> str:
-    counts = look.kernels(variant)
-    return fmt.ABSENT if counts is None else f"{counts[0]} / {counts[1]}"
 
 
 def _slower(run: Run, variant: look.Variant) -> str:

@@ -22,7 +22,11 @@ class Layers(AbstractSection):
 
     def text(self, run: Run) -> str:
         best = look.recommended(run)
-        parts = [] if best is None else [_recommended(best)]
+        parts = []
+        if best is not None:
+            name, told = md.code(look.identity(best)), look.mappings(best.get("layers"))
+            shown = f"The table shows {name}, layer by layer: {_tally(best)}."
+            parts = [shown if told else f"No layers were recorded for the recommended {name}."]
         parts.append(_others([v for v in look.variants(run) if v is not best]))
         return "\n\n".join(part for part in parts if part) or "No layers were recorded."
 
@@ -58,13 +62,6 @@ def _row(layer: look.Variant) -> tuple[str, ...]:
 def _bits(value: object) -> str:
     bits = fmt.number(value)
     return "float" if bits is None else f"{bits:.0f} bit"
-
-
-def _recommended(best: look.Variant) -> str:
-    layers = look.mappings(best.get("layers"))
-    if not layers:
-        return f"No layers were recorded for the recommended {md.code(look.identity(best))}."
-    return f"The table shows {md.code(look.identity(best))}, layer by layer: {_tally(best)}."
 
 
 def _tally(variant: look.Variant) -> str:

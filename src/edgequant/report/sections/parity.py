@@ -28,8 +28,15 @@ class Parity(AbstractSection):
         checked = _checked(run)
         if not checked:
             return "No file was checked against the simulation."
-        parts = [_verdict(checked), _unchecked(run), _modes(checked)]
-        return "\n\n".join(part for part in parts if part)
+        failed = [look.identity(v) for v in checked if look.mapping(v["parity"]).get("gate") == "failed"]
+        passed = sum(look.mapping(v["parity"]).get("gate") == "passed" for v in checked)
+        verdict = f"{passed} of {len(checked)} files passed their gate, each as it ships."
+        verdict += f" **Failed: {md.listed(failed)}.**" if failed else ""
+        others = [look.identity(v) for v in look.measured(run) if v.get("file") and not look.mapping(v.get("parity"))]
+        unchecked = f"Not checked: {md.listed(others)}." if others else ""
+        used = dict.fromkeys(str(look.mapping(v["parity"]).get("mode")) for v in checked)
+        modes = "\n".join(f"- {MODES[mode]}." for mode in used if mode in MODES)
+        return "\n\n".join(part for part in (verdict, unchecked, modes) if part)
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
         checked = _checked(run)
@@ -39,23 +46,6 @@ class Parity(AbstractSection):
 
 def _checked(run: Run) -> list[look.Variant]:
     return [v for v in look.variants(run) if look.mapping(v.get("parity"))]
-
-
-def _verdict(checked: list[look.Variant]) -> str:
-    failed = [look.identity(v) for v in checked if look.mapping(v["parity"]).get("gate") == "failed"]
-    passed = sum(look.mapping(v["parity"]).get("gate") == "passed" for v in checked)
-    text = f"{passed} of {len(checked)} files passed their gate, each as it ships."
-    return f"{text} **Failed: {md.listed(failed)}.**" if failed else text
-
-
-def _unchecked(run: Run) -> str:
-    names = [look.identity(v) for v in look.measured(run) if v.get("file") and not look.mapping(v.get("parity"))]
-    return f"Not checked: {md.listed(names)}." if names else ""
-
-
-def _modes(checked: list[look.Variant]) -> str:
-    used = dict.fromkeys(str(look.mapping(v["parity"]).get("mode")) for v in checked)
-    return "\n".join(f"- {MODES[mode]}." for mode in used if mode in MODES)
 
 
 def _row(run: Run, variant: look.Variant) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar, final
 
 from ...store.run import Run
 from .. import format as fmt
+from .. import headline
 from .. import lookup as look
 from .. import markup as md
 from ..load import busy
@@ -37,14 +38,26 @@ class Recommendation(AbstractSection):
         if best is None or base is None:
             return []
         header = ("Figure", look.identity(best), look.identity(base), "Difference")
-        return [header, *(row for row in _comparison(run, best, base) if row[1] != fmt.ABSENT)]
+        drop = fmt.with_interval(fmt.points(best.get("drop")), best.get("drop_ci95"))
+        peak, base_peak = (fmt.number(v.get("peak_memory_bytes")) for v in (best, base))
+        rows = [
+            ("Top-1", fmt.percent(best.get("top1")), fmt.percent(base.get("top1")), drop),
+            ("File", fmt.size(best.get("bytes")), fmt.size(base.get("bytes")), fmt.ratio(look.size_ratio(run, best))),
+            _bytes("Download, gzip", look.download(best, "gzip"), look.download(base, "gzip")),
+            _bytes("Download, zstd", look.download(best, "zstd"), look.download(base, "zstd")),
+            _ms("Latency p50, one thread", look.latency(best), look.latency(base)),
+            _ms("Latency p99, one thread", look.latency(best, "p99"), look.latency(base, "p99")),
+            _ms("Latency p50, all threads", *(look.latency(v, all_threads=True) for v in (best, base))),
+            _bytes("Peak memory", peak, base_peak),
+            _bytes("Arena", look.arena(best), look.arena(base)),
+        ]
+        return [header, *(row for row in rows if row[1] != fmt.ABSENT)]
 
 
 def _nothing(run: Run) -> str:
     every = look.variants(run)
     if look.measured(run):
-        note = run.results.get("recommendation_reason")
-        return "No variant is recommended. " + (md.sentence(note) if note else "The figures of all are below.")
+        return f"No variant is recommended. {headline.reason(run) or 'The figures of all are below.'}"
     if not every:
         return "The run holds no variants yet, so there is nothing to recommend."
     reasons = [f"- {md.code(look.identity(v))}: {md.sentence(v.get('reason'))}" for v in every]
@@ -52,10 +65,9 @@ def _nothing(run: Run) -> str:
 
 
 def _cost(run: Run, best: look.Variant) -> str:
-    name = look.file_name(best) or look.identity(best)
     base = look.baseline(run, best)
     clauses = [_accuracy(best), _size(run, best), _latency(best, base)]
-    return f"Ship {md.code(name)}. " + " ".join(clause for clause in clauses if clause)
+    return f"Ship {md.code(look.shipped(best))}. " + " ".join(clause for clause in clauses if clause)
 
 
 def _accuracy(best: look.Variant) -> str:
@@ -112,29 +124,26 @@ def _latency(best: look.Variant, base: look.Variant | None) -> str:
 
 def _why(run: Run, best: look.Variant) -> str:
     """The rank among what it competes with: variants of the same network and data that ran."""
-    given = run.results.get("recommendation_reason")
     files = [v for v in look.measured(run) if not look.simulated(v)]
     rivals = [v for v in files if all(v.get(k) == best.get(k) for k in ("model", "data", "device"))]
-    ranks = [
-        rank
-        for rank in (
-            _rank(best, rivals, lambda v: fmt.number(v.get("bytes")), "smallest"),
-            _rank(best, rivals, look.latency, "fastest"),
-            _rank(best, rivals, lambda v: _negative(v.get("top1")), "most accurate"),
-        )
-        if rank
-    ]
+    figures: tuple[tuple[Figure, str], ...] = (
+        (lambda v: fmt.number(v.get("bytes")), "smallest"),
+        (look.latency, "fastest"),
+        (_inaccuracy, "most accurate"),
+    )
+    ranks = [rank for figure, word in figures if (rank := _rank(best, rivals, figure, word))]
     text = "It was chosen on the validation images"
     text += "; the test split had no part in it." if fmt.number(best.get("top1")) is not None else "."
-    if given:
-        text += f" {md.sentence(given)}"
+    if given := headline.reason(run):
+        text += f" {given}"
     if len(rivals) > 1 and ranks:
         text += f" Of the {len(rivals)} variants of its network that ran it is {_and(ranks)}."
     return f"**Why this one.** {text} {_parity(best)}".rstrip()
 
 
-def _negative(value: object) -> float | None:
-    top1 = fmt.number(value)
+def _inaccuracy(variant: look.Variant) -> float | None:
+    """Less is better of it, as of every figure that is ranked."""
+    top1 = fmt.number(variant.get("top1"))
     return None if top1 is None else -top1
 
 
@@ -187,31 +196,12 @@ def _missed(criterion: look.Variant, criteria: list[look.Variant], run: Run) -> 
     return f"- {md.escape(name or 'unnamed')}: wanted {want}, got {got} from {md.code(who)}.{met}"
 
 
-def _comparison(run: Run, best: look.Variant, base: look.Variant) -> list[tuple[str, ...]]:
-    return [
-        ("Top-1", fmt.percent(best.get("top1")), fmt.percent(base.get("top1")), _drop(best)),
-        ("File", fmt.size(best.get("bytes")), fmt.size(base.get("bytes")), fmt.ratio(look.size_ratio(run, best))),
-        _bytes("Download, gzip", look.download(best, "gzip"), look.download(base, "gzip")),
-        _bytes("Download, zstd", look.download(best, "zstd"), look.download(base, "zstd")),
-        _milliseconds("Latency p50, one thread", best, base, "p50", False),
-        _milliseconds("Latency p99, one thread", best, base, "p99", False),
-        _milliseconds("Latency p50, all threads", best, base, "p50", True),
-        _bytes("Peak memory", fmt.number(best.get("peak_memory_bytes")), fmt.number(base.get("peak_memory_bytes"))),
-        _bytes("Arena", look.arena(best), look.arena(base)),
-    ]
-
-
 def _bytes(name: str, ours: float | None, theirs: float | None) -> tuple[str, ...]:
     return name, fmt.size_short(ours), fmt.size_short(theirs), _times(ours, theirs)
 
 
-def _drop(best: look.Variant) -> str:
-    return fmt.with_interval(fmt.points(best.get("drop")), best.get("drop_ci95"))
-
-
-def _milliseconds(name: str, best: look.Variant, base: look.Variant, figure: str, all_threads: bool) -> tuple[str, ...]:
-    ours, theirs = (look.latency(v, figure, all_threads) for v in (best, base))
-    return (name, fmt.milliseconds(ours), fmt.milliseconds(theirs), _times(ours, theirs))
+def _ms(name: str, ours: float | None, theirs: float | None) -> tuple[str, ...]:
+    return name, fmt.milliseconds(ours), fmt.milliseconds(theirs), _times(ours, theirs)
 
 
 def _times(ours: float | None, theirs: float | None) -> str:

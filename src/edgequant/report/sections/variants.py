@@ -102,19 +102,12 @@ def _reasons(every: list[look.Variant]) -> str:
 
 def _collapses(run: Run) -> str:
     """The variants that lost their accuracy, and what to try."""
-    lines = [_collapse(v) for v in look.measured(run) if _least_drop(v) > COLLAPSED]
+    lines = []
+    for variant in look.measured(run):
+        if (fmt.ends(variant.get("drop_ci95"))[0] or 0.0) > COLLAPSED:
+            lost = fmt.with_interval(fmt.points(variant.get("drop")), variant.get("drop_ci95"))
+            lines.append(f"- {md.code(look.identity(variant))} collapsed: {lost} lost. {_way_out(variant)}")
     return "\n\n" + "\n".join(lines) if lines else ""
-
-
-def _collapse(variant: look.Variant) -> str:
-    lost = fmt.with_interval(fmt.points(variant.get("drop")), variant.get("drop_ci95"))
-    return f"- {md.code(look.identity(variant))} collapsed: {lost} lost. {_way_out(variant)}"
-
-
-def _least_drop(variant: look.Variant) -> float:
-    ends = variant.get("drop_ci95")
-    low = fmt.number(ends[0]) if isinstance(ends, list | tuple) and ends else None
-    return 0.0 if low is None else low
 
 
 def _way_out(variant: look.Variant) -> str:

@@ -10,12 +10,9 @@ LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-32768, 32767)}
 
 def python_lines(use: Usage) -> list[str]:
     """The program; it reads photo.jpg and prints the number of the likeliest class."""
-    return [*_imports(use), "", *_open(use), *_photo(use), *_pixels(use), *_run(use)]
-
-
-def _imports(use: Usage) -> list[str]:
     runtime = "from ai_edge_litert.interpreter import Interpreter" if use.suffix == ".tflite" else "import onnxruntime"
-    return ["import numpy as np", runtime, "from PIL import Image"]
+    imports = ["import numpy as np", runtime, "from PIL import Image"]
+    return [*imports, "", *_open(use), *_photo(use), *_pixels(use), *_run(use)]
 
 
 def _open(use: Usage) -> list[str]:

@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import Array
-from ...data.draw import drawn
-from ...measure.agreement import agreement, fidelity
-from ...measure.statistics import mcnemar, paired_limits
-from ..making.variant import scores
+from ...core.arrays import only
+from ...measure.accuracy import CLASSIFY, Answers
+from ...tasks.fidelity import fidelity
+from ..bench import Bench
 from ..networks.float_first import unfit
 from ..prepared import Prepared
-from . import runtime as judge
-from .finished import Finished
+from .runtime import Answered
 
 OUTPUT = "output0"
 
 
-def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
+def against_float(bench: Bench, done: Answered, base: Answered) -> dict[str, Any]:
     """The keys "validation", "agreement", "fidelity", "caution" and, of float32 itself, "unfit".
 
     "validation": {"n", "top1", "drop", "drop_ci95", "p_value"}, paired on the images that choices are made by; None
@@ -27,40 +25,26 @@ def against_float(done: Finished, base: Finished, quick: int) -> dict[str, Any]:
     were evaluated. "caution": what makes these images flatter a file, or "". "unfit": why no file of this network can
     be recommended, or "".
     """
-    ours, theirs = _validation(done), _validation(base)
-    found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None}
-    found["caution"] = caution(done.variant.network)
-    found["fidelity"] = {OUTPUT: fidelity(base.answers.outputs, done.answers.outputs)}
+    network = done.made.variant.network
+    ours, theirs = done.chosen_by(bench), base.chosen_by(bench)
+    found: dict[str, Any] = {"validation": None, "agreement": None, "unfit": None, "caution": caution(network)}
+    found["fidelity"] = {OUTPUT: fidelity(only(base.outputs), only(done.outputs))}
     if ours is None or theirs is None:
         return found
-    network = done.variant.network
-    labels = drawn(network.splits.validation, quick).labels
-    found["agreement"] = agreement(theirs, ours)
-    if labels is not None:
-        found["validation"] = paired(theirs, ours, labels)
+    found["agreement"] = CLASSIFY.agreement(theirs.predictions, ours.predictions)
+    found["validation"] = paired(theirs, ours)
     if done is base:
-        found["unfit"] = unfit(network.provenance, ours, labels)
+        found["unfit"] = unfit(network.provenance, only(ours.outputs), bench.choosing(network).labels)
     return found
 
 
-def _validation(done: Finished) -> Array | None:
-    """(N, classes) scores on validation: the file's own where that is what was evaluated, else the simulated ones."""
-    if judge.evaluated(done.variant.network) == "validation":
-        outputs: Array = done.answers.outputs
-        return outputs
-    return scores(done.made, "validation")
-
-
-def paired(base: Array, ours: Array, labels: Array) -> dict[str, Any]:
-    """{"n", "top1", "drop", "drop_ci95", "p_value"} of two sets of scores on the same labelled images."""
-    before, now = (base.argmax(1) == labels, ours.argmax(1) == labels)
-    return {
-        "n": len(labels),
-        "top1": float(now.mean()),
-        "drop": 100.0 * (int(before.sum()) - int(now.sum())) / len(labels),
-        "drop_ci95": list(paired_limits(before, now)),
-        "p_value": mcnemar(before, now),
-    }
+def paired(base: Answers, ours: Answers) -> dict[str, Any] | None:
+    """{"n", "top1", "drop", "drop_ci95", "p_value"} of answers to the same images; None without labels."""
+    if base.terms is None or ours.terms is None:
+        return None
+    drop = CLASSIFY.drop(base.terms, ours.terms, seed=0)
+    figures = {"top1": CLASSIFY.metric(ours.terms).value, "drop": drop.value, "drop_ci95": list(drop.limits)}
+    return {"n": ours.n, **figures, "p_value": drop.p_value}
 
 
 def caution(network: Prepared) -> str:

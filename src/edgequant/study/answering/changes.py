@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from ...data.dataset import AbstractSplit
 from ...measure.accuracy import Answers
 from ...store.belongings import claim
 from ...store.disk import write_bytes
-from ..making.variant import Variant
-from .runtime import evaluation_split
+from ..bench import Bench
+from ..plan import Variant
 
 SHOWN = 24  # images of a variant, at most
 LOST_FIRST = 16  # of them, answers that were right before
@@ -29,7 +30,7 @@ def counted(answers: Answers, base: Answers, split: AbstractSplit) -> dict[str, 
     `confusion` lists [true class, answered class, images before, images after] where the two differ, the largest
     difference first; it is empty, and `lost` and `won` are None, where the split is unlabelled.
     """
-    before, after, labels = base.predictions, answers.predictions, split.labels
+    before, after, labels = base.predictions.top, answers.predictions.top, split.labels
     moved = np.flatnonzero(before != after)
     found: dict[str, Any] = {"n": len(after), "moved": len(moved), "lost": None, "won": None, "confusion": []}
     if labels is None:
@@ -41,8 +42,8 @@ def counted(answers: Answers, base: Answers, split: AbstractSplit) -> dict[str, 
     return found | {"images": [_image(split, p, before, after) for p in order]}
 
 
-def pictures(found: dict[str, Any], variants: list[Variant], quick: int, out: Path) -> dict[str, Any]:
-    """Write one variant's images as PNG files into `out`/flipped, and name each in its record.
+def pictures(bench: Bench, found: dict[str, Any], variants: Sequence[Variant]) -> dict[str, Any]:
+    """Write one variant's images as PNG files into the run's folder, below flipped/, and name each in its record.
 
     They are the recommended variant's or, where it changed no answer, those of the variant that changed most.
     Returns {"classes": {data: names}} for the results; nothing where no answer changed. Raises RunFolderError.
@@ -53,7 +54,7 @@ def pictures(found: dict[str, Any], variants: list[Variant], quick: int, out: Pa
         return {}
     record = next(v for v in found["variants"] if v["id"] == name)
     network = next(v for v in variants if v.id == name).network
-    _write(record["changes"]["images"], evaluation_split(network, quick), out)
+    _write(record["changes"]["images"], bench.judging(network), bench.folder.path)
     return {"classes": {network.data: list(network.splits.classes)}}
 
 

@@ -2,97 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ...core.progress import AbstractProgress
-from ...measure.accuracy import summary
+from ...measure.accuracy import CLASSIFY, summary
 from ...measure.latency import ratio
-from ...store.folder import RunFolder
-from ..making.variant import scores
-from ..study import Study
-from . import changes
-from . import elsewhere as study_devices
-from . import runtime as judge
+from ..bench import Bench
+from ..making.variant import Made
+from ..record import Record
+from . import changes, elsewhere, runtime
 from .against_float import against_float
-from .finished import Finished
+from .parity import miss, parity
+from .runtime import Answered, on
+
+Records = Mapping[str, Record]  # by variant id
 
 
-def baseline(done: Finished, finished: dict[str, Finished]) -> Finished | None:
+def baseline(done: Answered, among: Iterable[Answered]) -> Answered | None:
     """The float32 of the same network and target."""
-    for other in finished.values():
-        same = other.variant.network is done.variant.network and other.variant.target == done.variant.target
-        if same and other.variant.recipe == "float32":
+    ours = done.made.variant
+    for other in among:
+        theirs = other.made.variant
+        if theirs.network is ours.network and theirs.target == ours.target and theirs.written == "float32":
             return other
     return None
 
 
-def compare(done: Finished, base: Finished | None, study: Study) -> None:
-    """Accuracy, drop, ratio and parity of one variant, into its record."""
-    record = done.record
-    record |= summary(done.answers, base.answers if base else None, study.seed)
-    record["validation_top1"] = judge.validation_top1(done.variant, scores(done.made, "validation"), study.quick)
-    promised = scores(done.made, judge.evaluated(done.variant.network))
-    record["parity"] = judge.parity(done.variant, done.made, done.answered, promised)
-    record["compression"] = done.made.value["compression"]
-    if record["top1"] is None:
-        record["reason"] = "unlabelled"
+def compared(bench: Bench, record: Record, done: Answered, base: Answered | None) -> Record:
+    """With accuracy, drop, ratio, changed answers and parity; a file that missed its parity gate has failed, whatever
+    its accuracy, and its reason says where it goes astray."""
+    made, network = done.made, done.made.variant.network
+    found: dict[str, Any] = summary(done.answers, base.answers if base else None, bench.study.seed)
+    promised = made.promised("validation")
+    if promised is not None and (terms := on(bench.choosing(network), promised).terms) is not None:
+        found["validation_top1"] = CLASSIFY.metric(terms).value
+    found["compression"] = made.compression
+    if found["top1"] is None:
+        found["reason"] = "unlabelled"
     if base:
-        _against(done, base, study)
+        size_ratio = base.made.weight / made.weight
+        found |= against_float(bench, done, base)
+        found |= {"baseline_id": base.made.variant.id, "size_ratio": size_ratio}
+        found["compression"] = {"model": size_ratio, **made.compression}
+        if done is base:
+            found["p_value"] = 1.0
+        else:
+            found["changes"] = changes.counted(done.answers, base.answers, done.split)
+    found["parity"] = parity(done)
+    if found["parity"] and found["parity"]["gate"] != "passed":
+        where, first = miss(bench, done)
+        reason = f"Parity missed: {found['parity']['reason']}; {where}."
+        found |= {"status": "failed", "reason": reason, "parity": {**found["parity"], "first_difference": first}}
+    return replace(record, **found)
 
 
-def _against(done: Finished, base: Finished, study: Study) -> None:
-    """Ratio, changed answers, and what the recommendation rests on."""
-    record = done.record
-    record |= against_float(done, base, study.quick)
-    record["baseline_id"] = base.record["id"]
-    record["size_ratio"] = _weight(base.record) / _weight(record)
-    record["compression"] = {"model": record["size_ratio"], **done.made.value["compression"]}
-    if done is base:
-        record["p_value"] = 1.0
-    else:
-        split = judge.evaluation_split(done.variant.network, study.quick)
-        record["changes"] = changes.counted(done.answers, base.answers, split)
+def timed(bench: Bench, records: Records, group: Sequence[Made]) -> dict[str, Record]:
+    """The records of the files of one network with their latencies, measured in turns."""
+    times = runtime.latencies(bench, group).value
+    one, every = times["one"], times["all"]
+    found = {}
+    for made in group:
+        record = records[made.variant.id]
+        new: dict[str, Any] = {"latency_ms": one[record.id], "latency_ms_all_threads": every[record.id]}
+        if record.baseline_id in one and record.baseline_id != record.id:
+            new["against_float32"] = ratio(*(one[name].get("turns", []) for name in (record.id, record.baseline_id)))
+        if made.variant.written == "float32":
+            new["eager_latency_ms"] = times["eager"]
+        found[record.id] = replace(record, **new, conditions=times["conditions"])
+    return found
 
 
-def _weight(record: dict[str, Any]) -> int:
-    """Bytes of the file, or the estimate where there is none: a variant and its float32 have the same target."""
-    size: int = record["bytes_estimated"] if record["bytes"] is None else record["bytes"]
-    return size
-
-
-def hold_to_promise(done: Finished, study: Study, run: RunFolder, progress: AbstractProgress) -> None:
-    """A file that missed its parity gate has failed, whatever its accuracy; its reason says where it goes astray."""
-    record, variant = done.record, done.variant
-    if not record["parity"] or record["parity"]["gate"] == "passed":
-        return
-    promised = scores(done.made, judge.evaluated(variant.network))
-    assert promised is not None
-    where, first = judge.miss(variant, done.made, done.answered, promised, study, run, progress)
-    record["parity"]["first_difference"] = first
-    record |= {"status": "failed", "reason": f"Parity missed: {record['parity']['reason']}; {where}."}
-
-
-def time_in_turns(group: dict[str, Finished], run: RunFolder, progress: AbstractProgress) -> None:
-    """Latencies of the files of one network, measured in turns, into their records."""
-    if not group:
-        return
-    step = judge.latencies({name: (d.variant, d.made) for name, d in group.items()}, run, progress)
-    for name, done in group.items():
-        base = group.get(done.record["baseline_id"] or "")
-        if base and base is not done:
-            turns = [step.value["one"][one.variant.id].get("turns", []) for one in (done, base)]
-            done.record["against_float32"] = ratio(*turns)
-        done.record["latency_ms"] = step.value["one"][name]
-        done.record["latency_ms_all_threads"] = step.value["all"][name]
-        done.record["conditions"] = step.value["conditions"]
-        if done.variant.recipe == "float32":
-            done.record["eager_latency_ms"] = step.value["eager"]
-
-
-def elsewhere(group: dict[str, Finished], study: Study, run: RunFolder, progress: AbstractProgress) -> None:
-    """The files of one network on the study's other devices; each variant's record says what they were there."""
-    for device in study_devices.others(study.devices) if group else ():
-        files = {name: (done.variant, done.made) for name, done in group.items()}
-        found = study_devices.measure(device, files, study.device_images, study.quick, run, progress)
-        for name, done in group.items():
-            done.record["devices"] = [*done.record.get("devices", []), found[name]]
+def on_devices(bench: Bench, records: Records, group: Sequence[Made]) -> dict[str, Record]:
+    """The records of the files of one network with what they are on the study's other devices."""
+    there = [elsewhere.measure(bench, device, group) for device in elsewhere.others(bench.study.devices)]
+    names = [made.variant.id for made in group]
+    return {name: replace(records[name], devices=[one[name] for one in there] or None) for name in names}

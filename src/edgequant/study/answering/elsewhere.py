@@ -2,80 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ...catalog import BACKENDS
+from ...core.arrays import joined
 from ...core.errors import EdgequantError, RunFolderError
 from ...core.preprocess import normalise
-from ...core.progress import AbstractProgress
 from ...data.draw import asked, drawn
-from ...files.on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, scores_on
-from ...measure.accuracy import judge as judged
-from ...store.folder import RunFolder, Step
+from ...files.on_device import LOCAL, Sent, Wanted, benchmark_on, device_of, difference, outputs_on
+from ...measure.accuracy import CLASSIFY
 from .. import keys
-from ..making.variant import Variant
-from .runtime import evaluation_split, read
-
-IMAGES = 200  # of the evaluated split, unless the study says otherwise
-
-Group = dict[str, tuple[Variant, Step]]
+from ..bench import Bench
+from ..making.variant import Made
+from .runtime import on, one_image
 
 
 def others(devices: tuple[str, ...]) -> list[str]:
     return [device for device in devices if device != LOCAL]
 
 
-def measure(
-    device: str, group: Group, images: int, quick: int, run: RunFolder, progress: AbstractProgress
-) -> dict[str, Any]:
+def measure(bench: Bench, device: str, group: Sequence[Made]) -> dict[str, Any]:
     """{variant id: its record on `device`} of the files of one network, timed in turns.
 
     A record has "device", "status" ("ok" or "failed"), "reason", and, where it ran: "machine", "conditions",
     "latency_ms", "kernels", memory's two keys, "n", "top1" and "against_local". A device that cannot be used is no
-    reason to lose the rest of a study. Not cached where it failed.
+    reason to lose the rest of a study. Not kept where it failed.
     """
+    draws = {"images": asked(bench.study.device_images), "quick": asked(bench.study.quick)}
+    files = {made.variant.id: made.reads() for made in group}
     try:
-        return dict(_step(device, group, images, quick, run, progress).value)
+        inputs = {"device": device, "there": keys.component(device_of(device)), "files": files, **draws}
+        return bench.kept("device", inputs, lambda _: _measure(bench, device, group), keys.measured()).value
     except RunFolderError:
         raise
     except EdgequantError as error:
-        return {name: {"device": device, "status": "failed", "reason": str(error)} for name in group}
+        return {name: {"device": device, "status": "failed", "reason": str(error)} for name in files}
 
 
-def _step(device: str, group: Group, images: int, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
-    files = {name: read(*one) for name, one in group.items()}
-    there = keys.component(device_of(device))
-    draws = {"images": asked(images), "quick": asked(quick)}
-    inputs = {"device": device, "there": there, "files": files, **draws, **keys.measured()}
-    return run.step("device", inputs, lambda _: _measure(device, group, images, quick, progress))
-
-
-def _measure(device: str, group: Group, images: int, quick: int, progress: AbstractProgress) -> dict[str, Any]:
-    there = device_of(device)
-    network = next(iter(group.values()))[0].network
-    sent = {name: _sent(*one) for name, one in group.items()}
-    image = normalise(evaluation_split(network, 1).take(np.arange(1)), network.captured.inputs)
-    with progress.task(f"{network.name}: latency on {device}") as tick:
-        timed = benchmark_on(there, list(sent.values()), image, Wanted(), tick)
+def _measure(bench: Bench, device: str, group: Sequence[Made]) -> dict[str, Any]:
+    there, network = device_of(device), group[0].variant.network
+    sent = {m.variant.id: Sent(m.path, m.variant.target, m.variant.backend, m.open()) for m in group}
+    with bench.doing(f"{network.name}: latency on {device}") as tick:
+        timed = benchmark_on(there, list(sent.values()), one_image(network), Wanted(), tick)
     about = {"device": device, "status": "ok", "reason": "", **{k: timed[k] for k in ("machine", "conditions")}}
     records = {name: {**about, **one} for name, one in zip(sent, timed["files"])}
-    split = drawn(evaluation_split(network, quick), images)
+    split = drawn(bench.judging(network), bench.study.device_images)
     for name, one in sent.items():
-        with progress.task(f"{name}: {len(split)} images on {device}") as tick:
-            scores, _ = scores_on(there, one, split, network.captured.inputs, tick)
-        here = np.concatenate([one.session.run(normalise(x, network.captured.inputs)) for x, _ in split.batches(64)])
-        records[name] |= _answers(scores, here, split.labels, one)
+        with bench.doing(f"{name}: {len(split)} images on {device}") as tick:
+            outputs, _ = outputs_on(there, one, split, network.captured.inputs, tick)
+        here = joined([one.session.run(normalise(x, network.captured.inputs)) for x, _ in split.batches(64)])
+        answers = on(split, outputs)
+        records[name] |= {
+            "n": answers.n,
+            "top1": None if answers.terms is None else CLASSIFY.metric(answers.terms).value,
+            "against_local": difference(outputs, here, one.session.only.scale),
+        }
     return records
-
-
-def _sent(variant: Variant, made: Step) -> Sent:
-    backend, path = BACKENDS.build(variant.target), made.folder / made.value["file"]
-    return Sent(path, variant.target, backend, backend.open(path))
-
-
-def _answers(scores: Any, here: Any, labels: Any, one: Sent) -> dict[str, Any]:
-    hits = judged(scores, labels).hits
-    top1 = None if hits is None else float(hits.mean())
-    return {"n": len(scores), "top1": top1, "against_local": difference(scores, here, one.session.output_scale)}

@@ -1,176 +1,134 @@
-"""What a finished file does in its runtime: answers, kernels, latency, memory. Each is a cached step."""
+"""What a finished file does in its runtime: answers, kernels, latency, memory. Each is a kept step."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import torch
 
-from ...catalog import BACKENDS
-from ...core.arrays import Array
+from ...core.arrays import Array, Outputs
 from ...core.preprocess import normalise
-from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit
 from ...data.draw import asked, drawn
-from ...host.machine import conditions
-from ...measure.accuracy import Answers, cores, evaluate, judge
-from ...measure.compressed import compressed_bytes
+from ...host.machine import conditions, cores
+from ...measure.accuracy import Answers, evaluate, judge
 from ...measure.latency import TURNS, benchmark, eager_latency
 from ...measure.memory import peak_memory
-from ...measure.parity import (
-    DYNAMIC,
-    FLOAT,
-    FLOAT16,
-    INTEGER,
-    INTEGER_LITERT,
-    PARTLY_FLOAT,
-    dynamic_parity,
-    float_parity,
-    integer_parity,
-)
-from ...recipe.recipe import parse_recipe
-from ...store.folder import RunFolder, Step
+from ...store.folder import Kept
+from ...store.outputs import load_outputs, save_outputs
 from .. import keys
-from ..making.variant import Variant
+from ..bench import Bench
+from ..making.variant import Made
 from ..prepared import Prepared
-from ..study import Study
-from .parity import explain
+
+OUTPUTS = "outputs.npz"
 
 
-def evaluation_split(network: Prepared, quick: int) -> AbstractSplit:
-    """The test split, or what stands in for it where the set is unlabelled."""
-    return drawn(network.splits.test if network.splits.test is not None else network.splits.validation, quick)
+@final
+@dataclass(frozen=True)
+class Answered:
+    """A variant that was made and has answered the images that files are judged on: its scores, and what gave them."""
+
+    made: Made
+    split: AbstractSplit
+    outputs: Outputs  # name -> (N, ...) float32
+    output_scale: float  # one step of the output; 0.0 for floats, and where there is no file
+    kernels: dict[str, Any] | None  # where the ops ran; None where there is no file
+    seconds: float | None
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The predictions, and what each adds to the metric. Raises BadData for labels the file has no class for."""
+        return on(self.split, self.outputs)
+
+    def chosen_by(self, bench: Bench) -> Answers | None:
+        """The answers to the images by which choices are made: the file's own where files are judged on these, else
+        the simulated ones."""
+        variant = self.made.variant
+        if variant.network.judged_on == "validation":
+            return self.answers
+        promised = self.made.promised("validation")
+        return None if promised is None else on(bench.choosing(variant.network), promised)
 
 
-def evaluated(network: Prepared) -> str:
-    """The name of that split."""
-    return "validation" if network.splits.test is None else "test"
+def on(split: AbstractSplit, outputs: Outputs) -> Answers:
+    """What the outputs for all images of a split answer."""
+    return judge(outputs, split.annotations(np.arange(len(split))))
 
 
-def answer(variant: Variant, made: Step, quick: int, run: RunFolder, progress: AbstractProgress) -> Step:
-    """The file's scores on the test split, in its runtime, on all cores; without a file, those of the simulation."""
+def answer(bench: Bench, made: Made) -> Answered:
+    """The file's scores in its runtime, on all cores; without a file, those of the simulation."""
+    network, split = made.variant.network, bench.judging(made.variant.network)
 
     def work(folder: Path) -> dict[str, Any]:
-        if made.value["file"] is None:
-            np.save(folder / "outputs.npy", np.load(made.folder / f"{evaluated(variant.network)}.npy"))
+        if made.file is None:
+            promised = made.promised(network.judged_on)
+            assert promised is not None
+            save_outputs(folder / OUTPUTS, promised)
             return {"output_scale": 0.0, "kernels": None, "seconds": None}
-        backend, path = BACKENDS.build(variant.target), made.folder / made.value["file"]
         start = time.perf_counter()
-        with progress.task(f"{variant.id}: evaluating in {variant.target}") as tick:
-            split = evaluation_split(variant.network, quick)
-            found = evaluate(lambda: backend.open(path), split, variant.network.captured.inputs, tick=tick)
-        np.save(folder / "outputs.npy", found.outputs)
-        session = backend.open(path)
+        with bench.doing(f"{made.variant.id}: evaluating in {made.variant.target}") as tick:
+            found = evaluate(made.open, split, network.captured.inputs, tick=tick)
+        save_outputs(folder / OUTPUTS, found.outputs)
+        session = made.open()
         return {
-            "output_scale": session.output_scale,
+            "output_scale": session.only.scale,
             "kernels": session.kernels(),
             "seconds": time.perf_counter() - start,
         }
 
-    what = {"variant": made.key, **read(variant, made), "quick": asked(quick), **keys.measured()}
-    return run.step("evaluate", what, work)
+    what = {"variant": made.kept.key, **made.reads(), "quick": asked(bench.study.quick)}
+    kept = bench.kept("evaluate", what, work, keys.measured())
+    return Answered(made, split, load_outputs(kept.folder / OUTPUTS), **kept.value)
 
 
-def answers(variant: Variant, answered: Step, quick: int) -> Answers:
-    outputs = np.load(answered.folder / "outputs.npy")
-    return judge(outputs, evaluation_split(variant.network, quick).labels)
-
-
-def parity(variant: Variant, made: Step, answered: Step, promised: Array | None) -> dict[str, Any] | None:
-    """The file against the simulation, on the split that was evaluated; None where there is no file."""
-    if promised is None or not BACKENDS.build(variant.target).capability.ships:
-        return None
-    outputs = np.load(answered.folder / "outputs.npy")
-    kind, step = parse_recipe(variant.base).kind, float(answered.value["output_scale"])
-    if kind == "static" and step:
-        strict = INTEGER_LITERT if variant.target.startswith("litert") else INTEGER
-        return integer_parity(outputs, promised, step, strict if made.value["all_integer"] else PARTLY_FLOAT)
-    if kind == "dynamic":
-        return dynamic_parity(outputs, promised, DYNAMIC)
-    return float_parity(outputs, promised, FLOAT16 if kind == "float16" else FLOAT)
-
-
-def miss(
-    variant: Variant,
-    made: Step,
-    answered: Step,
-    promised: Array,
-    study: Study,
-    run: RunFolder,
-    progress: AbstractProgress,
-) -> tuple[str, dict[str, Any] | None]:
-    """Where a file that missed its gate leaves the simulation (`parity_miss.explain`)."""
-    outputs, split = np.load(answered.folder / "outputs.npy"), evaluation_split(variant.network, study.quick)
-    with progress.task(f"{variant.id}: looking for the first layer that differs"):
-        return explain(variant, made, outputs, promised, split, study, run, progress)
-
-
-def latencies(group: dict[str, tuple[Variant, Step]], run: RunFolder, progress: AbstractProgress) -> Step:
+def latencies(bench: Bench, group: Sequence[Made]) -> Kept:
     """All files of one network, interleaved, at one thread and at all; and the framework's own float32."""
-    network = next(iter(group.values()))[0].network
-    image = normalise(evaluation_split(network, 1).take(np.arange(1)), network.captured.inputs)
+    network = group[0].variant.network
+    image = one_image(network)
 
     def work(_: Path) -> dict[str, Any]:
         result: dict[str, Any] = {"conditions": {"before": conditions()}}
         for key, threads in (("one", 1), ("all", cores())):
-            sessions = {
-                name: BACKENDS.build(variant.target).open(made.folder / made.value["file"], threads)
-                for name, (variant, made) in group.items()
-            }
-            with progress.task(f"{network.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
+            sessions = {made.variant.id: made.open(threads) for made in group}
+            with bench.doing(f"{network.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
                 result[key] = benchmark(sessions, image, threads=threads, min_turns=TURNS, tick=tick)
         result["conditions"]["after"] = conditions()
         network.module.eval()
         result["eager"] = eager_latency(network.module, image, 1)
         return result
 
-    files = {name: read(variant, made) for name, (variant, made) in group.items()}
-    eager = keys.eager(network.module, network.inputs)
-    return run.step("latency", {"files": files, "eager": eager, "turns": TURNS, **keys.measured()}, work)
+    what = {"files": {made.variant.id: made.reads() for made in group}, "turns": TURNS}
+    what["eager"] = keys.eager(network.module, network.inputs)
+    return bench.kept("latency", what, work, keys.measured())
 
 
-def memory(variant: Variant, made: Step, run: RunFolder) -> Step:
+def one_image(network: Prepared) -> Array:
+    """(1, C, H, W) as the network takes it: what files are timed on."""
+    return normalise(drawn(network.judged, 1).take(np.arange(1)), network.captured.inputs)
+
+
+def memory(bench: Bench, made: Made) -> Kept:
     """Peak memory of opening and running the file once, in a process of its own; or its planned arena."""
 
     def work(_: Path) -> dict[str, Any]:
-        if made.value["file"] is None:
+        if made.file is None:
             return {"bytes": None, "arena": None, "reason": "simulated: there is no file"}
-        arena = BACKENDS.build(variant.target).open(made.folder / made.value["file"]).arena()
+        arena = made.open().arena()
         if arena is not None:
             return {"bytes": arena["total"], "arena": arena, "reason": ""}
-        backend = BACKENDS.get(variant.target.partition(":")[0])
-        found = peak_memory(
-            f"{backend.__module__}:{backend.__qualname__}",
-            made.folder / made.value["file"],
-            variant.network.captured.inputs.shape,
-        )
+        backend = type(made.variant.backend)
+        shape = made.variant.network.captured.inputs.shape
+        found = peak_memory(f"{backend.__module__}:{backend.__qualname__}", made.file, shape)
         return {"bytes": found.bytes, "arena": None, "reason": found.reason}
 
-    return run.step("memory", {**read(variant, made), **keys.measured()}, work)
-
-
-def read(variant: Variant, made: Step) -> dict[str, Any]:
-    """Of a key: the file, what opens it, and the images that it is given."""
-    target = keys.component(BACKENDS.build(variant.target))
-    inputs = repr(variant.network.captured.inputs)
-    data = variant.network.splits.fingerprint
-    return {"file": made.value["sha256"], "target": target, "inputs": inputs, "data": data}
-
-
-def compressed(made: Step) -> dict[str, int] | None:
-    """The download size of the file, by compressor; None where there is no file."""
-    return None if made.value["file"] is None else compressed_bytes(made.folder / made.value["file"])
-
-
-def validation_top1(variant: Variant, scores: Array | None, quick: int) -> float | None:
-    """Simulated accuracy on the validation split: what the recommendation is chosen by."""
-    labels = drawn(variant.network.splits.validation, quick).labels
-    if scores is None or labels is None:
-        return None
-    return float((scores.argmax(1) == labels).mean())
+    return bench.kept("memory", made.reads(), work, keys.measured())
 
 
 def seconds_per_image(network: Prepared) -> float:

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from ...calibrate import store
-from ...calibrate.calibrator import AbstractObserver
+from ...calibrate.calibrator import AbstractObserver, Restores
 from ...calibrate.collect import collect
 from ...catalog import CALIBRATORS
-from ...core.progress import AbstractProgress, Tick
+from ...core.progress import Tick
 from ...data.calibration.checks import check_calibration, warnings
 from ...data.dataset import AbstractSplit
-from ...graph.ops.table import OPS
-from ...graph.program import Captured, Program
-from ...recipe.resolve import Plan
+from ...graph.program import Captured
+from ...quantization.build import observable
 from ...refine.branches import balanced
-from ...store.folder import RunFolder
 from .. import keys
+from ..bench import Bench
+from ..plan import Variant
 from ..prepared import Prepared
 from ..study import Calibration
 
@@ -35,20 +35,16 @@ Observers = Mapping[str, AbstractObserver]
 
 
 def statistics(
-    network: Prepared,
-    captured: Captured,
-    calibration: Calibration,
-    images: AbstractSplit,
-    run: RunFolder,
-    tick: Tick,
+    bench: Bench, network: Prepared, calibration: Calibration, captured: Captured, tick: Tick
 ) -> tuple[Observers, float]:
-    """An observer for every tensor whose range may be asked for, and the seconds that the pass over `images` took.
+    """An observer for every tensor whose range may be asked for, and the seconds that the pass over the images took.
 
     `captured` is `network`'s own, or what refiners made of it before calibration. Kept in the
     run folder, unless the calibrator is one of the user's own that cannot `restore` what its observers saw.
     """
     calibrator: Any = CALIBRATORS.build(calibration.method)
-    if not hasattr(calibrator, "restore"):
+    images = bench.drawn(network, calibration)
+    if not isinstance(calibrator, Restores):
         return _see(captured, calibrator, images, tick)
 
     def work(folder: Path) -> dict[str, Any]:
@@ -61,47 +57,45 @@ def statistics(
         "data": network.splits.fingerprint,
         "calibrator": keys.component(calibrator),
         "images": {"n": calibration.n, "seed": calibration.seed},
-        **keys.computed(),
     }
-    made = run.step("calibrate", inputs, work)
+    made = bench.kept("calibrate", inputs, work)
     return store.load(made.folder / FILE, calibrator), float(made.value["seconds"])
 
 
 def with_branches(
-    captured: Captured, plan: Plan, observers: Observers, calibration: Calibration, images: AbstractSplit
+    bench: Bench, variant: Variant, captured: Captured, observers: Observers
 ) -> tuple[Captured, Observers, Mapping[str, str]]:
     """The network whose branches keep scales of their own (refine/branches.py), its ranges, and a note for each layer.
 
     Where nothing was short of resolution, what was given.
     """
-    other, notes = balanced(captured, plan, observers)
+    other, notes = balanced(captured, variant.plan, observers)
     if other is captured:
         return captured, observers, notes
-    return other, _see(other, CALIBRATORS.build(calibration.method), images, lambda _, __: None)[0], notes
+    calibrator, images = (
+        CALIBRATORS.build(variant.calibration.method),
+        bench.drawn(variant.network, variant.calibration),
+    )
+    return other, _see(other, calibrator, images, lambda _, __: None)[0], notes
 
 
-def checked(
-    network: Prepared, calibration: Calibration, subset: AbstractSplit, run: RunFolder, progress: AbstractProgress
-) -> list[dict[str, Any]]:
+def checked(bench: Bench, network: Prepared, calibration: Calibration) -> list[dict[str, Any]]:
     """The checks on calibration images, made once for a network and its draw, and said when they are made.
 
-    What is not met is a warning: the variant goes on, and its record and the report say so.
+    What is not met is a warning: the variant goes on, and its record and the report say so. Raises BadData where there
+    are too few.
     """
+    images = bench.drawn(network, calibration)
 
     def work(_: Path) -> dict[str, Any]:
-        found = check_calibration(subset, network.splits, network.captured.inputs)
+        found = check_calibration(images, network.splits, network.captured.inputs)
         for line in warnings(found):
-            progress.say(f"  note: {line}")
+            bench.say(f"  note: {line}")
         return {"checks": [dataclasses.asdict(check) for check in found]}
 
-    draw = {"network": network.key, "n": calibration.n, "seed": calibration.seed, **keys.computed()}
-    made: list[dict[str, Any]] = run.step("calibration-checks", draw, work).value["checks"]
+    draw = {"network": network.key, "n": calibration.n, "seed": calibration.seed}
+    made: list[dict[str, Any]] = bench.kept("calibration-checks", draw, work).value["checks"]
     return made
-
-
-def observable(program: Program) -> tuple[str, ...]:
-    """Every tensor whose range has to be seen under some recipe: the input's is known, a fixed one's too."""
-    return tuple(step.name for step in program.steps if OPS[step.kind].rule != "fixed")
 
 
 def _see(captured: Captured, calibrator: Any, images: AbstractSplit, tick: Tick) -> tuple[Observers, float]:

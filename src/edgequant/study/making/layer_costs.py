@@ -18,7 +18,7 @@ import torch
 from ...backends.contract import AbstractBackend
 from ...core.errors import Unsupported
 from ...core.image import InputSpec
-from ...graph.program import Captured, Network, Program, Step
+from ...graph.program import Captured, Network, Output, Program, Step
 from ...measure.latency import TURNS, Budget, described, sample, sample_turns
 from ...quantization.reference import Reference
 from ...quantization.size import estimated_bytes
@@ -60,7 +60,7 @@ def only(reference: Reference, step: Step) -> Reference:
     """The reference of a network that is this layer and nothing else."""
     program, network = reference.captured.program, reference.captured.network
     source = step.inputs[0]
-    alone = Program(source, program.shape(source), step.name, (step,))
+    alone = Program(source, program.shape(source), (Output(step.name, step.name, step.shape),), (step,))
     inputs = _inputs(program.shape(source))
     captured = Captured(Network(alone, {step.layer: network.layer(step.layer)}), inputs, ())
     known = {t: reference.activations[t] for t in (source, step.name) if t in reference.activations}

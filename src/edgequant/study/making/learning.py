@@ -16,24 +16,21 @@ from ...catalog import REFINERS
 from ...core.errors import BadData, BadModel, BadOption
 from ...core.image import InputSpec
 from ...core.pixels import settled
-from ...core.progress import AbstractProgress
 from ...graph.capture.capture import capture
 from ...models.weights import load_weights
 from ...quantization.reference import Reference
 from ...recipe.recipe import parse_recipe
-from ...refine import store as qat_store
-from ...refine.refiner import AbstractRefiner
-from ...store.code import training_code
-from ...store.folder import RunFolder
+from ...refine.refiner import AbstractRefiner, Shrinks, Teaches, Trains
 from ...train import checkpoint
 from ...train.settings import TrainSettings
 from ...train.training import Teacher, Training
 from .. import keys
+from ..bench import Bench
 from ..networks.source_check import built
-from ..networks.sources import build_model, reads, told
+from ..networks.sources import build_model, told
+from ..plan import Variant
 from ..prepared import Prepared
-
-FILE = "learned.safetensors"
+from .refined import kept_reference
 
 
 def check_refiners(base: str, refiners: Sequence[str]) -> None:
@@ -48,10 +45,10 @@ def check_refiners(base: str, refiners: Sequence[str]) -> None:
         raise BadOption(f"{twice} stands twice behind {base}. Expected each refiner once.")
     for refiner in refiners:
         name, built = refiner.partition(":")[0], REFINERS.build(refiner)
-        trained = trained or built.trains
-        if built.teaches and not trained:
+        trained = trained or isinstance(built, Trains)
+        if isinstance(built, Teaches) and not trained:
             raise BadOption(f"{name} changes a training, and {base} has none before it. Write {base}+qat+{name}.")
-        if not (built.teaches or built.shrinks) and recipe.kind in ("float32", "float16"):
+        if not isinstance(built, Teaches | Shrinks) and recipe.kind in ("float32", "float16"):
             raise BadOption(f"{base} rounds nothing to integers, so {name} has nothing to mend. Write w4a8+{name}.")
         if idle := built.idle(widths):
             raise BadOption(idle)
@@ -63,105 +60,90 @@ def check_labels(refiners: Sequence[str], network: Prepared) -> None:
     if network.splits.train.labels is not None:
         return
     for position, refiner in enumerate(built):
-        if refiner.shrinks or (refiner.trains and not teaching(built, position)):
+        if isinstance(refiner, Shrinks) or (isinstance(refiner, Trains) and not teaching(built, position)):
             name = refiners[position].partition(":")[0]
-            way = "Leave it out" if refiner.shrinks else f"Write +{name}+distill to learn from the float network"
+            learn = f"Write +{name}+distill to learn from the float network"
+            way = "Leave it out" if isinstance(refiner, Shrinks) else learn
             raise BadData(f"{name} learns from labels, and {network.data} has none. {way}.")
 
 
-def teaching(refiners: Sequence[AbstractRefiner], position: int) -> list[AbstractRefiner]:
+def teaching(refiners: Sequence[AbstractRefiner], position: int) -> list[Teaches]:
     """Those behind `position` that change its training: up to the next one that trains."""
-    found = []
+    found: list[Teaches] = []
     for refiner in refiners[position + 1 :]:
-        if refiner.trains:
+        if isinstance(refiner, Trains):
             break
-        found += [refiner] if refiner.teaches else []
+        found += [refiner] if isinstance(refiner, Teaches) else []
     return found
 
 
-def trained(
-    refiners: Sequence[AbstractRefiner],
-    position: int,
-    reference: Reference,
-    network: Prepared,
-    settings: TrainSettings | None,
-    run: RunFolder,
-    progress: AbstractProgress,
-) -> tuple[Reference, float]:
-    """What the refiner at `position` made of `reference` by training, and the seconds that it took.
+def trained(bench: Bench, variant: Variant, position: int, start: Reference) -> tuple[Reference, float]:
+    """What the variant's refiner at `position` made of `start` by training, and the seconds that it took.
 
     The training is kept under what it starts from, not under a variant: targets that quantize alike share it.
     Interrupted, it is resumed from its last epoch. Raises BadModel, BadData, BadOption and Diverged.
     """
-    refiner, changes = refiners[position], teaching(refiners, position)
+    refiner, changes = variant.refiners[position], teaching(variant.refiners, position)
+    network, settings = variant.network, variant.train
+    assert isinstance(refiner, Trains)
 
-    def work(folder: Path) -> dict[str, Any]:
-        start = time.perf_counter()
-        training = Training(network.splits, teacher_of(changes, network), folder, settings, say=progress.say)
+    def work(folder: Path) -> tuple[Reference, dict[str, Any]]:
+        begun = time.perf_counter()
+        training = Training(network.splits, teacher_of(changes, network), folder, settings, say=bench.say)
         for change in changes:
             training = change.objective(training)
-        with progress.task(f"{network.name}: {type(refiner).__name__}") as tick:
-            learned = refiner.train(reference, training, tick)
-        qat_store.save(folder / FILE, learned)
+        with bench.doing(f"{network.name}: {type(refiner).__name__}") as tick:
+            learned = refiner.train(start, training, tick)
         epochs = checkpoint.epochs(folder)
-        (folder / checkpoint.CHECKPOINT).unlink(missing_ok=True)
-        seconds = max(time.perf_counter() - start, sum(e["seconds"] for e in epochs))
-        return {"seconds": seconds, "epochs": epochs}
+        # a training that was resumed took what all its epochs took, and not only those of this process
+        seconds = max(time.perf_counter() - begun, sum(e["seconds"] for e in epochs))
+        return learned, {"seconds": seconds, "epochs": epochs}
 
     inputs = {
-        "start": qat_store.fingerprint(reference),
-        "fates": [[fate.name, fate.reason] for fate in reference.layers],
         "refiners": keys.components([refiner, *changes]),
         "data": network.splits.fingerprint,
         "teacher": teachers(changes, network),
         "settings": None if settings is None else json.loads(checkpoint.describe(settings)),
-        **keys.computed(training_code()),
     }
-    step = run.step("learned", inputs, work, scratch=True)
-    return qat_store.load(step.folder / FILE, reference), float(step.value["seconds"])
+    return kept_reference(bench, start, inputs, work, trains=True)
 
 
-def teacher_of(changes: Sequence[AbstractRefiner], network: Prepared) -> Teacher:
+def teacher_of(changes: Sequence[Teaches], network: Prepared) -> Teacher:
     """The network that a refiner names as its `teacher`, or the float network, unpruned. Raises BadModel."""
     for change in changes:
-        spec = getattr(change, "teacher", "")
-        if spec:
-            return _named(spec, getattr(change, "weights", ""), network)
+        if change.teacher:
+            module, inputs = _built(change, network)
+            with torch.no_grad():
+                return Teacher(capture(module.eval(), inputs, ()).network, inputs, (), change.teacher)
     whole = network.whole or network.captured
     return Teacher(whole.network, whole.inputs, network.splits.classes)
 
 
-def teachers(changes: Sequence[AbstractRefiner], network: Prepared) -> list[str]:
+def teachers(refiners: Sequence[AbstractRefiner], network: Prepared) -> list[str]:
     """Of a key: whom the refiners learn from, by content; a file of the same name may hold other weights."""
     found = []
-    for change in changes:
-        spec = getattr(change, "teacher", "")
-        if spec:
-            found.append(keys.eager(*_built(spec, getattr(change, "weights", ""), network)))
-        elif change.teaches:
+    for change in refiners:
+        if isinstance(change, Teaches) and change.teacher:
+            found.append(keys.eager(*_built(change, network)))
+        elif isinstance(change, Teaches):
             found.append(keys.program(network.whole or network.captured))
     return found
 
 
-def _named(spec: str, weights: str, network: Prepared) -> Teacher:
-    module, inputs = _built(spec, weights, network)
-    with torch.no_grad():
-        made = capture(module.eval(), inputs, ())
-    return Teacher(made.network, inputs, (), spec)
-
-
-def _built(spec: str, weights: str, network: Prepared) -> tuple[nn.Module, InputSpec]:
+def _built(change: Teaches, network: Prepared) -> tuple[nn.Module, InputSpec]:
+    spec, weights = change.teacher, change.weights
     model = told(build_model(spec), weights)
     inputs = settled(model.inputs(network.captured.inputs.shape), f"the teacher {spec}")
     module = built(model, inputs, len(network.splits.classes))
-    if weights and not reads(model, weights):
+    if weights and not model.loads(weights):
         load_weights(module, weights)
-    elif not weights and not getattr(model, "has_weights", False):
+    elif not weights and not model.has_weights:
         raise BadModel(f"The teacher {spec} has no weights of its own. Write distill:teacher={spec},weights=FILE.")
     return module, inputs
 
 
 def settings_of(settings: TrainSettings | None, refiners: Sequence[AbstractRefiner]) -> dict[str, Any] | None:
     """What a variant's key must say of the float training: all of it where a refiner trains as it did."""
-    needed = settings is not None and any(refiner.trains for refiner in refiners)
-    return dataclasses.asdict(settings) if needed and settings is not None else None
+    if settings is None or not any(isinstance(refiner, Trains) for refiner in refiners):
+        return None
+    return dataclasses.asdict(settings)

@@ -12,77 +12,61 @@ from typing import Any, final
 
 import numpy as np
 
-from ...backends.contract import AbstractBackend
 from ...calibrate.collect import collect
 from ...calibrate.minmax import MinMax
-from ...catalog import BACKENDS
 from ...core.errors import BadModel, BadOption
-from ...core.progress import AbstractProgress, Tick
+from ...core.progress import Tick
 from ...graph.capture.capture import capture
 from ...graph.deploy import deployed
 from ...host.machine import conditions
 from ...quantization.build import build, observed_tensors
 from ...quantization.size import estimated_bytes
-from ...recipe.recipe import Recipe
 from ...recipe.resolve import resolve
-from ...refine.training.prune import Prune
-from ...store.folder import RunFolder
+from ...refine.refiner import Shrinks
 from .. import keys
-from ..prepared import Prepared
+from ..bench import Bench
+from ..plan import Variant
 from .layer_costs import whole_ms
 
 TRIES = 8  # halvings of what may stay: to half a percent
 SEEN = 16  # training images that give the files their ranges, on which neither size nor time depends
 
 
-def aimed(
-    pruner: Prune,
-    network: Prepared,
-    recipe: Recipe,
-    target: str,
-    run: RunFolder,
-    progress: AbstractProgress,
-) -> tuple[Prune, float]:
+def aimed(bench: Bench, variant: Variant, pruner: Shrinks) -> tuple[Shrinks, float]:
     """(the pruner with the largest `keep` whose file has at most `kb` kilobytes, or takes at most `ms`; seconds).
 
     By halving: both are taken to fall with what is kept, which a latency does but for its noise. Raises BadOption
     where nothing need go, or the target has no runtime to be timed in, and BadModel where no file gets so small.
     """
-    backend = BACKENDS.build(target)
+    network, backend = variant.network, variant.backend
     if pruner.ms and not backend.capability.ships:
-        raise BadOption(f"prune:ms needs a runtime, and {target} has none. Give prune:kb, or keep.")
-    trial = _Trial(pruner, network, recipe, target, backend)
+        raise BadOption(f"prune:ms needs a runtime, and {variant.target} has none. Give prune:kb, or keep.")
+    trial = _Trial(pruner, variant)
     what = {
         "network": network.key,
         "eager": keys.eager(network.module, network.inputs),
         "prune": keys.component(pruner),
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": dataclasses.asdict(variant.recipe),
         "target": keys.component(backend),
-        **keys.measured(),
     }
 
     def search(_: Path) -> dict[str, Any]:
         start, before = time.perf_counter(), conditions()
-        with progress.task(f"{network.name}: how much stays for {trial.wanted}") as tick:
+        with bench.doing(f"{network.name}: how much stays for {trial.wanted}") as tick:
             return {**trial.search(tick), "conditions": before, "seconds": time.perf_counter() - start}
 
-    found = run.step("prune-target", what, search).value
-    progress.say(
-        f"  prune: keep={found['keep']:.4g} for {trial.wanted} (untrained: {found['figure']:.4g} {trial.unit})"
-    )
-    return dataclasses.replace(pruner, keep=found["keep"], kb=0.0, ms=0.0), float(found["seconds"])
+    found = bench.kept("prune-target", what, search, keys.measured()).value
+    bench.say(f"  prune: keep={found['keep']:.4g} for {trial.wanted} (untrained: {found['figure']:.4g} {trial.unit})")
+    return pruner.keeping(found["keep"]), float(found["seconds"])
 
 
 @final
 @dataclass(frozen=True)
 class _Trial:
-    """Files of the recipe with so and so much kept, and the one figure that is asked of them."""
+    """Files of the variant with so and so much kept, and the one figure that is asked of them."""
 
-    pruner: Prune
-    network: Prepared
-    recipe: Recipe
-    target: str
-    backend: AbstractBackend
+    pruner: Shrinks
+    variant: Variant
 
     @property
     def unit(self) -> str:
@@ -128,23 +112,23 @@ class _Trial:
 
     def figure(self, keep: float) -> float:
         """Kilobytes or milliseconds of the file with `keep` left of the network. Raises BadModel."""
-        module, inputs = copy.deepcopy(self.network.module), self.network.inputs
+        network, backend = self.variant.network, self.variant.backend
+        module, train = copy.deepcopy(network.module), network.splits.train
         if keep < 1:
-            self.pruner.cut(module, inputs, self.network.splits.train, keep)
-        plain = capture(module.eval(), inputs, self.network.captured.classes)
-        captured = deployed(plain, self.network.captured.deployed)
-        plan = resolve(captured.program, self.recipe, self.target, self.backend.capability)
-        train = self.network.splits.train
+            self.pruner.cut(module, network.inputs, train, keep)
+        plain = capture(module.eval(), network.inputs, network.captured.classes)
+        captured = deployed(plain, network.captured.deployed)
+        plan = resolve(captured.program, self.variant.recipe, self.variant.target, backend.capability)
         images = train.take(np.arange(min(SEEN, len(train))))
-        tensors = observed_tensors(captured, plan) if self.recipe.kind == "static" else ()
+        tensors = observed_tensors(captured, plan) if self.variant.recipe.kind == "static" else ()
         reference = build(captured, plan, collect(captured, [images], MinMax(), tensors))
-        if not self.backend.capability.ships:
+        if not backend.capability.ships:
             return estimated_bytes(reference) / 1000
         with tempfile.TemporaryDirectory() as folder:
-            made = self.backend.lower(reference, Path(folder) / f"tried{self.backend.capability.suffix}")
+            made = backend.lower(reference, Path(folder) / f"tried{backend.capability.suffix}")
             return made.bytes / 1000 if self.pruner.kb else self.milliseconds(made.path)
 
     def milliseconds(self, path: Path) -> float:
         """The median of one image, one thread."""
-        times = whole_ms({"file": path}, self.backend, self.network.inputs.shape, lambda _done, _total: None)
-        return float(times["file"]["p50"])
+        backend, shape = self.variant.backend, self.variant.network.inputs.shape
+        return float(whole_ms({"file": path}, backend, shape, lambda _done, _total: None)["file"]["p50"])

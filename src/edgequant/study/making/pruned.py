@@ -9,64 +9,41 @@ import time
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from ...catalog import REFINERS
-from ...core.progress import AbstractProgress
 from ...graph.capture.capture import capture
 from ...graph.deploy import deployed
 from ...models.weights import load_weights, save_weights
-from ...recipe.recipe import Recipe
+from ...refine.refiner import Shrinks
 from ...refine.training.channels import count, rebuild
-from ...refine.training.prune import Prune
-from ...store.code import training_code
-from ...store.folder import RunFolder
 from ...train.training import Teacher, Training
 from .. import keys
+from ..bench import Bench
+from ..plan import Variant
 from ..prepared import Prepared
 from .prune_target import aimed
 
 
-def pruners(refine: list[str]) -> list[str]:
-    """Those of a recipe's refiners that take channels out."""
-    return [spec for spec in refine if getattr(REFINERS.get(spec.partition(":")[0]), "shrinks", False)]
+def pruned(bench: Bench, variant: Variant) -> tuple[Variant, float]:
+    """(the variant of the network that its recipe quantizes, seconds that making it took); `variant` where none prunes.
 
-
-def pruned(
-    network: Prepared,
-    refine: list[str],
-    recipe: Recipe,
-    target: str,
-    run: RunFolder,
-    progress: AbstractProgress,
-) -> tuple[Prepared, float]:
-    """(the network that the recipe quantizes, seconds that making it took); `network` itself where nothing prunes.
-
-    `recipe` and `target` matter where a size or a latency is the target. Raises BadModel, BadData, BadOption and
-    Diverged.
+    Recipe and target matter where a size or a latency is aimed at. Raises BadModel, BadData, BadOption and Diverged.
     """
     seconds = 0.0
-    for spec in pruners(refine):
-        pruner = REFINERS.build(spec)
-        assert isinstance(pruner, Prune)
-        if pruner.kb or pruner.ms:
-            pruner, searching = aimed(pruner, network, recipe, target, run, progress)
-            seconds += searching
-        network, took = _one(network, pruner, run, progress)
-        seconds += took
-    return network, seconds
+    for pruner in [refiner for refiner in variant.refiners if isinstance(refiner, Shrinks)]:
+        keep, searching = aimed(bench, variant, pruner) if pruner.kb or pruner.ms else (pruner, 0.0)
+        smaller, took = _smaller(bench, variant.network, keep)
+        variant = dataclasses.replace(variant, network=smaller)
+        seconds += searching + took
+    return variant, seconds
 
 
-def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractProgress) -> tuple[Prepared, float]:
-    settings = None if network.training is None else dataclasses.asdict(network.training)
+def _smaller(bench: Bench, network: Prepared, pruner: Shrinks) -> tuple[Prepared, float]:
     what = {
         "network": network.key,
         "eager": keys.eager(network.module, network.inputs),
         "prune": keys.component(pruner),
-        "train": settings,
-        **keys.computed(training_code()),
+        "train": None if network.training is None else dataclasses.asdict(network.training),
     }
-    step = run.step("prune", what, lambda folder: _make(network, pruner, folder, progress), scratch=True)
+    step = bench.kept("prune", what, lambda folder: _make(bench, network, pruner, folder), keys.trained(), scratch=True)
     module = copy.deepcopy(network.module)
     rebuild(module, network.inputs.shape, json.loads((step.folder / "history.json").read_text()))
     load_weights(module, step.folder / "weights.safetensors")
@@ -84,29 +61,21 @@ def _one(network: Prepared, pruner: Prune, run: RunFolder, progress: AbstractPro
     return smaller, float(step.value["seconds"])
 
 
-def _make(network: Prepared, pruner: Prune, folder: Path, progress: AbstractProgress) -> dict[str, Any]:
+def _make(bench: Bench, network: Prepared, pruner: Shrinks, folder: Path) -> dict[str, Any]:
     start, module, inputs = time.perf_counter(), copy.deepcopy(network.module), network.inputs
-    teacher = Teacher(_whole(network), inputs, network.captured.classes)
-    training = Training(network.splits, teacher, folder / "training", network.training, say=progress.say)
-    with progress.task(f"{network.name}: pruning") as tick:
+    # the teacher is a copy of its own, so that moving it to a device moves nothing else
+    teacher = Teacher(copy.deepcopy(network.module).eval(), inputs, network.captured.classes)
+    training = Training(network.splits, teacher, folder / "training", network.training, say=bench.say)
+    with bench.doing(f"{network.name}: pruning") as tick:
         history = pruner.shrink(module, inputs, training, tick)
     save_weights(module, folder / "weights.safetensors")
     (folder / "history.json").write_text(json.dumps(history))
     for checkpoint in (folder / "training").rglob("checkpoint.pt"):
         checkpoint.unlink()
-    log = [json.loads(line) for line in _log(folder, pruner).read_text().splitlines()]
+    last = (folder / "training" / f"part-{pruner.steps}" / "log.jsonl").read_text().splitlines()[-1]
     whole = count(network.module, inputs.shape, pruner.measure)
     return {
         "kept": count(module, inputs.shape, pruner.measure) / whole,
-        "validation_accuracy": log[-1]["validation_accuracy"],
+        "validation_accuracy": json.loads(last)["validation_accuracy"],
         "seconds": time.perf_counter() - start,
     }
-
-
-def _whole(network: Prepared) -> nn.Module:
-    """The teacher: its own copy, so that moving it to a device moves nothing else."""
-    return copy.deepcopy(network.module).eval()
-
-
-def _log(folder: Path, pruner: Prune) -> Path:
-    return folder / "training" / f"part-{pruner.steps}" / "log.jsonl"

@@ -1,86 +1,89 @@
-"""What a refiner made of a reference, kept by content: targets that quantize alike share it."""
+"""What refiners make of a reference, kept by content: what quantizes alike shares it, whatever its target."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ...core.progress import Tick
-from ...data.dataset import AbstractSplit
 from ...quantization.reference import Reference
-from ...refine import store as qat_store
-from ...refine.refiner import AbstractRefiner
+from ...refine import store
+from ...refine.refiner import Corrects
 from ...refine.walk import FLOAT_BIAS
 from ...store.content import content
-from ...store.folder import RunFolder
+from ...train.checkpoint import CHECKPOINT
 from .. import keys
-from ..prepared import Prepared
-from ..study import Calibration
+from ..bench import Bench
+from ..plan import Variant
 
-FILE, BIASES = "refined.safetensors", "float_biases.safetensors"
+FILE, BIASES = "reference.safetensors", "float_biases.safetensors"
+Work = Callable[[Path], tuple[Reference, dict[str, Any]]]
 
 
-def refined(
-    refiner: AbstractRefiner,
-    reference: Reference,
-    network: Prepared,
-    calibration: Calibration,
-    images: AbstractSplit,
-    run: RunFolder,
-    tick: Tick,
+def kept_reference(
+    bench: Bench, start: Reference, inputs: keys.Parts, work: Work, trains: bool = False
 ) -> tuple[Reference, float]:
-    """`refiner.reference` on the calibration's images, and the seconds that it took, now or when it was kept.
+    """What `work(folder)` made of `start`, and the seconds that it took, now or when it was kept.
 
-    The key is all that it starts from (graph, weights, integers, grids), not a recipe's or a target's name.
+    The key is all that it starts from (graph, weights, integers, grids) and `inputs`, not a recipe's or a target's
+    name. `work` returns the reference, `start` itself where it changed nothing, and what is recorded of it, its
+    "seconds" too. `trains`: an interrupted one is resumed, and only code that decides trainings makes it begin again.
+    """
+    from safetensors.torch import load_file, save_file
+
+    def make(folder: Path) -> dict[str, Any]:
+        made, told = work(folder)
+        if made is not start:
+            store.save(folder / FILE, made)
+            if biases := float_biases(made):
+                save_file(biases, folder / BIASES)
+        # not before: a run that is killed until here resumes its training
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        return told
+
+    begun = {"start": store.fingerprint(start), "fates": [[fate.name, fate.reason] for fate in start.layers]}
+    name, reads = ("learned", keys.trained()) if trains else ("refine", keys.computed())
+    kept = bench.kept(name, begun | inputs, make, reads, scratch=trains)
+    seconds, biases = float(kept.value["seconds"]), kept.folder / BIASES
+    if not (kept.folder / FILE).exists():
+        return start, seconds
+    found = store.load(kept.folder / FILE, start)
+    # what a correction replaced is kept too: a later refiner compares with the network as it was
+    for layer, bias in (load_file(biases) if biases.exists() else {}).items():
+        found.captured.network.layer(layer).register_buffer(FLOAT_BIAS, bias, persistent=False)
+    return found, seconds
+
+
+def refined(bench: Bench, variant: Variant, position: int, start: Reference) -> tuple[Reference, float]:
+    """What the variant's refiner at `position` made of `start` on the calibration images, and the seconds it took.
+
     Raises what the refiner raises.
     """
+    refiner, calibration = variant.refiners[position], variant.calibration
+    assert isinstance(refiner, Corrects)
+    images = bench.drawn(variant.network, calibration)
+    assert isinstance(refiner, Corrects)
 
-    def work(folder: Path) -> dict[str, Any]:
-        start = time.perf_counter()
-        made = refiner.reference(reference, images.take(np.arange(len(images))), tick)
-        if made is not reference:
-            _save(folder, made)
-        return {"seconds": time.perf_counter() - start, "changed": made is not reference}
+    def work(_: Path) -> tuple[Reference, dict[str, Any]]:
+        begun = time.perf_counter()
+        made = refiner.reference(start, images.take(np.arange(len(images))), tick)
+        return made, {"seconds": time.perf_counter() - begun}
 
     inputs = {
-        "start": qat_store.fingerprint(reference),
-        "float_biases": content(_biases(reference)),
-        "fates": [[fate.name, fate.reason] for fate in reference.layers],
+        "float_biases": content(float_biases(start)),
         "refiner": keys.component(refiner),
-        "data": network.splits.fingerprint,
+        "data": variant.network.splits.fingerprint,
         "images": {"n": calibration.n, "seed": calibration.seed},
-        **keys.computed(),
     }
-    step = run.step("refine", inputs, work)
-    made = _load(step.folder, reference) if step.value["changed"] else reference
-    return made, float(step.value["seconds"])
+    with bench.doing(f"{variant.id}: {variant.refine[position]}") as tick:
+        return kept_reference(bench, start, inputs, work)
 
 
-def _save(folder: Path, made: Reference) -> None:
-    from safetensors.torch import save_file
-
-    qat_store.save(folder / FILE, made)
-    biases = _biases(made)
-    if biases:
-        save_file(biases, folder / BIASES)
-
-
-def _load(folder: Path, given: Reference) -> Reference:
-    """With the biases that a correction replaced: a later refiner compares with the network as it was."""
-    from safetensors.torch import load_file
-
-    made = qat_store.load(folder / FILE, given)
-    kept = load_file(folder / BIASES) if (folder / BIASES).exists() else {}
-    for layer, bias in kept.items():
-        made.captured.network.layer(layer).register_buffer(FLOAT_BIAS, bias, persistent=False)
-    return made
-
-
-def _biases(reference: Reference) -> dict[str, torch.Tensor]:
+def float_biases(reference: Reference) -> dict[str, torch.Tensor]:
     """Layer -> the float bias that a refiner corrected, (O,)."""
     network = reference.captured.network
     layers = {step.layer: network.layer(step.layer) for step in reference.captured.program.layers}

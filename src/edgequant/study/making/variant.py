@@ -1,4 +1,9 @@
-"""One variant: a network, a recipe, a calibration and a target become a file and the promise of what it answers."""
+"""One variant: a network, a recipe, a calibration and a target become a file and the promise of what it answers.
+
+The order is that of `make` and `reference`: what prunes makes the network smaller (pruned.py); refiners change the
+float network; its tensors are watched on the calibration images (calibration.py); the reference is built; refiners
+correct it (refined.py) and train it (learning.py); the target writes its file; simulation says what the file answers.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +12,24 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
-import numpy as np
 import torch
 
-from ...backends.contract import AbstractBackend
-from ...catalog import BACKENDS, CALIBRATORS, REFINERS
-from ...core.arrays import Array
-from ...core.progress import AbstractProgress
-from ...data.draw import asked, calibration_subset, drawn
+from ...backends.contract import AbstractSession
+from ...catalog import CALIBRATORS
+from ...core.arrays import Outputs
+from ...data.draw import asked, drawn
 from ...quantization.build import build
 from ...quantization.reference import Reference
 from ...quantization.simulation.simulate import simulate
 from ...quantization.size import estimated_bytes
-from ...recipe.recipe import Recipe, parse_recipe
-from ...recipe.resolve import Plan, resolve
-from ...recipe.scheme import LayerFate
-from ...refine.notes import noted
-from ...store.folder import RunFolder, Step
-from ...train.settings import TrainSettings
+from ...refine.refiner import Corrects, Rewrites, Trains, noted
+from ...store.folder import Kept
+from ...store.outputs import load_outputs, save_outputs
 from .. import keys
-from ..plan import check_ids, needs_images, recipes_of, settled, targets_of, trains
-from ..prepared import Prepared
-from ..study import Calibration, Study
+from ..bench import Bench
+from ..plan import Variant
 from .calibration import Observers, checked, statistics, with_branches
 from .learning import settings_of, teachers, trained
 from .pruned import pruned
@@ -39,210 +38,158 @@ from .refined import refined
 FILE = "network"  # in the step; it gets the variant's id where it ships, which two studies may choose otherwise
 
 
+@final
 @dataclass(frozen=True)
-class Variant:
-    """What is asked for. `recipe` may name refiners: `w4a8+adaround`."""
+class Made:
+    """A variant that was made: its file, what is known of it before it runs, and what simulation promises of it.
 
-    id: str
-    network: Prepared
-    recipe: str
-    target: str
-    calibration: Calibration
-    train: TrainSettings | None = None  # of the float network, which a refiner that trains follows
-
-    @property
-    def base(self) -> str:
-        return self.recipe.split("+")[0]
-
-    @property
-    def refine(self) -> list[str]:
-        return self.recipe.split("+")[1:]
-
-    @property
-    def plain(self) -> str:
-        """The recipe's name without what refines it."""
-        return Path(self.base).stem if self.base.endswith(".toml") else self.base
-
-    @property
-    def name(self) -> str:
-        return "-".join([self.plain, *(r.partition(":")[0] for r in self.refine)])
-
-
-def plan_variants(study: Study, networks: list[tuple[Any, Prepared]]) -> list[Variant]:
-    """Every variant of a study, each network's float32 first. Raises BadOption where two would have one id."""
-    variants = []
-    for spec, network in networks:
-        prefix = f"{network.name}-{network.data.partition(':')[0]}-" if len(networks) > 1 else ""
-        for target in targets_of(study, spec):
-            for recipe in recipes_of(study, spec):
-                many = needs_images(recipe) and not trains(recipe)  # a training starts from the first
-                calibrations = study.calibration if many else study.calibration[:1]
-                for number, calibration in enumerate(calibrations):
-                    one = Variant("", network, recipe, target, settled(calibration, network), spec.train)
-                    variants.append(dataclasses.replace(one, id=_slug(f"{prefix}{_id(one, number)}")))
-    check_ids(v.id for v in variants)
-    return variants
-
-
-def _id(variant: Variant, number: int) -> str:
-    """Target, recipe and refiners with their options; and the calibration, where it is not the study's first."""
-    words = [variant.target, variant.plain, *variant.refine]
-    if number:
-        calibration = variant.calibration
-        words += [calibration.method, f"n{calibration.n}", f"s{calibration.seed}"]
-    return "-".join(words)
-
-
-def _slug(text: str) -> str:
-    """As a part of a file's name."""
-    return "".join(c if c.isalnum() or c in "_.-=" else "-" for c in text)
-
-
-def make(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:
-    """The file, and what simulation promises on validation and test. Cached by content. Raises Unsupported.
-
-    A target that makes no file has the promise alone: `file`, `sha256` and `bytes` are None.
+    `file`, `sha256` and `bytes` are None for a target that makes no file; of such `bytes_estimated` is its size.
     """
-    with keys.share_of_threads(study.workers):
-        return _kept_or_made(variant, study, run, progress)
+
+    variant: Variant
+    kept: Kept  # of the step: its key names the file, and beside the file lies the promise
+    file: Path | None
+    sha256: str | None
+    bytes: int | None
+    bytes_estimated: int | None
+    layers: list[dict[str, Any]]  # the fate of each
+    all_integer: bool
+    compression: dict[str, float]  # of weights and of activations
+    calibration_checks: list[dict[str, Any]]
+    seconds: dict[str, float]
+
+    @property
+    def weight(self) -> int:
+        """Bytes of the file, or the estimate where there is none."""
+        size = self.bytes_estimated if self.bytes is None else self.bytes
+        assert size is not None
+        return size
+
+    @property
+    def path(self) -> Path:
+        """Of the file, where there is one."""
+        assert self.file is not None, f"{self.variant.id} is a simulation"
+        return self.file
+
+    def open(self, threads: int = 1) -> AbstractSession:
+        """The file in its runtime. Raises BadFile."""
+        return self.variant.backend.open(self.path, threads)
+
+    def promised(self, split: str) -> Outputs | None:
+        """The simulated outputs for "validation" or "test"; None where there are no such images."""
+        path = self.kept.folder / f"{split}.npz"
+        return load_outputs(path) if path.exists() else None
+
+    def reads(self) -> keys.Parts:
+        """Of the key of a step that runs the file: the file, what opens it, and the images that it is given."""
+        network = self.variant.network
+        opened = {"file": self.sha256, "target": keys.component(self.variant.backend)}
+        return {**opened, "inputs": repr(network.captured.inputs), "data": network.splits.fingerprint}
 
 
-def _kept_or_made(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Step:
-    backend = BACKENDS.build(variant.target)
-    recipe = parse_recipe(variant.base)
-    smaller, pruning = pruned(variant.network, variant.refine, recipe, variant.target, run, progress)
-    variant = dataclasses.replace(variant, network=smaller)
-    plan = resolve(variant.network.captured.program, recipe, variant.target, backend.capability)
-    refiners = [REFINERS.build(name) for name in variant.refine]
-    inputs = {
-        "network": variant.network.key,
-        "recipe": dataclasses.asdict(recipe),
-        "refine": keys.components(refiners),
-        "teachers": teachers(refiners, variant.network),
-        "target": keys.component(backend),
-        "calibration": _calibrated(variant, study) if recipe.kind == "static" or variant.refine else None,
-        "training": settings_of(variant.train, refiners),
-        "quick": asked(study.quick),
-        **keys.measured(),
-    }
-    return run.step(
-        "variant", inputs, lambda folder: _make(variant, recipe, plan, backend, study, run, folder, progress, pruning)
-    )
+def make(bench: Bench, variant: Variant) -> Made:
+    """The file, and what simulation promises on validation and test. Kept by content. Raises Unsupported."""
+    with keys.share_of_threads(bench.study.workers):
+        smaller, pruning = pruned(bench, variant)
+        assert smaller.plan  # Unsupported is raised before any work
+
+        def work(folder: Path) -> dict[str, Any]:
+            built = reference(bench, smaller)
+            start = time.perf_counter()
+            size: dict[str, Any] = {"file": None, "sha256": None, "bytes": None, "bytes_estimated": None}
+            if variant.backend.capability.ships:
+                made = variant.backend.lower(built.reference, folder / _name(variant))
+                size |= {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes}
+            else:
+                size["bytes_estimated"] = estimated_bytes(built.reference)
+            lowering = time.perf_counter() - start
+            _promise(bench, variant, built.reference, folder)
+            return {
+                **size,
+                "layers": [dataclasses.asdict(fate) for fate in built.reference.layers],
+                "all_integer": built.reference.all_integer,
+                "compression": compression(built.reference),
+                "calibration_checks": built.checks,
+                "seconds": {**({"prune": pruning} if pruning else {}), **built.seconds, "lower": lowering},
+            }
+
+        kept = bench.kept("variant", _inputs(bench, smaller), work, keys.measured())
+    file = kept.value["file"]
+    return Made(variant, kept, **{**kept.value, "file": file and kept.folder / file})
 
 
-def _calibrated(variant: Variant, study: Study) -> dict[str, Any]:
-    """Of a key: the ranges, the images, and whether so few of them are accepted."""
-    calibration = variant.calibration
-    drawn = {"n": calibration.n, "seed": calibration.seed, "allow_few": study.allow_few}
-    return {"calibrator": keys.component(CALIBRATORS.build(calibration.method)), **drawn}
+def _name(variant: Variant) -> str:
+    return f"{FILE}{variant.backend.capability.suffix}"
 
 
-def _make(
-    variant: Variant,
-    recipe: Recipe,
-    plan: Plan,
-    backend: AbstractBackend,
-    study: Study,
-    run: RunFolder,
-    folder: Path,
-    progress: AbstractProgress,
-    pruning: float = 0.0,
-) -> dict[str, Any]:
-    seconds: dict[str, float] = {"prune": pruning} if pruning else {}
-    reference, checks = reference_of(variant, recipe, plan, study.allow_few, seconds, run, progress)
-    start = time.perf_counter()
-    size = _lower(reference, backend, folder)
-    seconds["lower"] = time.perf_counter() - start
-    _promise(variant, reference, backend, study, folder, progress)
-    return {
-        **size,
-        "layers": [fate_record(f) for f in reference.layers],
-        "all_integer": reference.all_integer,
-        "compression": compression(reference),
-        "calibration_checks": checks,
-        "seconds": seconds,
-    }
-
-
-def _lower(reference: Reference, backend: AbstractBackend, folder: Path) -> dict[str, Any]:
-    """The file and its size; without a file, the size it would have."""
-    if not backend.capability.ships:
-        return {"file": None, "sha256": None, "bytes": None, "bytes_estimated": estimated_bytes(reference)}
-    made = backend.lower(reference, folder / f"{FILE}{backend.capability.suffix}")
-    return {"file": made.path.name, "sha256": made.sha256, "bytes": made.bytes, "bytes_estimated": None}
-
-
-def remade(variant: Variant, study: Study, run: RunFolder, progress: AbstractProgress) -> Reference:
-    """The reference of a variant that was made: from the steps that were kept."""
-    recipe, can = parse_recipe(variant.base), BACKENDS.build(variant.target).capability
-    plan = resolve(variant.network.captured.program, recipe, variant.target, can)
-    with keys.share_of_threads(study.workers):
-        return reference_of(variant, recipe, plan, study.allow_few, {}, run, progress)[0]
-
-
-def reference_of(
-    variant: Variant,
-    recipe: Recipe,
-    plan: Plan,
-    allow_few: bool,
-    seconds: dict[str, float],
-    run: RunFolder,
-    progress: AbstractProgress,
-) -> tuple[Reference, list[dict[str, Any]]]:
-    """Calibrate, build, refine. Fills `seconds` with what each took; of a pass that variants share, each has it all."""
-    captured, checks = variant.network.captured, []
-    refiners = [REFINERS.build(name) for name in variant.refine]
-    for refiner in refiners:
-        captured = refiner.network(captured)
-    observers: Observers = {}
-    notes: Mapping[str, str] = {}
-    images, passed = None, 0.0
-    if recipe.kind == "static" or refiners:
-        subset = calibration_subset(
-            variant.network.splits.train, variant.calibration.n, variant.calibration.seed, allow_few
-        )
-        checks = checked(variant.network, variant.calibration, subset, run, progress)
-        images = subset
-    if recipe.kind == "static" and images is not None:
-        with progress.task(f"{variant.id}: calibrating") as tick:
-            made = statistics(variant.network, captured, variant.calibration, images, run, tick)
-            observers, passed = made
-            captured, observers, notes = with_branches(captured, plan, observers, variant.calibration, images)
-    start = time.perf_counter()
-    reference = noted(build(captured, plan, observers), notes)
-    seconds["calibrate"] = passed + time.perf_counter() - start
-    seconds["refine"] = 0.0
-    for position, (name, refiner) in enumerate(zip(variant.refine, refiners)):
-        assert images is not None
-        with progress.task(f"{variant.id}: {name}") as tick:
-            reference, took = refined(refiner, reference, variant.network, variant.calibration, images, run, tick)
-        seconds["refine"] += took
-        if refiner.trains:
-            reference, took = trained(refiners, position, reference, variant.network, variant.train, run, progress)
-            seconds["refine"] += took
-    return reference, checks
-
-
-def _promise(
-    variant: Variant,
-    reference: Reference,
-    backend: AbstractBackend,
-    study: Study,
-    folder: Path,
-    progress: AbstractProgress,
-) -> None:
-    """Simulated scores: on validation (every choice is made there) and on test (what parity compares the file with)."""
-    splits = variant.network.splits
-    arithmetic = backend.arithmetic(reference, folder / f"{FILE}{backend.capability.suffix}")
+def _promise(bench: Bench, variant: Variant, reference: Reference, folder: Path) -> None:
+    """Simulated outputs: on validation, where every choice is made, and on test, which parity compares the file on."""
+    arithmetic, splits = variant.backend.arithmetic(reference, folder / _name(variant)), variant.network.splits
     for name, split in (("validation", splits.validation), ("test", splits.test)):
         if split is not None:
-            with progress.task(f"{variant.id}: simulating {name}") as tick:
-                scores = simulate(reference, arithmetic, drawn(split, study.quick), tick)
-            np.save(folder / f"{name}.npy", scores)
+            with bench.doing(f"{variant.id}: simulating {name}") as tick:
+                outputs = simulate(reference, arithmetic, drawn(split, bench.study.quick), tick)
+            save_outputs(folder / f"{name}.npz", outputs)
 
 
-def fate_record(fate: LayerFate) -> dict[str, Any]:
-    return dataclasses.asdict(fate)
+def _inputs(bench: Bench, variant: Variant) -> keys.Parts:
+    """Of the key. `variant` has the network that is quantized, pruned where the recipe prunes."""
+    study, calibration = bench.study, variant.calibration
+    drawn = {"n": calibration.n, "seed": calibration.seed, "allow_few": study.allow_few}
+    calibrated = {"calibrator": keys.component(CALIBRATORS.build(calibration.method)), **drawn}
+    return {
+        "network": variant.network.key,
+        "recipe": dataclasses.asdict(variant.recipe),
+        "refine": keys.components(variant.refiners),
+        "teachers": teachers(variant.refiners, variant.network),
+        "target": keys.component(variant.backend),
+        "calibration": calibrated if variant.needs_images else None,
+        "training": settings_of(variant.train, variant.refiners),
+        "quick": asked(study.quick),
+    }
+
+
+@final
+@dataclass(frozen=True)
+class Built:
+    """A reference, the checks on the images that calibrated it, and the seconds that "calibrate" and "refine" took."""
+
+    reference: Reference
+    checks: list[dict[str, Any]]
+    seconds: dict[str, float]
+
+
+def remade(bench: Bench, variant: Variant) -> Reference:
+    """The reference of a variant that was made, from the steps that were kept."""
+    with keys.share_of_threads(bench.study.workers):
+        return reference(bench, pruned(bench, variant)[0]).reference
+
+
+def reference(bench: Bench, variant: Variant) -> Built:
+    """Calibrate, build, refine a network that was pruned before. A pass that variants share counts for each of them."""
+    plan, captured, checks = variant.plan, variant.network.captured, []
+    for refiner in variant.refiners:
+        captured = refiner.network(captured) if isinstance(refiner, Rewrites) else captured
+    if variant.needs_images:
+        checks = checked(bench, variant.network, variant.calibration)
+    observers: Observers = {}
+    notes: Mapping[str, str] = {}
+    passed = refining = 0.0
+    if variant.recipe.kind == "static":
+        with bench.doing(f"{variant.id}: calibrating") as tick:
+            observers, passed = statistics(bench, variant.network, variant.calibration, captured, tick)
+            captured, observers, notes = with_branches(bench, variant, captured, observers)
+    start = time.perf_counter()
+    found = noted(build(captured, plan, observers), notes)
+    building = time.perf_counter() - start
+    for position, refiner in enumerate(variant.refiners):
+        if isinstance(refiner, Corrects):
+            found, took = refined(bench, variant, position, found)
+            refining += took
+        if isinstance(refiner, Trains):
+            found, took = trained(bench, variant, position, found)
+            refining += took
+    return Built(found, checks, {"calibrate": passed + building, "refine": refining})
 
 
 def compression(reference: Reference) -> dict[str, float]:
@@ -260,9 +207,3 @@ def compression(reference: Reference) -> dict[str, float]:
         values += n
         bits += n * (reference.activations[tensor].bits if tensor in reference.activations else 32)
     return {"weights": 32 * count / stored, "activations": 32 * values / bits}
-
-
-def scores(step: Step, split: str) -> Array | None:
-    """The simulated scores of a finished variant."""
-    path = step.folder / f"{split}.npy"
-    return np.load(path) if path.exists() else None

@@ -54,12 +54,10 @@ def load(dataset: AbstractDataset, inputs: InputSpec, stated: Stated) -> Splits:
     colour where `channels` says so; otherwise they must fit. Raises BadData.
     """
     stored = dataset.image_shape()
-    if stored is None or stored == inputs.shape or not _says(stored, inputs, stated):
+    if stored is None or stored == inputs.shape:
         return dataset.load(inputs)
     channels, height, width = stored
+    sized = (height, width) == inputs.shape[1:] or bool(stated.fit)
+    if not (sized and (channels == inputs.channels or stated.channels)):
+        return dataset.load(inputs)
     return rescaled(dataset.load(replace(inputs, channels=channels, height=height, width=width)), inputs)
-
-
-def _says(stored: tuple[int, int, int], inputs: InputSpec, stated: Stated) -> bool:
-    sized = stored[1:] == inputs.shape[1:] or bool(stated.fit)
-    return sized and (stored[0] == inputs.channels or bool(stated.channels))

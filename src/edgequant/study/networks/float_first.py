@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.arrays import Array
-from ...measure.statistics import beats
+from ...tasks.statistics import beats
 
 ALPHA = 0.05  # a float network that chance alone matches this often is not told from chance
 
@@ -21,23 +21,15 @@ def unfit(provenance: str, scores: Array, labels: Array | None) -> str:
         return "The weights are random, so no accuracy and no agreement means anything. Give --weights FILE."
     answers = scores.argmax(axis=1)
     if labels is None:
-        return _alike(answers)
-    return _chance(answers, labels, scores.shape[1])
-
-
-def _alike(answers: Array) -> str:
-    if len(np.unique(answers)) > 1:
-        return ""
-    return (
-        f"float32 gives all {len(answers)} images the same class, {answers[0]}, so agreement with it shows nothing."
-        " Check the input contract (size, mean, std, channels), or give images of several classes."
-    )
-
-
-def _chance(answers: Array, labels: Array, classes: int) -> str:
-    """An exact binomial test of float32's accuracy against guessing and against the commonest label every time."""
+        if len(np.unique(answers)) > 1:
+            return ""
+        return (
+            f"float32 gives all {len(answers)} images the same class, {answers[0]}, so agreement with it shows nothing."
+            " Check the input contract (size, mean, std, channels), or give images of several classes."
+        )
+    # an exact binomial test of float32's accuracy against guessing, and against the commonest label every time
     n, correct = len(labels), int((answers == labels).sum())
-    guess, common = 1 / classes, float(np.bincount(labels).max()) / n
+    guess, common = 1 / scores.shape[1], float(np.bincount(labels).max()) / n
     p = beats(correct, n, max(guess, common))
     if p <= ALPHA:
         return ""

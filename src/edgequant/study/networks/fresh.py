@@ -18,7 +18,7 @@ def fresh_weights(model: AbstractModel, inputs: InputSpec, classes: int) -> str:
 
     Asked only of a model that is `unsure` of its weights. The caller's random generators are left as they were.
     """
-    if not getattr(model, "unsure", False):
+    if not model.unsure:
         return ""
     first, second = (_state(model, inputs, classes, seed) for seed in SEEDS)
     different = (name for name in first if name not in second or not _equal(first[name], second[name]))

@@ -65,7 +65,7 @@ def as_model(
     if isinstance(model, AbstractModel):
         return model
     if is_keras(model):
-        from ...models.sources.keras.memory import from_keras
+        from ...models.sources.keras.source import from_keras
 
         network = from_keras(model)
         return Wrapped(network, merged(network.spec, stated, type(model).__name__))

@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from ...core.arrays import Array
+from ...core.arrays import Array, only
 from ...core.errors import BadModel
 from ...core.image import InputSpec
 from ...core.pixels import described, usual
 from ...core.preprocess import normalise
-from ...core.progress import AbstractProgress
 from ...data.dataset import AbstractSplit, Splits
 from ...data.draw import calibration_subset
 from ...graph.program import Captured
-from ...measure.statistics import mcnemar, wilson
-from ...store.folder import RunFolder
-from .. import keys
+from ...tasks.statistics import mcnemar, wilson
+from ..bench import Bench
+from .weights import Weighed
 
 if TYPE_CHECKING:
     from ..prepared import Prepared
@@ -45,18 +44,19 @@ COLOURS = 3
 ORDERS: tuple[Literal["rgb", "bgr"], ...] = ("rgb", "bgr")
 
 
-def look(plain: Captured, splits: Splits, given: bool, key: str, run: RunFolder, progress: AbstractProgress) -> Found:
+def look(bench: Bench, weighed: Weighed, splits: Splits, key: str) -> Found:
     """What the float network answers on validation images; where others are tried, a step of the run folder, named by
     the network's `key`.
 
-    `given`: its weights are the user's or its own, so that nothing but this says whether pixels and weights belong
+    They are tried where the weights were given, so that nothing but this says whether pixels and weights belong
     together. {"stated", "images", "finite", "top1", "hits", "chance", "tried"}: see `_measured`.
     """
-    tried = given and splits.validation.labels is not None and len(splits.classes) > 1
+    plain = weighed.captured
+    tried = weighed.given and splits.validation.labels is not None and len(splits.classes) > 1
     if not tried:  # a few images, sooner looked at again than kept
         return _measured(plain, splits, tried)
-    with progress.task("the float network, as it is fed") as tick:
-        made = run.step("preprocessing", {"network": key, **keys.computed()}, lambda _: _measured(plain, splits, tried))
+    with bench.doing("the float network, as it is fed") as tick:
+        made = bench.kept("preprocessing", {"network": key}, lambda _: _measured(plain, splits, tried))
         tick(1, 1)
     return made.value
 
@@ -80,7 +80,11 @@ def check(found: Found, what: str) -> None:
     best = max(better, key=lambda way: float(way["top1"])) if better else None
     knows = best is not None and wilson(round(best["top1"] * best["images"]), best["images"])[1] >= 0.5
     if best is not None and (knows or not found["at_chance"]):
-        raise BadModel(_other_pixels(found, best, what))
+        raise BadModel(
+            f"{what} answers {found['top1']:.2%} of {found['images']} validation images right as it is fed"
+            f" ({found['stated']}), and {best['top1']:.2%} with {best['name']} (p < {ALPHA:g}). Expected the pixels"
+            f" that it was trained on. Type {best['type']}, in place of what was stated."
+        )
     if found["at_chance"]:
         other = f"; the best of the usual ones is {best['type']}, with {best['top1']:.2%}" if best else ""
         raise BadModel(
@@ -89,14 +93,6 @@ def check(found: Found, what: str) -> None:
             f" (--weights FILE), the order of the classes, and the pixels (--mean, --std, --channels; it is fed"
             f" {found['stated']}{other}). To go on with weights that know nothing, say --weights random."
         )
-
-
-def _other_pixels(found: Found, best: Found, what: str) -> str:
-    return (
-        f"{what} answers {found['top1']:.2%} of {found['images']} validation images right as it is fed"
-        f" ({found['stated']}), and {best['top1']:.2%} with {best['name']} (p < {ALPHA:g}). Expected the pixels that it"
-        f" was trained on. Type {best['type']}, in place of what was stated."
-    )
 
 
 def _measured(plain: Captured, splits: Splits, tried: bool) -> Found:
@@ -110,11 +106,7 @@ def _measured(plain: Captured, splits: Splits, tried: bool) -> Found:
         return {**found, **nothing}
     hits = scores.argmax(1) == split.labels
     chance = max(1 / len(splits.classes), float(np.bincount(split.labels).max()) / len(hits))
-    ways = (
-        []
-        if hits.mean() > ENOUGH
-        else [_way(plain, images, split.labels, hits, *one) for one in _others(plain).items()]
-    )
+    ways = [] if hits.mean() > ENOUGH else _others_tried(plain, images, split.labels, hits)
     measured = {"top1": float(hits.mean()), "hits": int(hits.sum()), "chance": chance}
     return {**found, **measured, "at_chance": at_chance(int(hits.sum()), len(hits), chance), "tried": ways}
 
@@ -166,25 +158,30 @@ def _typed(spec: InputSpec) -> str:
     return f"--mean {mean} --std {std} --channels {spec.order}"
 
 
-def _way(plain: Captured, images: Array, labels: Array, hits: Array, spec: InputSpec, typed: str) -> Found:
-    """One way against the stated one. Its first images decide whether it sees the rest."""
-    first = max(1, len(images) // FIRST)
-    right = _scores(plain, images[:first], spec).argmax(1) == labels[:first]
-    if right.sum() > hits[:first].sum():
-        right = np.concatenate([right, _scores(plain, images[first:], spec).argmax(1) == labels[first:]])
-    n, p = len(right), mcnemar(hits[: len(right)], right)
-    gained = 100 * float(right.mean() - hits[:n].mean())
-    return {
-        "name": described(spec).partition(", images of")[0].partition(" ")[2],
-        "type": typed,
-        "mean": list(spec.mean),
-        "std": list(spec.std),
-        "channels": spec.colours,
-        "images": n,
-        "top1": float(right.mean()),
-        "p": p,
-        "far_better": n == len(images) and gained >= POINTS and p < ALPHA,
-    }
+def _others_tried(plain: Captured, images: Array, labels: Array, hits: Array) -> list[Found]:
+    """Each other way against the stated one, of whose answers `hits` are right. Its first images decide whether it sees
+    the rest."""
+    found, first = [], max(1, len(images) // FIRST)
+    for spec, typed in _others(plain).items():
+        right = _scores(plain, images[:first], spec).argmax(1) == labels[:first]
+        if right.sum() > hits[:first].sum():
+            right = np.concatenate([right, _scores(plain, images[first:], spec).argmax(1) == labels[first:]])
+        n, p = len(right), mcnemar(hits[: len(right)], right)
+        gained = 100 * float(right.mean() - hits[:n].mean())
+        found.append(
+            {
+                "name": described(spec).partition(", images of")[0].partition(" ")[2],
+                "type": typed,
+                "mean": list(spec.mean),
+                "std": list(spec.std),
+                "channels": spec.colours,
+                "images": n,
+                "top1": float(right.mean()),
+                "p": p,
+                "far_better": n == len(images) and gained >= POINTS and p < ALPHA,
+            }
+        )
+    return found
 
 
 def _scores(plain: Captured, images: Array, spec: InputSpec) -> Array:
@@ -193,5 +190,5 @@ def _scores(plain: Captured, images: Array, spec: InputSpec) -> Array:
     with torch.inference_mode():
         for at in range(0, len(images), BATCH):
             x = torch.from_numpy(normalise(images[at : at + BATCH], spec))
-            parts.append(plain.network(x.contiguous(memory_format=torch.channels_last)).numpy())
+            parts.append(only(plain.network(x.contiguous(memory_format=torch.channels_last))).numpy())
     return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ...catalog import MODELS
 from ...core.registry import first_option
@@ -43,10 +42,4 @@ def short_name(spec: str) -> str:
 
 def told(model: AbstractModel, weights: str) -> AbstractModel:
     """The model, told of weights that the user gives: it need not fetch its own, or reads these itself."""
-    tell: Any = getattr(model, "with_weights", None)
-    return tell(weights) if weights and tell else model
-
-
-def reads(model: AbstractModel, weights: str) -> bool:
-    """Whether the model that was `told` has these weights when it is built."""
-    return bool(weights) and hasattr(model, "with_weights") and getattr(model, "weights", "") == weights
+    return model.with_weights(weights) if weights else model

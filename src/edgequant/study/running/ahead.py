@@ -13,7 +13,7 @@ run; it dies with it. `steps/.locks` is there only while they work.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -23,13 +23,15 @@ import torch
 from ...catalog import POOLS
 from ...core.errors import BadModel, BadOption, EdgequantError, RunFolderError, Unsupported
 from ...core.progress import AbstractProgress
-from ...pools.pool import Task
+from ...pools.pool import Errand
 from ...store import surroundings
 from ...store.code import source_hash
 from ...store.folder import RunFolder
-from ..answering import runtime as judge
-from ..making.variant import Variant, make
+from ..answering import runtime
+from ..bench import Bench
+from ..making.variant import make
 from ..networks.network import prepare
+from ..plan import Variant
 from ..prepared import Prepared
 from ..study import Calibration, NetworkSpec, Study
 
@@ -60,29 +62,25 @@ class Asked:
 
 
 def make_ahead(
-    study: Study,
-    networks: list[tuple[NetworkSpec, Prepared]],
-    variants: list[Variant],
-    run: RunFolder,
-    fresh: bool,
-    progress: AbstractProgress,
+    bench: Bench, networks: Sequence[tuple[NetworkSpec, Prepared]], variants: Sequence[Variant]
 ) -> dict[str, EdgequantError]:
-    """Variant id -> why it failed, for those that did; the steps of all others are in `run`.
+    """Variant id -> why it failed, for those that did; the steps of all others are in the run's folder.
 
     What a target does not support is left to the run, which finds out as soon. Raises RunFolderError, MissingExtra,
     DeviceError and UnknownName.
     """
+    study = bench.study
     if (study.workers, study.pool) == (1, "local"):
         return {}
     pool = POOLS.build(study.pool)
-    with run.shared() as token:
+    with bench.folder.shared() as token:
         tasks = [
-            Task(variant.id, FUNCTION, _asked(variant, spec, study, run, token, fresh))
+            Errand(variant.id, FUNCTION, _asked(bench, spec, variant, token))
             for variant in variants
             for spec, network in networks
             if network is variant.network
         ]
-        ended = pool.work(tasks, study.workers, progress)
+        ended = pool.work(tasks, study.workers, bench.progress)
     return _failed(ended)
 
 
@@ -93,13 +91,24 @@ def _failed(ended: Mapping[str, EdgequantError | None]) -> dict[str, EdgequantEr
     return {name: error for name, error in ended.items() if error and not isinstance(error, Unsupported)}
 
 
-def _asked(variant: Variant, spec: NetworkSpec, study: Study, run: RunFolder, token: str, fresh: bool) -> Asked:
+def _asked(bench: Bench, spec: NetworkSpec, variant: Variant, token: str) -> Asked:
     """With the threads of the run, which `make` divides among the workers."""
-    threads = torch.get_num_threads()
     return Asked(
-        run.path.resolve(), token, study, spec, fresh, variant.network.key, variant.id, variant.recipe,
-        variant.target, variant.calibration, threads, Path.cwd(), source_hash(), surroundings.all_told(),
-    )  # fmt: skip
+        folder=bench.folder.path.resolve(),
+        token=token,
+        study=bench.study,
+        spec=spec,
+        fresh=bench.fresh,
+        network=variant.network.key,
+        variant=variant.id,
+        recipe=variant.written,
+        target=variant.target,
+        calibration=variant.calibration,
+        threads=torch.get_num_threads(),
+        cwd=Path.cwd(),
+        code=source_hash(),
+        told=surroundings.all_told(),
+    )
 
 
 def make_one(asked: Asked, progress: AbstractProgress) -> None:
@@ -109,21 +118,22 @@ def make_one(asked: Asked, progress: AbstractProgress) -> None:
     os.chdir(asked.cwd)
     torch.set_num_threads(asked.threads)
     surroundings.tell(asked.told)
-    with RunFolder(asked.folder, joins=asked.token) as run:
-        network = _network(asked, run, progress)
+    with RunFolder(asked.folder, joins=asked.token) as folder:
+        bench = Bench(asked.study, folder, progress, asked.fresh)
+        network = _network(bench, asked)
         variant = Variant(asked.variant, network, asked.recipe, asked.target, asked.calibration, asked.spec.train)
-        made = make(variant, asked.study, run, progress)
-        judge.answer(variant, made, asked.study.quick, run, progress)
-        judge.memory(variant, made, run)
+        made = make(bench, variant)
+        runtime.answer(bench, made)
+        runtime.memory(bench, made)
 
 
-def _network(asked: Asked, run: RunFolder, progress: AbstractProgress) -> Prepared:
+def _network(bench: Bench, asked: Asked) -> Prepared:
     """As the run has it, from its steps. Raises BadModel where it comes out otherwise."""
     for spec, network in _prepared:
         if (spec, network.key) == (asked.spec, asked.network):
             return network
     _prepared.clear()
-    found = prepare(asked.spec, asked.study.seed, run, progress, asked.fresh)
+    found = prepare(bench, asked.spec)
     if found.key != asked.network:
         raise BadModel(
             f"{asked.spec.model} came out otherwise in a worker than in the run: other weights, data or graph."

@@ -18,7 +18,7 @@ from ..making.learning import check_labels, check_refiners
 from ..networks.sources import build_model
 from ..plan import needs_images, recipes_of, targets_of
 from ..prepared import Prepared
-from ..results import MEASURED
+from ..record import MEASURED
 from ..study import NetworkSpec, Study
 
 

@@ -14,9 +14,10 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 
 from edgequant.backends.litert.backend import LiteRT
+from edgequant.backends.litert.mirror import Mirror, open_named
 from edgequant.backends.litert.session import Session
-from edgequant.backends.litert.twin import Twin, open_named
 from edgequant.backends.tflite.read.read import Imported, read, read_reference
+from edgequant.core.arrays import only
 from edgequant.core.errors import BadFile
 from edgequant.core.image import InputSpec
 from edgequant.core.preprocess import normalise
@@ -55,9 +56,9 @@ def images(count: int = 8, spec: InputSpec = SPEC) -> torch.Tensor:
 
 def simulated(one: Reference, x: torch.Tensor, path: Path) -> torch.Tensor:
     if one.kind == "static":
-        return IntegerExecutor(one, LiteRT().arithmetic(one, path))(x)
+        return only(IntegerExecutor(one, LiteRT().arithmetic(one, path))(x))
     with torch.no_grad():
-        return with_stored_weights(one)(x)
+        return only(with_stored_weights(one)(x))
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES, MIXED], ids=lambda r: getattr(r, "name", r))
@@ -85,9 +86,12 @@ def test_what_comes_back_computes_the_same_and_lowers_to_the_same_bytes(
 
 
 @pytest.mark.parametrize("recipe", ["w8a8", "w4a8", "w8a16"])
-def test_the_twin_answers_what_the_file_answers(recipe: str, lowered: Any) -> None:
+def test_the_mirror_answers_what_the_file_answers(recipe: str, lowered: Any) -> None:
     _, path = lowered(recipe)
-    assert np.array_equal(Twin(read(path))(images()).numpy(), LiteRT().open(path).run_quantized(images().numpy()))
+    assert np.array_equal(
+        only(Mirror(read(path)).run_quantized(images().numpy())),
+        only(LiteRT().open(path).run_quantized(images().numpy())),
+    )
 
 
 def test_names_are_not_needed(lowered: Any, tmp_path: Path) -> None:
@@ -96,7 +100,10 @@ def test_names_are_not_needed(lowered: Any, tmp_path: Path) -> None:
     bare = Path(shutil.copy(path, tmp_path / "bare.tflite"))
     imported = read(bare)
     assert imported.reference.captured.program.layers[0].name == "conv_2d_1"
-    assert np.array_equal(Twin(imported)(images()).numpy(), LiteRT().open(path).run_quantized(images().numpy()))
+    assert np.array_equal(
+        only(Mirror(imported).run_quantized(images().numpy())),
+        only(LiteRT().open(path).run_quantized(images().numpy())),
+    )
 
 
 def test_equal_names_are_told_apart(lowered: Any, tmp_path: Path) -> None:
@@ -112,7 +119,9 @@ def test_equal_names_are_told_apart(lowered: Any, tmp_path: Path) -> None:
     assert [s.name for s in back.captured.program.steps][:2] == ["one.name", "one.name#2"]
     assert [s.layer for s in back.captured.program.layers][:2] == ["keys#2", "keys#3"]
     with torch.no_grad():
-        torch.testing.assert_close(back.captured.network(images()), lowered("float32")[0].captured.network(images()))
+        torch.testing.assert_close(
+            only(back.captured.network(images())), only(lowered("float32")[0].captured.network(images()))
+        )
 
 
 def integers_made(imported: Imported, x: torch.Tensor) -> Any:
@@ -135,11 +144,11 @@ def test_a_float_input_is_rounded_as_the_files_own_operator_does(recipe: str, lo
     imported = read(path)
     assert imported.quantizes_input
     x = (torch.randint(-120, 120, (8, *SPEC.shape), generator=torch.Generator().manual_seed(0)) + 0.5) * scale
-    twin = Twin(imported)
+    mirror = Mirror(imported)
     found = integers_made(imported, x)
-    assert np.array_equal(torch.round(twin.entered(x) / scale).numpy(), found)
+    assert np.array_equal(np.rint(mirror.entered(x.numpy()) / np.float32(scale)), found)
     assert not np.array_equal(torch.round(x / scale).numpy(), found)
-    assert np.array_equal(twin.scores(x.numpy()), LiteRT().open(path).run(x.numpy()))
+    assert np.array_equal(only(mirror.run(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
     again = LiteRT().lower(imported.reference, tmp_path / "again.tflite")
     assert Session(again.path).source["dtype"] == np.float32, "written again, it meets its app as before"
 
@@ -151,7 +160,7 @@ def test_unsigned_bytes_at_the_border_are_the_signed_ones(lowered: Any, tmp_path
     imported = read(path)
     x = images(8, imported.reference.captured.inputs)
     assert np.array_equal(LiteRT().open(path).encode(x.numpy()), pixels(8))  # raw bytes
-    assert np.array_equal(Twin(imported).scores(x.numpy()), LiteRT().open(path).run(x.numpy()))
+    assert np.array_equal(only(Mirror(imported).run(x.numpy())), only(LiteRT().open(path).run(x.numpy())))
 
 
 def test_a_whole_image_average_is_a_mean_in_floats_only(lowered: Any, tmp_path: Path) -> None:
@@ -181,7 +190,10 @@ def test_an_activation_that_no_row_fuses_is_a_step_of_its_own(lowered: Any, tmp_
     steps = imported.reference.captured.program.steps
     at = next(i for i, s in enumerate(steps) if s.kind == "max_pool2d")
     assert steps[at + 1].kind == "relu" and steps[at + 1].inputs == (steps[at].name,)
-    assert np.array_equal(Twin(imported)(images()).numpy(), LiteRT().open(path).run_quantized(images().numpy()))
+    assert np.array_equal(
+        only(Mirror(imported).run_quantized(images().numpy())),
+        only(LiteRT().open(path).run_quantized(images().numpy())),
+    )
 
 
 def test_a_linear_layer_flattens_an_image_by_itself(lowered: Any, tmp_path: Path) -> None:
@@ -191,8 +203,8 @@ def test_a_linear_layer_flattens_an_image_by_itself(lowered: Any, tmp_path: Path
     edit.graph.operators.remove(flat)
     path = edit.save(tmp_path / "unflattened.tflite")
     with torch.no_grad():
-        got = read_reference(path).captured.network(images()).numpy()
-    np.testing.assert_allclose(got, LiteRT().open(path).run(images().numpy()), rtol=1e-4, atol=1e-6)
+        got = only(read_reference(path).captured.network(images())).numpy()
+    np.testing.assert_allclose(got, only(LiteRT().open(path).run(images().numpy())), rtol=1e-4, atol=1e-6)
 
 
 def test_a_foreign_file_is_taken_to_see_raw_pixels_unless_told(lowered: Any, tmp_path: Path) -> None:
@@ -490,7 +502,9 @@ def test_integers_on_another_scale_are_read(scale: float, kind: str, lowered: An
     imported = read(path)
     assert imported.reference.captured.program.steps[-1].kind == kind
     x = images(4)
-    np.testing.assert_array_equal(LiteRT().open(path).run_quantized(x.numpy()), Twin(imported)(x).numpy())
+    np.testing.assert_array_equal(
+        only(LiteRT().open(path).run_quantized(x.numpy())), only(Mirror(imported).run_quantized(x.numpy()))
+    )
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="EDGEQUANT_DATA has no weights/mlperf_tiny_resnet8")
@@ -506,7 +520,7 @@ def test_another_tools_integer_file_is_followed_integer_by_integer() -> None:
     shown = test.take(np.arange(200))
     session, x = LiteRT().open(path), normalise(shown, inputs)
     assert np.array_equal(session.encode(x), shown.astype(np.int16) - 128)
-    theirs, ours = session.run_quantized(x), Twin(imported)(torch.from_numpy(x)).numpy()
+    theirs, ours = only(session.run_quantized(x)), only(Mirror(imported).run_quantized(x))
     assert (theirs == ours).mean() == 1.0
 
 
@@ -516,4 +530,6 @@ def test_another_tools_float_file_computes_the_same() -> None:
     back = read_reference(path)
     x = np.random.default_rng(0).integers(0, 256, (20, 3, 32, 32)).astype(np.float32)
     with torch.no_grad():
-        np.testing.assert_allclose(back.captured.network(torch.from_numpy(x)), LiteRT().open(path).run(x), atol=1e-4)
+        np.testing.assert_allclose(
+            only(back.captured.network(torch.from_numpy(x))), only(LiteRT().open(path).run(x)), atol=1e-4
+        )

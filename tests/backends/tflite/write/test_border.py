@@ -14,6 +14,7 @@ from torch import nn
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
+from edgequant.core.arrays import only
 from edgequant.core.errors import Unsupported
 from edgequant.core.image import Deployment, InputSpec
 from edgequant.core.preprocess import normalise
@@ -102,7 +103,7 @@ def test_raw_bytes_go_in_and_the_pipelines_scores_come_out(
         wanted = network()(torch.from_numpy(normalise(PIXELS, SPEC))).numpy()
     assert np.abs(by_hand - wanted).max() < (1e-5 if recipe == "float32" else 0.02)
     x = normalise(PIXELS, made.captured.inputs)
-    assert np.array_equal(BACKENDS.build(target).open(path).run(x), by_hand)
+    assert np.array_equal(only(BACKENDS.build(target).open(path).run(x)), by_hand)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -114,10 +115,10 @@ def test_every_border_follows_the_simulation(target: str, recipe: str, kind: str
     backend = BACKENDS.build(target)
     session, x = backend.open(path), normalise(PIXELS, made.captured.inputs)
     with torch.inference_mode():
-        promised = simulator(made, backend.arithmetic(made, path))(torch.from_numpy(x)).numpy()
-    assert np.abs(session.run(x) - promised).max() <= 1e-5
+        promised = only(simulator(made, backend.arithmetic(made, path))(torch.from_numpy(x))).numpy()
+    assert np.abs(only(session.run(x)) - promised).max() <= 1e-5
     static = recipe == "w8a8"
-    assert (session.output_scale > 0) == static, "one step of the scores, also where the file dequantizes them"
+    assert (session.only.scale > 0) == static, "one step of the scores, also where the file dequantizes them"
     if kind:
         assert session.encode(x).dtype == TYPES[kind]  # type: ignore[attr-defined]
     if output:
@@ -131,7 +132,7 @@ def test_8_bit_scores_of_a_16_bit_network_are_refused(tmp_path: Path) -> None:
     made, path = lowered("w8a16", "litert", Deployment("uint8", "float32", "nchw"), tmp_path)
     assert np.abs(fed_by_hand(path, bytes_for(made.captured.deployed, "litert"))).max() > 0
     _, plain = lowered("w8a16", "litert", Deployment(layout="nchw"), tmp_path)
-    assert BACKENDS.build("litert").open(plain).run(normalise(PIXELS, SPEC)).shape == (12, 5)
+    assert only(BACKENDS.build("litert").open(plain).run(normalise(PIXELS, SPEC))).shape == (12, 5)
 
 
 @pytest.mark.parametrize("recipe", ["float32", "dynamic-w8", "w8", "w8a8", "w8a16"])
@@ -197,5 +198,5 @@ def test_a_recipe_that_leaves_operations_without_weights_in_float_is_no_full_int
     path = backend.lower(made, tmp_path / f"gated{backend.capability.suffix}").path
     x = normalise(PIXELS, SPEC)
     with torch.inference_mode():
-        promised = simulator(made, backend.arithmetic(made, path))(torch.from_numpy(x)).numpy()
-    assert np.abs(backend.open(path).run(x) - promised).max() <= 1e-6
+        promised = only(simulator(made, backend.arithmetic(made, path))(torch.from_numpy(x))).numpy()
+    assert np.abs(only(backend.open(path).run(x)) - promised).max() <= 1e-6

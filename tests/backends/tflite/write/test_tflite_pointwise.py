@@ -13,6 +13,7 @@ from torch import nn
 import litert_samples as samples
 from edgequant.backends.litert.backend import LiteRT
 from edgequant.backends.tflite.read.read import read_reference
+from edgequant.core.arrays import only
 from edgequant.quantization.simulation.executor import IntegerExecutor
 
 
@@ -35,7 +36,8 @@ def test_the_file_answers_what_the_executor_does(inputs: int, outputs: int, tmp_
     LiteRT().lower(made, path)
     x, session = samples.images(), LiteRT().open(path)
     np.testing.assert_array_equal(
-        session.run_quantized(x), IntegerExecutor(made, LiteRT().arithmetic(made, path))(torch.from_numpy(x)).numpy()
+        only(session.run_quantized(x)),
+        only(IntegerExecutor(made, LiteRT().arithmetic(made, path))(torch.from_numpy(x))).numpy(),
     )
     operators = LiteRT().inspect(path)["operators"]
     assert (operators["FULLY_CONNECTED"], operators["CONV_2D"]) == (2, 1)

@@ -19,10 +19,9 @@ from edgequant.graph.capture.capture import capture
 from edgequant.models.sources.keras import applications
 from edgequant.models.sources.keras import files as keras_files
 from edgequant.models.sources.keras import package as keras_package
-from edgequant.models.sources.keras.memory import from_keras
 from edgequant.models.sources.keras.network import without_softmax
 from edgequant.models.sources.keras.package import import_keras
-from edgequant.models.sources.keras.source import Keras
+from edgequant.models.sources.keras.source import Keras, from_keras
 from edgequant.models.sources.python_file import File
 from edgequant.study.networks.objects import as_model
 from edgequant.study.networks.sources import build_model

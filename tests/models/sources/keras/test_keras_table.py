@@ -18,11 +18,11 @@ from edgequant.core.errors import BadModel
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
 from edgequant.models.sources.keras.layers import LAYERS
-from edgequant.models.sources.keras.memory import from_keras
 from edgequant.models.sources.keras.network import judge_of, translate
 from edgequant.models.sources.keras.operations import BINARY, UNARY
 from edgequant.models.sources.keras.package import import_keras
 from edgequant.models.sources.keras.site import Site
+from edgequant.models.sources.keras.source import from_keras
 from edgequant.models.sources.keras.table import COMMON, LAYER_TABLE, OPERATION_TABLE, entries_of, kind_of
 
 keras = import_keras()

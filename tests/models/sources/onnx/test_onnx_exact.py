@@ -12,6 +12,7 @@ import torch
 from onnx import helper
 from torch import nn
 
+from edgequant.core.arrays import only
 from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
 from edgequant.models.sources.onnx.network import OnnxNetwork
@@ -189,7 +190,7 @@ def test_what_is_read_exactly_is_captured_exactly(name: str) -> None:
     network = nn.Sequential(same(EXACT[name]()), nn.Flatten())
     x = torch.from_numpy(np.random.default_rng(2).normal(0, 2, (2, 3, 9, 8)).astype(np.float32))
     with torch.no_grad():
-        torch.testing.assert_close(capture(network, InputSpec(3, 9, 8), ()).network(x), network(x))
+        torch.testing.assert_close(only(capture(network, InputSpec(3, 9, 8), ()).network(x)), network(x))
 
 
 def test_a_file_for_one_image_reads_many_one_by_one() -> None:

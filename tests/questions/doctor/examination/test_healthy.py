@@ -13,17 +13,17 @@ from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
 from edgequant.core.pixels import Stated
-from edgequant.core.progress import Silent
 from edgequant.data.calibration.checks import check_calibration
 from edgequant.data.draw import calibration_subset
-from edgequant.quantization.build import build
+from edgequant.quantization.build import build, observable
 from edgequant.questions.doctor.examination.examine import Case, examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
-from edgequant.study.making.calibration import observable
-from edgequant.study.networks.network import Prepared, prepare
-from edgequant.study.study import NetworkSpec, load_study
+from edgequant.study.bench import Bench
+from edgequant.study.networks.network import prepare
+from edgequant.study.prepared import Prepared
+from edgequant.study.study import NetworkSpec, Study, load_study
 
 ROOT = Path(os.environ.get("EDGEQUANT_DATA", "absent"))
 MLPERF = ROOT / "weights/mlperf_tiny_resnet8"
@@ -57,7 +57,7 @@ def prepared(network: str, folder: Path) -> tuple[str, int, Prepared]:
         source, number, study = name, int(place), load_study(name)
         spec, seed = study.network[number], study.seed
     with RunFolder(folder) as run:
-        return source, number, prepare(spec, seed, run, Silent())
+        return source, number, prepare(Bench(Study(seed=seed), run), spec)
 
 
 @needs_data

@@ -102,8 +102,8 @@ def first(c: Clinic) -> str:
 
 # What was done to the file's parameters: no calibration set is needed to see it.
 FILES: dict[str, tuple[str, Callable[[Clinic, Any], Any]]] = {
-    "narrow output": ("outputs_clipped", lambda c, r: with_grid(r, c.captured.program.output, scaled(0.3))),
-    "wide output": ("outputs_near_zero", lambda c, r: with_grid(r, c.captured.program.output, scaled(100))),
+    "narrow output": ("outputs_clipped", lambda c, r: with_grid(r, c.captured.program.only.tensor, scaled(0.3))),
+    "wide output": ("outputs_near_zero", lambda c, r: with_grid(r, c.captured.program.only.tensor, scaled(100))),
     "narrow tensor": ("tensor_saturated", lambda c, r: with_grid(r, first(c), scaled(0.15))),
     "wide tensor": ("tensor_dead", lambda c, r: with_grid(r, first(c), scaled(600))),
     "coarse layer": ("layer_error", lambda c, r: with_coarse_weights(r, "2", 60)),

@@ -17,11 +17,12 @@ from ....core.errors import BadFile
 from ....core.foreign import foreign, reads
 from ....core.grid import WeightQ
 from ....core.image import Deployment, InputSpec
+from ....core.pixels import raw_bytes
 from ....core.preprocess import from_pixel_record
-from ....graph.program import Captured, Network, Program, Step
+from ....graph.program import SCORES, Captured, Network, Output, Program, Step
 from ....quantization.reference import Reference
 from ....recipe.scheme import LayerFate, RecipeKind
-from ..graph import FileGraph, FileTensor, load_graph
+from ..graph import FileGraph, load_graph
 from .builder import Builder, qparams
 from .operators import READERS
 from .weights import Weight
@@ -87,7 +88,9 @@ def input_spec(
     if graph.metadata:
         with foreign(graph.path, "a .tflite of edgequant's"):
             return from_pixel_record(shape, graph.metadata)
-    raw = raw_bytes(tensor) if tensor.integer and tensor.type != "int16" else RAW
+    raw = RAW
+    if tensor.integer and tensor.type != "int16":
+        raw = raw_bytes(float(tensor.scale[0]), int(tensor.zero_point[0]), tensor.type)
     return InputSpec(*shape, mean or raw[0], std or raw[1])
 
 
@@ -98,12 +101,6 @@ def image_shape(graph: FileGraph) -> tuple[int, int, int]:
         raise BadFile(f"{graph.path} takes {shape}; an image (1, H, W, C) was expected.")
     first, second, third = shape[1:]
     return (first, second, third) if graph.metadata.get("layout") == "NCHW" else (third, first, second)
-
-
-def raw_bytes(tensor: FileTensor) -> tuple[tuple[float], tuple[float]]:
-    """(mean, std) with which quantizing a normalised pixel gives its byte: `s * (pixel - 128 - z)`."""
-    p = qparams(tensor)
-    return ((128 + p.zero_point) / 255,), (1 / (255 * p.scale),)
 
 
 def _reference(b: Builder, inputs: InputSpec) -> Reference:
@@ -136,7 +133,8 @@ def _program(b: Builder, inputs: InputSpec) -> Program:
         and len(graph.readers(graph.input)) > 1
     ):
         raise BadFile(f"{graph.path} reads its float input both as it is and rounded; one of them was expected.")
-    return Program(b.alias[graph.input], inputs.shape, output, tuple(b.steps))
+    returned = (Output(SCORES, output, next(step.shape for step in b.steps if step.name == output)),)
+    return Program(b.alias[graph.input], inputs.shape, returned, tuple(b.steps))
 
 
 def _check_shapes(graph: FileGraph, network: Network) -> None:

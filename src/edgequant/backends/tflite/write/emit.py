@@ -1,213 +1,104 @@
 """The reference graph, operation by operation, as TensorFlow Lite operators.
 
-Images are NHWC there, so a tensor `(C, H, W)` becomes `[1, H, W, C]`. A flattened image keeps its
-NHWC order and the linear layer behind it has its columns permuted instead.
+A flattened image keeps its NHWC order, and the linear layer behind it has its columns permuted instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-import torch
-from torch import nn
+from ai_edge_litert import schema_py_generated as schema
 
 from ....core.errors import Unsupported
-from ....core.grid import QParams, WeightQ, bias_scale, quantize_bias
 from ....graph.program import Step
-from ....quantization.reference import Reference
-from ..layout import NUMPY, VERSIONS, Op, Type, nhwc, pack
-from ..writer import Quant, Writer
+from ..layout import Op
+from . import layers, moves, pads, values
 from .border import enter, leave
-from .layers import EMIT
-from .values import between, cap, needs_cap
+from .emitter import Emit, Emitter, Writing
+from .values import binary, unary
 from .windows import conv_windows
 
+EMIT: dict[str, Emit] = {
+    "add": binary(Op.ADD, schema.AddOptionsT),
+    "avg_pool2d": layers.pool(Op.AVERAGE_POOL_2D),
+    "cat": moves.cat,
+    "channel_mean": values.channel_mean,
+    "clamp": values.clamp,
+    "conv2d": layers.conv2d,
+    "depth_to_space": moves.depth_to_space,
+    "elu": unary(Op.ELU),
+    "gelu": unary(Op.GELU, lambda step: schema.GeluOptionsT(approximate=step.attrs["approximate"] == "tanh")),
+    "hard_swish": unary(Op.HARD_SWISH),
+    "leaky_relu": unary(Op.LEAKY_RELU, lambda step: schema.LeakyReluOptionsT(alpha=step.attrs["slope"])),
+    "linear": layers.linear,
+    "max_pool2d": layers.pool(Op.MAX_POOL_2D),
+    "mean": values.mean,
+    "mul": binary(Op.MUL, schema.MulOptionsT),
+    "pad": pads.pad,
+    "relu": unary(Op.RELU),
+    "relu6": unary(Op.RELU6),
+    "requantize": unary(Op.QUANTIZE),
+    "reshape": moves.reshape,
+    "rsqrt": unary(Op.RSQRT),
+    "shuffle": moves.shuffle,
+    "sigmoid": unary(Op.LOGISTIC),
+    "slice": moves.slice_,
+    "softmax": unary(Op.SOFTMAX, lambda _: schema.SoftmaxOptionsT(beta=1.0)),
+    "sub": binary(Op.SUB, schema.SubOptionsT),
+    "tanh": unary(Op.TANH),
+    "upsample": moves.upsample,
+}
 
-@dataclass
-class Emitter:
-    """The state of one lowering. `place` maps each tensor of the program to its index, per domain."""
 
-    reference: Reference
-    writer: Writer
-    integers: dict[str, int] = field(default_factory=dict)  # tensor -> index of its integer form
-    floats: dict[str, int] = field(default_factory=dict)  # tensor -> index of its float form
-    flattened: dict[str, tuple[int, ...]] = field(default_factory=dict)  # flat tensor -> the (C, H, W) it was
-    padded: dict[str, tuple[str, tuple[int, int, int, int]]] = field(default_factory=dict)  # pad merged into its reader
-    border: set[int] = field(default_factory=set)  # tensors that are there for the app, not for the network
+def emit(e: Emitter) -> tuple[int, int]:
+    """All steps; the indices of the input and of the output tensor. Raises Unsupported."""
+    source = enter(e)
+    for step in e.reference.captured.program.steps:
+        if _merged_pad(e, step):
+            continue
+        names = tuple(e.source_name(t) for t in step.inputs)
+        integer = e.reference.runs_in_integers(step, names)
+        if step.kind == "requantize" and not integer:
+            e.floats[step.name] = e.read(step.inputs[0], False)  # floats pass through it: no operator
+        else:
+            inputs = tuple(e.read(name, integer) for name in names)
+            if step.kind == "reshape":
+                _note_flattening(e, step)
+            values.capped(Writing(e, step, inputs, e.declare(step.name, integer), integer), EMIT[step.kind])
+        if not integer and step.name in e.reference.activations:
+            e.convert(step.name, to_integer=True)
+    return source, leave(e)
 
-    def emit(self) -> tuple[int, int]:
-        """All steps; returns the indices of the input and of the output tensor."""
-        program = self.reference.captured.program
-        source = enter(self)
-        for step in program.steps:
-            if not self.merge_pad(step) and not self.pass_on(step):
-                self.step(step)
-        return source, leave(self)
 
-    def final(self, name: str) -> int:
-        return self.integers[name] if name in self.reference.activations else self.floats[name]
+def _merged_pad(e: Emitter, step: Step) -> bool:
+    """A padding that only one convolution reads, and that makes it a SAME convolution, becomes part of it."""
+    program = e.reference.captured.program
+    users = program.users(step.name)
+    plain = step.kind == "pad" and not set(step.attrs) - {"padding"} and step.name not in program.returned
+    if not plain or len(users) != 1 or users[0].kind != "conv2d":
+        return False
+    _, height, width = program.shape(step.inputs[0])
+    if not all(w.is_same() for w in conv_windows(e.conv(users[0]), (height, width), step.attrs["padding"])):
+        return False
+    e.padded[step.name] = (step.inputs[0], step.attrs["padding"])
+    return True
 
-    def step(self, step: Step) -> None:
-        sources = tuple(self.source_name(t) for t in step.inputs)
-        integer = self.reference.runs_in_integers(step, sources)
-        inputs = [self.read(source, integer) for source in sources]
-        if step.kind == "reshape":
-            self.note_flattening(step)
-        output = self.declare(step.name, integer)
-        capped = needs_cap(self, step, integer)
-        target = between(self, output, self.writer.tensors[output].shape, f"{step.name}.uncapped") if capped else output
-        EMIT[step.kind](self, step, inputs, target, integer)
-        if capped:
-            cap(self, step, target, output, integer)
-        if not integer and step.name in self.reference.activations:
-            self.convert(step.name, to_integer=True)
 
-    def pass_on(self, step: Step) -> bool:
-        """A requantization that floats pass through is no operator; a grid behind it is one all the same."""
-        if step.kind != "requantize" or self.reference.runs_in_integers(step):
-            return False
-        self.floats[step.name] = self.read(step.inputs[0], False)
-        if step.name in self.reference.activations:
-            self.convert(step.name, to_integer=True)
-        return True
-
-    # Tensors
-
-    def make(self, name: str) -> int:
-        """The tensor in the form it ships in: integers where it has parameters."""
-        return self.declare(name, name in self.reference.activations)
-
-    def declare(self, name: str, integer: bool) -> int:
-        shape = nhwc(self.reference.captured.program.shape(name))
-        if not integer:
-            self.floats[name] = self.writer.tensor(shape, Type.FLOAT32, name=name)
-            return self.floats[name]
-        p = self.reference.activations[name]
-        kind = Type.INT16 if p.bits > 8 else Type.INT8
-        self.integers[name] = self.writer.tensor(shape, kind, Quant((p.scale,), (p.zero_point,)), name)
-        return self.integers[name]
-
-    def read(self, name: str, integer: bool) -> int:
-        """The tensor in the wanted form, converted if it does not have it yet."""
-        have = self.integers if integer else self.floats
-        return have[name] if name in have else self.convert(name, integer)
-
-    def convert(self, name: str, to_integer: bool) -> int:
-        source = (self.floats if to_integer else self.integers)[name]
-        target = self.declare(name, to_integer)
-        code = Op.QUANTIZE if to_integer else Op.DEQUANTIZE
-        wide = name in self.reference.activations and self.reference.activations[name].bits > 8
-        self.writer.operator(code, (source,), (target,), version=VERSIONS[code][2 if wide else 1])
-        return target
-
-    def source_name(self, name: str) -> str:
-        return self.padded[name][0] if name in self.padded else name
-
-    def integers_of(
-        self, data: torch.Tensor | np.ndarray[Any, Any], kind: int, quant: Quant | None = None, name: str = ""
-    ) -> int:
-        array = np.ascontiguousarray(np.asarray(data), dtype=NUMPY[kind])
-        return self.writer.constant(array.tobytes(), array.shape, kind, quant, name)
-
-    def op(
-        self,
-        code: int,
-        step: Step,
-        inputs: tuple[int, ...],
-        output: int,
-        integer: bool,
-        options_type: int = 0,
-        options: Any = None,
-    ) -> None:
-        wide = integer and self.reference.activations[step.name].bits > 8
-        version = VERSIONS[code][2 if wide else int(integer)]
-        self.writer.operator(code, inputs, (output,), options_type, options, version)
-
-    # Weights
-
-    def weight(self, step: Step, layout: Callable[[torch.Tensor], torch.Tensor], axis: int) -> int:
-        """The layer's weight as the recipe's kind stores it, converted to float by an operator where that kind does."""
-        quantized = self.reference.weights.get(step.layer)
-        if quantized is not None:
-            index = self.packed(quantized, layout, axis, step.layer)
-            return self.dequantized(index) if self.reference.kind == "weight-only" else index
-        value = layout(self.reference.captured.network.layer(step.layer).weight.detach())
-        return self.float_constant(value, step.layer)
-
-    def float_constant(self, value: torch.Tensor, name: str) -> int:
-        if self.reference.kind == "float16":
-            return self.dequantized(self.integers_of(value.numpy(), Type.FLOAT16, name=name))
-        return self.integers_of(value.numpy(), Type.FLOAT32, name=name)
-
-    def dequantized(self, index: int) -> int:
-        target = self.writer.tensor(self.writer.tensors[index].shape, Type.FLOAT32)
-        wide = self.writer.tensors[index].type == Type.FLOAT16
-        self.writer.operator(Op.DEQUANTIZE, (index,), (target,), version=3 if wide else 5)
-        return target
-
-    def packed(self, weight: WeightQ, layout: Callable[[torch.Tensor], torch.Tensor], axis: int, name: str) -> int:
-        q = layout(weight.q).contiguous().numpy()
-        scales = tuple(weight.scale.tolist())
-        quant = Quant(scales, (0,) * len(scales), axis if len(scales) > 1 else 0)
-        if weight.bits > 4:
-            return self.integers_of(q, Type.INT8, quant, name)
-        width, kind = (2, Type.INT2) if weight.bits == 2 else (4, Type.INT4)
-        return self.writer.constant(pack(q, width), q.shape, kind, quant, name)
-
-    def bias(self, step: Step, integer: bool) -> int:
-        layer = self.reference.captured.network.layer(step.layer)
-        value = torch.zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias.detach()
-        if not integer:
-            return self.float_constant(value, f"{step.layer}.bias")
-        p: QParams = self.reference.activations[self.source_name(step.inputs[0])]
-        weight = self.reference.weights[step.layer]
-        wide = p.bits > 8
-        q = quantize_bias(value, p.scale, weight.scale, 64 if wide else 32)
-        scales = tuple(bias_scale(p.scale, weight.scale).tolist())
-        return self.integers_of(
-            q.numpy(), Type.INT64 if wide else Type.INT32, Quant(scales, (0,) * len(scales)), f"{step.layer}.bias"
-        )
-
-    # Layout
-
-    def merge_pad(self, step: Step) -> bool:
-        """A padding that only one convolution reads, and that makes it a SAME convolution, becomes part of it."""
-        program = self.reference.captured.program
-        users = program.users(step.name)
-        plain = step.kind == "pad" and not set(step.attrs) - {"padding"} and step.name != program.output
-        if not plain or len(users) != 1 or users[0].kind != "conv2d":
-            return False
-        size = program.shape(step.inputs[0])[1:]
-        windows = conv_windows(self.conv(users[0]), (size[0], size[1]), step.attrs["padding"])
-        if not all(w.is_same() for w in windows):
-            return False
-        self.padded[step.name] = (step.inputs[0], step.attrs["padding"])
-        return True
-
-    def conv(self, step: Step) -> nn.Conv2d:
-        layer = self.reference.captured.network.layer(step.layer)
-        assert isinstance(layer, nn.Conv2d)
-        return layer
-
-    def note_flattening(self, step: Step) -> None:
-        before, after = self.reference.captured.program.shape(step.inputs[0]), step.shape
-        if len(before) == 3 and len(after) == 1 and before[0] > 1 and before[1] * before[2] > 1:
-            program = self.reference.captured.program
-            others = [reader.kind for reader in program.users(step.name) if reader.kind != "linear"]
-            others += ["the app, as the network's output"] if step.name == program.output else []
-            if others:
-                raise Unsupported(
-                    f"A flattened image is read by {others[0]}, not by a linear layer; in a .tflite, whose images are"
-                    " NHWC, its order would change. Give --target onnxruntime, or a network with a linear layer there."
-                )
-            self.flattened[step.name] = before
-        elif len(before) == 3 and len(after) == 3 and before != after:
-            raise Unsupported(f"A reshape of an image from {before} to {after} needs a layout that NHWC has not.")
-        elif len(before) == 1 and len(after) == 3 and after[0] > 1 and after[1] * after[2] > 1:
+def _note_flattening(e: Emitter, step: Step) -> None:
+    """Raises Unsupported where a reshape would need the order that an NHWC image does not have."""
+    program = e.reference.captured.program
+    before, after = program.shape(step.inputs[0]), step.shape
+    if len(before) == 3 and len(after) == 1 and before[0] > 1 and before[1] * before[2] > 1:
+        others = [reader.kind for reader in program.users(step.name) if reader.kind != "linear"]
+        others += ["the app, as the network's output"] if step.name in program.returned else []
+        if others:
             raise Unsupported(
-                f"A vector of {before[0]} numbers is seen as an image {after}; in a .tflite, whose images are NHWC, its"
-                " order would change. Give a network that makes maps by convolutions, or --target onnxruntime."
+                f"A flattened image is read by {others[0]}, not by a linear layer; in a .tflite, whose images are"
+                " NHWC, its order would change. Give --target onnxruntime, or a network with a linear layer there."
             )
+        e.flattened[step.name] = before
+    elif len(before) == 3 and len(after) == 3 and before != after:
+        raise Unsupported(f"A reshape of an image from {before} to {after} needs a layout that NHWC has not.")
+    elif len(before) == 1 and len(after) == 3 and after[0] > 1 and after[1] * after[2] > 1:
+        raise Unsupported(
+            f"A vector of {before[0]} numbers is seen as an image {after}; in a .tflite, whose images are NHWC, its"
+            " order would change. Give a network that makes maps by convolutions, or --target onnxruntime."
+        )

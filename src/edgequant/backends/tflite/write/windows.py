@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import final
 
 import torch
 
 from ....graph.program import Step
 
+Padding = tuple[int, int, int, int]  # left, right, top, bottom
 
+
+@final
 @dataclass(frozen=True)
 class Window:
     """One side of a sliding window: input size, kernel (dilated), stride, pixels before and after."""
@@ -36,6 +41,11 @@ class Window:
         return self.out == out and self.before == total // 2 and self.after >= total - total // 2
 
 
+def sides(windows: Sequence[Window]) -> Padding:
+    high, wide = windows
+    return wide.before, max(wide.after, 0), high.before, max(high.after, 0)
+
+
 def pool_windows(step: Step, size: tuple[int, ...]) -> list[Window]:
     """Height and width windows of a pooling; where it takes a last window in part (ceil), more pixels after."""
     windows = []
@@ -45,8 +55,8 @@ def pool_windows(step: Step, size: tuple[int, ...]) -> list[Window]:
     return windows
 
 
-def conv_windows(conv: torch.nn.Conv2d, size: tuple[int, int], extra: tuple[int, int, int, int]) -> list[Window]:
-    """Height and width windows of a convolution on an image of `size`, with `extra` (left, right, top, bottom)."""
+def conv_windows(conv: torch.nn.Conv2d, size: tuple[int, int], extra: Padding) -> list[Window]:
+    """Height and width windows of a convolution on an image of `size`, with `extra` around it."""
     left, right, top, bottom = extra
     windows = []
     for axis, more in enumerate(((top, bottom), (left, right))):

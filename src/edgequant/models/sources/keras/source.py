@@ -1,8 +1,8 @@
-"""A Keras 3 model: one of keras.applications by name, or the user's own .keras or .h5 file. No TensorFlow.
+"""A Keras 3 model: one of keras.applications by name, the user's own .keras or .h5 file, or one in memory.
 
-It is loaded on Keras' torch backend, in safe mode, and translated to a PyTorch network of the same layers under the
-same names (keras_network.py). Its preprocessing goes to the model's record, once: layers at its head that scale the
-image (Rescaling, Normalization), or what `preprocess_input` of its family does.
+It is loaded on Keras' torch backend (no TensorFlow), in safe mode, and translated to a PyTorch network of the same
+layers under the same names (network.py). Its preprocessing goes to the model's record, once: layers at its head that
+scale the image (Rescaling, Normalization), or what `preprocess_input` of its family does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ....core.pixels import Stated, merged
 from ...model import AbstractModel
 from . import applications
 from .files import FILES, load_into, load_model
-from .network import input_shape, judge_of, preprocessing, translate, without_softmax
+from .network import KerasNetwork, input_shape, judge_of, preprocessing, translate, without_softmax
 from .package import import_keras
 
 CROP = 0.875  # of the shorter side that ImageNet models are shown: 224 of 256
@@ -57,6 +57,9 @@ class Keras(AbstractModel):
     def with_weights(self, weights: str) -> Keras:
         """With weights that Keras must read; others are loaded into what `build` gives, and none are fetched."""
         return replace(self, weights=weights if weights.endswith(FILES) else "random")
+
+    def loads(self, weights: str) -> bool:
+        return self.weights == weights
 
     def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:
         model = self._model(self.classes or 1000)
@@ -124,3 +127,15 @@ def _stamp(path: str) -> int:
     """When the file was last written, so that a changed one is read again; 0 for no file."""
     file = Path(path).expanduser()
     return file.stat().st_mtime_ns if path.endswith(FILES) and file.is_file() else 0
+
+
+def from_keras(model: Any, skip: bool = True) -> KerasNetwork:
+    """The network of a model in memory, with its `input_spec`, and with its judge, the model itself.
+
+    With `skip`, layers at its head that scale the image become the record's mean and std; without, they stay in the
+    network. A model without such layers does not say what it sees: mean and std are empty. Raises BadModel.
+    """
+    network, pixels = translate(model, skip)
+    spec = InputSpec(*input_shape(model), *(pixels or ((), ())))
+    network.input_spec, network.judge = spec, judge_of(model, skip)
+    return network

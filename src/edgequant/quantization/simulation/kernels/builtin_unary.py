@@ -53,8 +53,8 @@ def leaky_relu(o: Operands) -> torch.Tensor:
     x, slope = o.values[0].to(torch.int64), f32(o.step.attrs["slope"])
     up = double_rounding(x, quantize_multiplier(np.asarray(float(scale / out))))
     # LeakyReluPrepare multiplies by the slope before it divides: in float32 the order decides the last bit
-    down = quantize_multiplier(np.asarray(abs(float(scale * slope / out))))
-    down = double_rounding(x * (1 if slope >= 0 else -1), down)
+    below = quantize_multiplier(np.asarray(abs(float(scale * slope / out))))
+    down = double_rounding(x * (1 if slope >= 0 else -1), below)
     return _bounded(torch.where(x >= 0, up, down), o)
 
 

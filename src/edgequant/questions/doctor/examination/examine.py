@@ -15,13 +15,12 @@ import numpy as np
 
 from ....backends.contract import AbstractSession
 from ....catalog import BACKENDS, FINDINGS
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.errors import BadData, BadOption
 from ....core.pixels import NOTHING, Stated
 from ....core.preprocess import normalise
 from ....core.progress import AbstractProgress, Silent
 from ....data.draw import calibration_size
-from ....files.ending import squashed
 from ....files.input import OpenFile, spec_for
 from ....files.trial import runnable
 from ....host.guest import guest
@@ -74,7 +73,7 @@ def examine(case: Case, out: Path, progress: AbstractProgress | None = None) -> 
         side = float_side(
             case.source, case.data, case.weights, case.network, (case.float_pixels, case.pixels), run, progress
         )
-        side = ending_alike(side, squashed(case.file))
+        side = ending_alike(side, file.backend.ending(case.file))
         evidence = _collect(case, file, side, progress)
         record = _record(case, file, side, evidence)
         write_json(out / "doctor.json", record)
@@ -113,7 +112,7 @@ def _collect(case: Case, file: OpenFile, side: FloatSide, progress: AbstractProg
         _ways(case, file, side, calibration),
         scores,
         input_facts(session, x, images),
-        _output(session, case.file),
+        _output(session, file),
         feeds(file, session, stated, side.inputs, few, scores.floats[:FED].argmax(1)),
         calibration,
         tensor_facts(twin, x) if twin else (),
@@ -129,28 +128,27 @@ def _scores(
     """Raises BadData where the file's scores are no scores of these classes."""
     parts = []
     for at in range(0, len(x), CHUNK):
-        parts.append(session.run(x[at : at + CHUNK]))
+        parts.append(only(session.run(x[at : at + CHUNK])))
         tick(min(at + CHUNK, len(x)), len(x))
     scores = Scores(side.scores(images), np.concatenate(parts).astype(np.float32), labels)
     compare_outputs(scores, OutputFacts())
     return scores
 
 
-def _output(session: AbstractSession, path: Path) -> OutputFacts:
+def _output(session: AbstractSession, file: OpenFile) -> OutputFacts:
     """The reals that the output's integers stand for."""
-    kind = squashed(path)
+    kind = file.backend.ending(file.path)
     softmax = kind == "softmax"
-    if not session.output_scale:
+    if not session.only.scale:
         return OutputFacts(softmax=softmax, squashed=kind)
     low, high = _ends(session)
-    return OutputFacts(session.output_scale, low, high, softmax, kind)
+    return OutputFacts(session.only.scale, low, high, softmax, kind)
 
 
 def _ends(session: Any) -> tuple[float, float]:
     """What the smallest and the largest integer of the output mean."""
-    kind = session.sink["dtype"] if hasattr(session, "sink") else session._output.dtype
-    limits = np.iinfo(kind)
-    low, high = session.decode(np.array([[limits.min, limits.max]], kind))[0]
+    limits = np.iinfo(session.only.dtype)
+    low, high = only(session.decode([np.array([[limits.min, limits.max]], session.only.dtype)]))[0]
     return float(low), float(high)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ....backends.contract import AbstractSession, Portable
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.image import InputSpec
-from ....core.pixels import IMAGENET
+from ....core.pixels import IMAGENET, raw_bytes
 from ....core.preprocess import normalise
-from ....files.input import OpenFile, entry
+from ....files.input import OpenFile
 from ..evidence import Feed, InputFacts
 
 Turn = Callable[[Array], Array]
@@ -34,7 +34,7 @@ def feeds(
 
 
 def _answers(session: AbstractSession, x: Array) -> Array:
-    classes: Array = session.run(x).argmax(1)
+    classes: Array = only(session.run(x)).argmax(1)
     return classes
 
 
@@ -46,10 +46,9 @@ def _scales(file: OpenFile, stated: InputSpec, floats: InputSpec) -> Iterator[tu
     """Mean and std, each once; with the options that would feed a file so which does not state its own."""
     yield stated, ("as stated", "")
     known = [("as the float network is", floats.mean, floats.std)]
-    kind = entry(file)
+    kind = file.backend.entry(file.path)
     if kind.scale:
-        unsigned = kind.zero_point + (128 if kind.type == "int8" else 0)
-        known.append(("raw bytes", (unsigned / 255,), (1 / (255 * kind.scale),)))
+        known.append(("raw bytes", *raw_bytes(kind.scale, kind.zero_point, kind.type)))
     known += [
         ("pixels in 0..255", (0.0,), (1 / 255,)),
         ("pixels in 0..1", (0.0,), (1.0,)),

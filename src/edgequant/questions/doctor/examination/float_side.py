@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ....catalog import BACKENDS
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.errors import BadOption
 from ....core.image import InputSpec
 from ....core.pixels import Stated, stated_of
@@ -27,9 +27,10 @@ from ....quantization.build import build
 from ....recipe.recipe import parse_recipe
 from ....recipe.resolve import resolve
 from ....store.folder import RunFolder
+from ....study.bench import Bench
 from ....study.networks.network import prepare
 from ....study.networks.sources import build_model
-from ....study.study import NetworkSpec, load_study, shipped
+from ....study.study import NetworkSpec, Study, load_study, shipped
 
 BATCH = 32
 FILES = (".tflite", ".onnx")
@@ -66,7 +67,7 @@ def float_side(
     spec, seed = _spec(source, data, weights, number)
     stated = pixels[0] or (pixels[1] if pixels[1] and _says_nothing(spec) else pixels[0])
     spec = dataclasses.replace(spec, **dataclasses.asdict(stated)) if stated else spec
-    network = prepare(spec, seed, run, progress)
+    network = prepare(Bench(Study(seed=seed), run, progress), spec)
     return FloatSide(
         network.captured.inputs, network.splits, spec.data, lambda x: _run(network.captured, x), network.captured
     )
@@ -105,9 +106,8 @@ def _run(captured: Captured, images: Array) -> Array:
     parts = []
     with torch.inference_mode():
         for at in range(0, len(images), BATCH):
-            parts.append(
-                captured.network(torch.from_numpy(normalise(images[at : at + BATCH], captured.inputs))).numpy()
-            )
+            x = torch.from_numpy(normalise(images[at : at + BATCH], captured.inputs))
+            parts.append(only(captured.network(x)).numpy())
     return np.concatenate(parts)
 
 
@@ -118,7 +118,7 @@ def _from_file(path: Path, data: str, own: Stated, pixels: Stated) -> FloatSide:
     file = runnable(path)
     inputs = spec_for(file, own or (pixels if file.inputs is None else own))
     session, splits = file.backend.open(path), named_dataset(data).load(inputs)
-    return FloatSide(inputs, splits, data, lambda x: session.run(normalise(x, inputs)), _read(path, inputs), path)
+    return FloatSide(inputs, splits, data, lambda x: only(session.run(normalise(x, inputs))), _read(path, inputs), path)
 
 
 def _read(path: Path, inputs: InputSpec) -> Captured | None:

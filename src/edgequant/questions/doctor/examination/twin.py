@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ....core.arrays import Array
+from ....core.arrays import Array, only
 from ....core.errors import BadFile
 from ....core.grid import QParams
 from ....core.image import InputSpec
@@ -82,7 +82,7 @@ def _with_weights_of(stored: Network, captured: Captured | None) -> Network | No
 
 def _alike(floats: Network, inputs: InputSpec, side: FloatSide, probes: Array) -> bool:
     with torch.inference_mode():
-        found = floats(torch.from_numpy(normalise(probes, inputs))).numpy()
+        found = only(floats(torch.from_numpy(normalise(probes, inputs)))).numpy()
     wanted = side.scores(probes)
     if found.shape != wanted.shape:
         return False

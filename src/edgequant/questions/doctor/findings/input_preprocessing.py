@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from ....data.calibration.two_sample import ALPHA
-from ....measure.statistics import mcnemar
+from ....tasks.statistics import mcnemar
 from ..evidence import Evidence
 from ..finding import AbstractFinding, Found
 

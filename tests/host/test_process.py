@@ -1,12 +1,43 @@
-"""A child that ends with its parent, and one whose parent was gone before it asked."""
+"""What C++ writes is kept off the terminal, and a child ends with its parent."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 
 import psutil
+import pytest
+
+from edgequant.host.process import ERRORS, OUTPUT, quiet
+
+
+def test_what_is_written_meanwhile_is_in_the_file_and_not_on_the_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with quiet(OUTPUT, ERRORS) as sink:
+        os.write(1, b"from C++, ")
+        os.write(2, b"and its errors")
+        sink.seek(0)
+        assert sink.read() == b"from C++, and its errors"
+    os.write(1, b"back")
+    assert capfd.readouterr() == ("back", "")
+
+
+def test_only_the_descriptors_that_were_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet(ERRORS):
+        os.write(1, b"seen")
+        os.write(2, b"hidden")
+    assert capfd.readouterr() == ("seen", "")
+
+
+def test_an_error_gives_the_terminal_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RuntimeError), quiet(OUTPUT):
+        raise RuntimeError
+    os.write(1, b"back")
+    assert capfd.readouterr().out == "back"
+
 
 CHILD = """
 import sys, time

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from edgequant.core.errors import BadData
-from edgequant.measure.statistics import Z95, beats, mcnemar, paired_drop, paired_limits, wilson
+from edgequant.tasks.statistics import Z95, beats, mcnemar, paired_drop, paired_limits, wilson
 
 
 @st.composite

@@ -1,25 +1,10 @@
-"""How near a file's answers and scores are to float32's: what there is to go by without labels."""
+"""How near a file's outputs are to float32's, whatever they mean."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from ..core.arrays import Array
-from .statistics import wilson
-
-
-def agreement(base: Array, scores: Array) -> dict[str, Any]:
-    """{"value", "ci95", "n"}: the share of images with the same top-1 class, as fractions; Wilson's 95% interval.
-
-    (N, classes) scores of the float32 file and of another on the same images. Scores that are no numbers agree with
-    none. A top-1 accuracy cannot fall by more than the share of answers that changed, whatever the labels are.
-    """
-    finite = np.isfinite(base).all(axis=1) & np.isfinite(scores).all(axis=1)
-    same = int((finite & (base.argmax(axis=1) == scores.argmax(axis=1))).sum())
-    n = len(scores)
-    return {"value": same / n if n else None, "ci95": list(wilson(same, n)), "n": n}
 
 
 def fidelity(base: Array, scores: Array) -> dict[str, float | None]:

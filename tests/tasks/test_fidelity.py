@@ -1,4 +1,4 @@
-"""Agreement and fidelity, against numpy's own arithmetic and against what they promise."""
+"""Fidelity, against numpy's own arithmetic and against what they promise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.measure.agreement import agreement, fidelity
+from edgequant.tasks.fidelity import fidelity
 
 SEEDS = st.integers(0, 10_000)
 
@@ -16,17 +16,6 @@ def pair(seed: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     base = rng.normal(size=(int(rng.integers(1, 40)), int(rng.integers(1, 6)))).astype(np.float32)
     return base, (base + noise * rng.normal(size=base.shape)).astype(np.float32)
-
-
-@settings(deadline=None)
-@given(SEEDS, st.floats(0, 2))
-def test_accuracy_cannot_fall_by_more_than_the_answers_that_changed(seed: int, noise: float) -> None:
-    base, other = pair(seed, noise)
-    labels = np.random.default_rng(seed + 1).integers(0, base.shape[1], len(base))
-    found = agreement(base, other)
-    lost = (base.argmax(1) == labels).mean() - (other.argmax(1) == labels).mean()
-    assert abs(lost) <= 1 - found["value"] + 1e-9
-    assert found["ci95"][0] <= found["value"] <= found["ci95"][1] and found["n"] == len(base)
 
 
 @settings(deadline=None)
@@ -45,5 +34,4 @@ def test_what_is_equal_has_no_noise_and_what_is_no_number_has_no_figure() -> Non
     assert same["sqnr_db"] is None and same["max_abs"] == 0.0 and same["cosine"] == pytest.approx(1.0)
     assert fidelity(0 * base, base)["sqnr_db"] is None is fidelity(0 * base, base)["cosine"]
     broken = np.array([[np.nan, 2.0], [3.0, 0.0]])
-    assert set(fidelity(base, broken).values()) == {None} and agreement(base, broken)["value"] == 0.5
-    assert agreement(base[:0], base[:0]) == {"value": None, "ci95": [0.0, 1.0], "n": 0}
+    assert set(fidelity(base, broken).values()) == {None}

@@ -1,0 +1,1 @@
+"""What networks are for: how outputs become predictions, and predictions a figure. Not how outputs are got."""
