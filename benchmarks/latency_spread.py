@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from edgequant.backends.contract import AbstractSession
-from edgequant.files.input import entry, open_file
+from edgequant.files.input import open_file
 from edgequant.host.machine import conditions, machine
 from edgequant.host.stopwatch import Budget, describe, sample
 
@@ -82,7 +82,7 @@ def once(path: Path) -> dict[str, float]:
 
 def opened(path: Path) -> AbstractSession:
     file = open_file(path)
-    shape = file.inputs.shape if file.inputs else entry(file).shape
+    shape = file.shape
     session = file.backend.open(path)
     session.prepare(np.random.default_rng(0).uniform(-1, 1, (1, *shape)).astype(np.float32))
     return session

@@ -1,4 +1,4 @@
-"""Draws architecture.svg and writes the list of rooms in architecture.md, both from the code: `python docs/house_drawing.py`.
+"""Draws architecture.svg and writes the rooms of architecture.md from the code: `python docs/house_drawing.py`.
 
 A room stands below all that it imports; a line is an import that no other line implies. A test compares.
 """

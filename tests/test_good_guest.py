@@ -62,7 +62,7 @@ def test_a_run_changes_nothing_of_its_callers(recipe: str, usual: api.Result, tm
 
 ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "run": lambda out, _: api.run("micro", out, overrides=["quick=nothing"]),
-    "sweep": lambda out, _: api.sweep(api.Asked("micro_cnn", data="digits"), out),
+    "sweep": lambda out, _: api.sweep(api.AskedSweep("micro_cnn", data="digits"), out),
     "sensitivity": lambda out, _: api.sensitivity(api.AskedSensitivity("micro_cnn", data="digits"), out),
     "search": lambda out, _: api.search(api.AskedSearch("micro_cnn", data="digits"), out),
     "quantize": lambda out, _: edgequant.quantize("micro_cnn", "digits", out=out),

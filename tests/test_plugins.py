@@ -136,6 +136,12 @@ class Crate(AbstractBackend):
 
     def inspect(self, path):
         return LiteRT().inspect(unpack(path))
+
+    def entry(self, path):
+        return LiteRT().entry(unpack(path))
+
+    def ending(self, path):
+        return LiteRT().ending(unpack(path))
 ''',
     "shop_price": '''
 """A report section: what each file costs to send."""

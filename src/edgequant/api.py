@@ -1,4 +1,4 @@
-"""What a program calls: a study, one network, a question about one. `pipeline.execution` has the stages in order."""
+"""What a program calls: a study, one network, a question about one. `study.running.execution` tells a run in order."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from .core.registry import unknown
 from .host.guest import guest
 from .models.model import AbstractModel
 from .questions.advise import advise as advice
-from .questions.search.asked import Asked as AskedSearch
+from .questions.inquiry import inquiry
+from .questions.search.asked import AskedSearch
 from .questions.search.search import search as search_layers
-from .questions.sensitivity.asked import Asked as AskedSensitivity
+from .questions.sensitivity.asked import AskedSensitivity
 from .questions.sensitivity.sensitivity import ask as ask_layers
-from .questions.sweep import Asked, study_of
+from .questions.sweep import AskedSweep
 from .report.formats.render import render
 from .store.disk import read_results
 from .store.folder import RunFolder
@@ -59,7 +60,7 @@ def run(
 
 @guest
 def sweep(
-    asked: Asked,
+    asked: AskedSweep,
     out: Path | str | None = None,
     *,
     overrides: Sequence[str] = (),
@@ -71,7 +72,7 @@ def sweep(
     Writes what `run` writes, and `sweep.csv` and the parallel-coordinates chart, in `out` (default runs/NAME-sweep).
     Calibration statistics are collected once. Raises EdgequantError.
     """
-    return _whole(study_of(asked, overrides), out, fresh, progress or Silent(), swept=True)
+    return _whole(asked.study(overrides), out, fresh, progress or Silent(), swept=True)
 
 
 def _whole(study: Study, out: Path | str | None, fresh: bool, progress: AbstractProgress, swept: bool = False) -> Run:
@@ -94,7 +95,8 @@ def sensitivity(
     Writes `results.json`, `sensitivity.json`, `sensitivity.csv`, the report, and node data for Model Explorer in `out`
     (default runs/NAME-sensitivity). Raises EdgequantError.
     """
-    return ask_layers(asked, out, overrides, fresh, progress or Silent())
+    with inquiry(asked.study(overrides), out, fresh, progress or Silent()) as bench:
+        return ask_layers(asked, bench)
 
 
 @guest
@@ -110,7 +112,8 @@ def search(
 
     `out` is runs/NAME-search by default. Raises EdgequantError.
     """
-    return search_layers(asked, out, overrides, fresh, progress or Silent())
+    with inquiry(asked.study(overrides), out, fresh, progress or Silent()) as bench:
+        return search_layers(asked, bench)
 
 
 @dataclass(frozen=True)
@@ -258,6 +261,6 @@ def train(
 
 
 __all__ = [
-    "Array", "Asked", "AskedSearch", "AskedSensitivity", "Result", "advise", "quantize", "report", "run", "search",
+    "Array", "AskedSearch", "AskedSensitivity", "AskedSweep", "Result", "advise", "quantize", "report", "run", "search",
     "sensitivity", "sweep", "train",
 ]  # fmt: skip

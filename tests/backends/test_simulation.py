@@ -20,7 +20,7 @@ from edgequant.core.preprocess import normalise
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observed_tensors
 from edgequant.quantization.reference import Reference
-from edgequant.quantization.simulation.accumulate import furthest
+from edgequant.quantization.simulation.accumulate import accumulate, furthest
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.quantization.simulation.simulate import simulator
 from edgequant.quantization.size import estimated_bytes
@@ -174,9 +174,7 @@ def test_a_sum_past_float32_is_still_exact() -> None:
     product = executor.products["conv"] if "conv" in executor.products else next(iter(executor.products.values()))
     x = torch.full((1, 512, 4, 4), 127.0).contiguous(memory_format=torch.channels_last)
     assert product.weight.dtype == torch.float32 and len(product.pieces.channels) > 1
-    assert executor._accumulate(product, x).unique().tolist() == [
-        4608 * 127 * 127 + float(b) for b in product.bias.unique()
-    ]
+    assert accumulate(product, x).unique().tolist() == [4608 * 127 * 127 + float(b) for b in product.bias.unique()]
 
 
 @pytest.fixture(scope="module")

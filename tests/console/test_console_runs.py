@@ -30,6 +30,7 @@ def test_a_long_reason_stands_below_the_table(tmp_path: Path, capsys: pytest.Cap
     }  # fmt: skip
     show(Run(results, tmp_path))
     said = capsys.readouterr().out
-    assert "90.00%" in said and "1,000" in said and "1.00x" in said
+    assert "90.00%" in said and "1,000" in said and "1.00×" in said and "1.00 ms" in said and "★ float32" in said
+    assert "Ship float32.tflite (artifacts/float32.tflite). It is the only one." in said
     assert f"bad failed: {LONG}" in said
     assert "UNMET small: drop at most 1, got 0 (bad, which failed)" in said

@@ -14,7 +14,7 @@ from edgequant.core.grid import (
     QParams,
     bias_scale,
     choose_qparams,
-    dequantize,
+    fake_quantize,
     quantize,
     quantize_bias,
     quantize_weight,
@@ -37,7 +37,7 @@ def grids(draw: st.DrawFn) -> tuple[QParams, float, float]:
 def test_what_is_in_range_comes_back_within_half_a_step(grid: tuple[QParams, float, float], where: float) -> None:
     p, low, high = grid
     x = torch.tensor([low + where * (high - low)])
-    error = float((dequantize(quantize(x, p), p) - x).abs())
+    error = float((fake_quantize(x, p) - x).abs())
     # the zero point is a rounded number, so the grid may miss an end of the range by another half step
     assert error <= p.scale * (1.0 if where in (0, 1) or near_an_end(p, x) else 0.5) * (1 + 1e-4) + 1e-4 * abs(float(x))
 
@@ -51,7 +51,14 @@ def test_zero_is_exact(grid: tuple[QParams, float, float]) -> None:
     p, _, _ = grid
     q = quantize(torch.zeros(1), p)
     assert p.low <= p.zero_point <= p.high
-    assert q.item() == p.zero_point and dequantize(q, p).item() == 0.0
+    assert q.item() == p.zero_point and fake_quantize(torch.zeros(1), p).item() == 0.0
+
+
+@pytest.mark.parametrize(("bits", "zero_point"), [(8, 3), (4, -2), (16, 0)])
+def test_fake_quantizing_is_quantizing_and_back(bits: int, zero_point: int) -> None:
+    p, x = QParams(0.037, zero_point, bits), torch.linspace(-9, 9, 1001)
+    assert torch.equal(fake_quantize(x, p), (quantize(x, p) - p.zero_point) * p.scale)
+    assert x[0] == -9.0, "x itself stays"
 
 
 @given(grids(), st.lists(BOUNDS, min_size=2, max_size=20))
@@ -79,7 +86,7 @@ def test_a_scale_is_a_float32(grid: tuple[QParams, float, float]) -> None:
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_a_tensor_that_never_moves_has_a_grid(symmetric: bool) -> None:
     p = choose_qparams(0.0, 0.0, 8, symmetric)
-    assert p.scale == SMALLEST_SCALE and dequantize(quantize(torch.zeros(3), p), p).tolist() == [0.0] * 3
+    assert p.scale == SMALLEST_SCALE and fake_quantize(torch.zeros(3), p).tolist() == [0.0] * 3
 
 
 @given(st.integers(0, 1000), st.integers(2, 8))

@@ -15,7 +15,7 @@ from edgequant.core.grid import choose_qparams
 from edgequant.core.image import Deployment, InputSpec
 from edgequant.core.preprocess import input_range, normalise
 from edgequant.graph.capture.capture import capture
-from edgequant.graph.deploy import NORMALISE, deployed, is_raw, raw_pixels, raw_spec
+from edgequant.graph.deploy import NORMALISE, deployed, raw_pixels, raw_spec
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 
@@ -63,7 +63,7 @@ def test_the_network_computes_the_same_from_raw_pixels(name: str, spec: dict[str
     make, own_layer = NETS[name]
     plain = capture(make().eval(), InputSpec(3, 10, 10, **spec), ())
     raw = raw_pixels(plain)
-    assert is_raw(raw.inputs) and not is_raw(plain.inputs)
+    assert raw_spec(raw.inputs) == raw.inputs and raw_spec(plain.inputs) != plain.inputs
     assert np.abs(scores(raw, PIXELS) - scores(plain, PIXELS)).max() < 2e-6
     assert (raw.program.layers[0].layer == NORMALISE) == own_layer
     assert len(raw.program.steps) == len(plain.program.steps) + own_layer

@@ -15,9 +15,9 @@ from edgequant.measure.parity import (
     DYNAMIC,
     FLOAT16,
     PARTLY_FLOAT,
-    dynamic_parity,
     float_parity,
     integer_parity,
+    parity,
 )
 from edgequant.recipe.scheme import INTEGER, MIRRORED
 
@@ -44,7 +44,7 @@ def test_the_same_outputs_pass_every_gate() -> None:
         "gate": "passed",
         "reason": "",
     }
-    assert float_parity(SCORES, SCORES)["gate"] == dynamic_parity(SCORES, SCORES)["gate"] == "passed"
+    assert float_parity(SCORES, SCORES)["gate"] == parity(SCORES, SCORES, "dynamic", 0.0, INTEGER)["gate"] == "passed"
 
 
 @given(st.integers(1, 1000), st.integers(-6, 6).filter(bool))
@@ -92,7 +92,7 @@ def answers(different: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("different", "gate"), [(5, "passed"), (6, "failed")])
 def test_the_dynamic_gate_asks_for_995_of_1000_answers(different: int, gate: str) -> None:
-    found = dynamic_parity(*answers(different))
+    found = parity(*answers(different), "dynamic", 0.0, INTEGER)
     assert found["gate"] == gate
     assert found["exact_fraction"] is None and found["max_lsb"] is None
 
@@ -115,7 +115,11 @@ def test_float_is_relative_to_the_largest_score(error: float, exact: str, half: 
 
 
 def test_every_mode_has_the_same_keys_and_is_json() -> None:
-    found = [integer_parity(SCORES, SCORES, STEP), float_parity(SCORES, SCORES), dynamic_parity(SCORES, SCORES)]
+    found = [
+        integer_parity(SCORES, SCORES, STEP),
+        float_parity(SCORES, SCORES),
+        parity(SCORES, SCORES, "dynamic", 0.0, INTEGER),
+    ]
     assert len({tuple(one) for one in found}) == 1
     assert json.loads(json.dumps(found)) == found
     assert DYNAMIC.exact is None
@@ -136,4 +140,4 @@ def test_scores_that_are_not_finite_are_refused() -> None:
     broken = SCORES.copy()
     broken[0, :2] = np.nan, np.inf
     with pytest.raises(BadModel, match="2 of the file's and 0 of"):
-        dynamic_parity(broken, SCORES)
+        parity(broken, SCORES, "dynamic", 0.0, INTEGER)

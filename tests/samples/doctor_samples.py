@@ -26,7 +26,8 @@ from edgequant.graph.capture.capture import capture
 from edgequant.graph.program import Captured
 from edgequant.quantization.build import build, observable
 from edgequant.quantization.reference import Reference
-from edgequant.questions.doctor.examination.examine import Case, examine
+from edgequant.questions.doctor.case import Case
+from edgequant.questions.doctor.examination.examine import examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from stated import SPEC as STATED

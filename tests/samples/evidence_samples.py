@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from edgequant.catalog import FINDINGS
 from edgequant.data.calibration.fit import Fit, Reading
 from edgequant.data.calibration.near_copies import Copies
 from edgequant.data.calibration.two_sample import Comparison
-from edgequant.questions.doctor.diagnose import diagnose
+from edgequant.questions.doctor.case import Case
 from edgequant.questions.doctor.evidence import (
     CalibrationFacts,
     Evidence,
@@ -24,12 +25,12 @@ from edgequant.questions.doctor.evidence import (
     Speed,
     TensorFacts,
 )
-from edgequant.questions.doctor.finding import AbstractFinding, Found
-from edgequant.questions.doctor.ways import Ways
+from edgequant.questions.doctor.finding import AbstractFinding, Found, diagnose
+from edgequant.questions.doctor.remedies import Remedies
 
 N = 400
 PIXELS = Reading("pixels", True, lambda x: x)
-WAYS = Ways("net", "net.tflite", "digits")
+REMEDIES = Remedies(Case("net", Path("net.tflite"), "digits"), "digits")
 SAME = Comparison("mean", 1.0, 1.0, 0.5)
 FIT = Fit(PIXELS, SAME, False)
 FAST, SLOW = Speed(1.0, 0.9, 1.1), Speed(2.0, 1.8, 2.2)
@@ -61,7 +62,7 @@ def calibration(**fields: Any) -> CalibrationFacts:
 
 def evidence(**fields: Any) -> Evidence:
     good = Evidence(
-        WAYS,
+        REMEDIES,
         scores(),
         InputFacts("int8", 256, 256),
         OutputFacts(0.1, -12.8, 12.7),
@@ -72,6 +73,11 @@ def evidence(**fields: Any) -> Evidence:
         Running("litert", "litert", True, 7, 7, 7),
     )
     return replace(good, **fields)
+
+
+def remedies(**fields: Any) -> Remedies:
+    """What can be typed in another case than `REMEDIES`'."""
+    return replace(REMEDIES, case=replace(REMEDIES.case, **fields))
 
 
 def findings() -> dict[str, AbstractFinding]:

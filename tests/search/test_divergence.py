@@ -31,13 +31,6 @@ def test_a_softmax_at_the_end_changes_nothing() -> None:
     torch.testing.assert_close(ended, divergence.log_probabilities(scores, network().program), rtol=1e-5, atol=1e-5)
 
 
-def test_sqnr_is_in_decibels_and_missing_where_nothing_changed() -> None:
-    base = torch.tensor([[3.0, 4.0]])
-    assert divergence.sqnr_db(base, base) is None
-    found = divergence.sqnr_db(base, base + torch.tensor([[0.3, 0.4]]))
-    assert found is not None and abs(found - 20.0) < 1e-4
-
-
 def test_ties_go_to_the_first_class() -> None:
     scores = torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 2.0]])
     assert divergence.hits(scores, np.array([0, 2])).tolist() == [True, False]

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from edgequant.core.arrays import only
-from edgequant.core.grid import QParams
+from edgequant.core.grid import fake_quantize
 from edgequant.core.preprocess import normalise
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 from edgequant.quantization.simulation.simulate import dequantize_weight
 from edgequant.search import engine
-from edgequant.search.forms import FLOAT, alone, snap, together, uniform
+from edgequant.search.forms import FLOAT, alone, together, uniform
 from search_samples import batches, images, network, observers
 
 
@@ -56,10 +56,10 @@ def test_a_question_changes_one_layer_and_nothing_before_it() -> None:
     base = engine.Engine(network(), {})
     values = base.keep(x)
     layer = network().network.layer(step.layer)
-    source = snap(values[step.inputs[0]], reference.activations[step.inputs[0]])
+    source = fake_quantize(values[step.inputs[0]], reference.activations[step.inputs[0]])
     weight = dequantize_weight(reference.weights[step.layer])
     made = torch.clamp(torch.nn.functional.conv2d(source, weight, layer.bias, 1, 1, 1, 16), 0, 6)
-    want = snap(made, reference.activations[step.name])
+    want = fake_quantize(made, reference.activations[step.name])
     with torch.inference_mode():
         torch.testing.assert_close(base.run(step, values, form), want)
     names = [s.name for s in base.affected[step.name]]
@@ -72,14 +72,6 @@ def test_everything_quantized_is_near_the_integer_executor() -> None:
     out = reference.activations[network().program.only.tensor]
     exact = (only(IntegerExecutor(reference, XNNPACK)(images())) - out.zero_point) * out.scale
     assert float((found.base - exact).abs().max()) <= 3 * out.scale
-
-
-@pytest.mark.parametrize(("bits", "zero_point"), [(8, 3), (4, -2), (16, 0)])
-def test_snapping_is_quantizing_and_back(bits: int, zero_point: int) -> None:
-    p, x = QParams(0.037, zero_point, bits), torch.linspace(-9, 9, 1001)
-    q = torch.clamp(torch.round(x / p.scale) + p.zero_point, p.low, p.high)
-    torch.testing.assert_close(snap(x, p), (q - p.zero_point) * p.scale)
-    assert x[0] == -9.0
 
 
 def test_the_batch_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from edgequant import api
 from edgequant.core.errors import BadOption
-from edgequant.questions.sweep import Asked, study_of
+from edgequant.questions.sweep import AskedSweep
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.store.run import Run
 from edgequant.study import widths as sweep
@@ -80,14 +80,14 @@ def test_a_table_survives_commas_and_missing_figures() -> None:
 
 
 def test_a_model_becomes_a_study_of_one_network() -> None:
-    study = study_of(Asked("micro_cnn", "4", "8,4", calibrate="mse", samples=200, all_layers=True, quick=7, **MICRO))
+    study = AskedSweep("micro_cnn", "4", "8,4", calibrate="mse", samples=200, all_layers=True, quick=7, **MICRO).study()
     assert study.recipes == ("float32", "w4a8-all", "w4a4-all") and study.targets == ("simulation",)
     assert (study.calibration[0].method, study.calibration[0].n, study.quick) == ("mse", 200, 7)
     assert (study.name, study.network[0].data, study.network[0].weights) == ("micro_cnn-sweep", "digits", "random")
 
 
 def test_a_study_keeps_its_training_and_loses_its_recipes_targets_and_criteria() -> None:
-    study, plain = study_of(Asked("bit-sweep")), load_study("bit-sweep")
+    study, plain = AskedSweep("bit-sweep").study(), load_study("bit-sweep")
     (network,) = study.network  # listed for each target, swept once
     assert network.train == plain.network[0].train and network.recipes == network.targets == () == study.criteria
     assert study.calibration == plain.calibration and study.name == "bit-sweep-sweep"
@@ -95,14 +95,14 @@ def test_a_study_keeps_its_training_and_loses_its_recipes_targets_and_criteria()
 
 def test_what_a_model_lacks_is_said() -> None:
     with pytest.raises(BadOption, match="A sweep of the model micro_cnn needs images"):
-        study_of(Asked("micro_cnn"))
+        AskedSweep("micro_cnn").study()
     with pytest.raises(BadOption, match=r"--set changes a study, and micro_cnn is a model\. Leave out --set seed=1"):
-        study_of(Asked("micro_cnn", **MICRO), ["seed=1"])
+        AskedSweep("micro_cnn", **MICRO).study(["seed=1"])
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    asked = Asked("micro_cnn", "8,4", "8,2", samples=100, quick=40, allow_few=True, **MICRO)
+    asked = AskedSweep("micro_cnn", "8,4", "8,2", samples=100, quick=40, allow_few=True, **MICRO)
     return api.sweep(asked, tmp_path_factory.mktemp("sweep") / "run")
 
 

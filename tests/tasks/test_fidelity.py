@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.tasks.fidelity import fidelity
+from edgequant.tasks.fidelity import fidelity, sqnr_db
 
 SEEDS = st.integers(0, 10_000)
 
@@ -35,3 +35,8 @@ def test_what_is_equal_has_no_noise_and_what_is_no_number_has_no_figure() -> Non
     assert fidelity(0 * base, base)["sqnr_db"] is None is fidelity(0 * base, base)["cosine"]
     broken = np.array([[np.nan, 2.0], [3.0, 0.0]])
     assert set(fidelity(base, broken).values()) == {None}
+
+
+def test_sqnr_is_of_energies_and_missing_where_there_is_no_signal_or_no_noise() -> None:
+    assert sqnr_db(25.0, 0.25) == pytest.approx(20.0)
+    assert sqnr_db(25.0, 0.0) is None is sqnr_db(0.0, 25.0)

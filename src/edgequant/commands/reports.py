@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from ..core.help import Help
 from .options import Mlflow
 
 
-def report(
-    folder: Annotated[Path, typer.Argument(help="A run folder with a results.json.")], mlflow: Mlflow = ""
-) -> None:
+def report(folder: Annotated[Path, Help("A run folder with a results.json.")], mlflow: Mlflow = "") -> None:
     """Render the report again from what is on disk."""
     from .. import api
 
@@ -28,10 +27,10 @@ def report(
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder, or its results.json: how it was.")],
-    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another run of the same study: how it is.")],
+    first: Annotated[Path, Help("A run folder, or its results.json: how it was.", metavar="RUN_A")],
+    second: Annotated[Path, Help("Another run of the same study: how it is.", metavar="RUN_B")],
 ) -> None:
-    """What became worse from one run to another, beyond noise. Exit 1 where something did."""
+    """Compare two runs and report regressions larger than noise. Exits with 1 if there are any."""
     from ..console.runs import show_changes
     from ..questions.compare import compare as compared
     from ..questions.compare import worse

@@ -8,7 +8,11 @@ from typing import Annotated
 
 import typer
 
-from .options import Data, Fresh, Mlflow, Pixels, Quick, Target, Weights, Where, Workers
+from ..core.help import Help
+from ..core.image import Deployment
+from ..core.pixels import Stated
+from ..questions.source import Quick, Target, Weights
+from .options import Data, Fresh, Mlflow, Where
 from .terminal import finish, progress
 
 
@@ -18,7 +22,7 @@ def run(
     where: Where,
     fresh: Fresh = False,
     quick: Quick = 0,
-    workers: Workers = 0,
+    workers: Annotated[int, Help("Variants made at a time, in processes. Default: the study's.", metavar="N")] = 0,
     mlflow: Mlflow = "",
 ) -> None:
     """Run a study: quantize, lower, measure in the runtime, report. Resumes by default."""
@@ -36,11 +40,7 @@ def run(
     finish(finished)
 
 
-def train(
-    study: Annotated[str, typer.Argument(help="A study with a [network.train] table.")],
-    *,
-    where: Where,
-) -> None:
+def train(study: Annotated[str, Help("A study with a [network.train] table.")], *, where: Where) -> None:
     """Train only the float networks of a study, resuming where it stopped."""
     from .. import api
 
@@ -50,55 +50,38 @@ def train(
 
 
 def quantize(
-    model: Annotated[str, typer.Argument(help="A model's name (edgequant list models) or path/to/file.py:factory.")],
+    model: Annotated[str, Help("A model's name (edgequant list models) or path/to/file.py:factory.")],
     data: Data,
     *,
-    recipe: Annotated[
-        str, typer.Option("--recipe", help="w8a8, w4a8+adaround, dynamic-w8 … (edgequant list recipes), or a .toml.")
-    ] = "w8a8",
+    recipe: Annotated[str, Help("w8a8, w4a8+adaround, dynamic-w8 … (edgequant list recipes), or a .toml.")] = "w8a8",
     target: Target = "litert",
-    out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("runs/quantize"),
+    out: Annotated[Path, Help("The run folder.")] = Path("runs/quantize"),
     weights: Weights = "",
-    pixels: Pixels,
-    calibrate: Annotated[
-        str, typer.Option("--calibrate", help="The range method: minmax, percentile:q=99.9, mse, entropy …")
-    ] = "minmax",
+    pixels: Stated,
+    calibrate: Annotated[str, Help("The range method: minmax, percentile:q=99.9, mse, entropy …")] = "minmax",
     samples: Annotated[
-        int | None,
-        typer.Option("--samples", help="Calibration images, drawn class-balanced from train. Default: 500, or all."),
+        int | None, Help("Calibration images, drawn class-balanced from train. Default: 500, or all.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the calibration draw.")] = 0,
-    allow_few: Annotated[
-        bool, typer.Option("--allow-few", help="Accept fewer than 100 calibration images, marked.")
-    ] = False,
-    input_: Annotated[
-        str, typer.Option("--input", help="Of the file: uint8 or int8 (raw pixels), float32 (normalised ones).")
-    ] = "",
-    output: Annotated[
-        str, typer.Option("--output", help="Of the file: uint8, int8 or float32 scores; logits: before the softmax.")
-    ] = "",
-    layout: Annotated[str, typer.Option("--layout", help="Of the file's input: nhwc or nchw.")] = "",
+    seed: Annotated[int, Help("Of the calibration draw.")] = 0,
+    allow_few: Annotated[bool, Help("Accept fewer than 100 calibration images, marked.")] = False,
+    deployed: Deployment,
     fresh: Fresh = False,
     quick: Quick = 0,
 ) -> None:
     """One network to one file, measured against its float32."""
     from .. import api
-    from ..core.image import Deployment
     from ..study.study import Calibration
 
     with progress() as bars:
         result = api.quantize(
             model, data, recipe, target, out, weights=weights, calibration=Calibration(calibrate, samples, seed),
-            quick=quick, allow_few=allow_few, deployed=Deployment(input_, output, layout), fresh=fresh, progress=bars,
-            **asdict(pixels),
+            quick=quick, allow_few=allow_few, deployed=deployed, fresh=fresh, progress=bars, **asdict(pixels),
         )  # fmt: skip
     finish(result.run)
 
 
 def advise(
-    source: Annotated[str, typer.Argument(metavar="RUN_DIR|STUDY", help="A finished run, or a study to run.")],
-    *,
-    where: Where,
+    source: Annotated[str, Help("A finished run, or a study to run.", metavar="RUN_DIR|STUDY")], *, where: Where
 ) -> None:
     """PTQ or QAT? Calibration first; training where it loses too much. With the minutes of each on this machine."""
     from .. import api

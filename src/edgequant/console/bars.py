@@ -1,4 +1,4 @@
-"""Bars while a run works, and the screen they are drawn on."""
+"""Bars while a run works."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..core.progress import AbstractProgress, Tick
-
-
-def screen() -> Console:
-    """As wide as the terminal; wide enough for the table where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 140))
 
 
 @final

@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from .bars import screen
+from .tables import screen
 
 
 def show_record(record: dict[str, Any], as_json: bool) -> None:

@@ -97,5 +97,10 @@ def quantize(x: torch.Tensor, p: QParams) -> torch.Tensor:
     return torch.clamp(torch.round(x / p.scale) + p.zero_point, p.low, p.high)
 
 
-def dequantize(q: torch.Tensor, p: QParams) -> torch.Tensor:
-    return (q - p.zero_point) * p.scale
+def fake_quantize(x: torch.Tensor, p: QParams) -> torch.Tensor:
+    """The nearest point of the grid, ties to even: `quantize` and back, in one new tensor of the shape of `x`.
+
+    The zero point is taken from the bounds and never added to `x / s`: in float32 the sum could round a value that lies
+    just beside an edge to the other side of it.
+    """
+    return (x / p.scale).round_().clamp_(p.low - p.zero_point, p.high - p.zero_point).mul_(p.scale)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Annotated, Literal
+
+from .help import Help
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,15 @@ class Deployment:
     type. `layout` of the input: "nhwc" or "nchw".
     """
 
-    input: str = ""
-    output: str = ""
-    layout: str = ""
+    input: Annotated[
+        str,
+        Help(
+            "Input type of the file: uint8 or int8 for raw pixels, float32 for normalised pixels. Default: set by the"
+            " recipe."
+        ),
+    ] = ""
+    output: Annotated[str, Help("Of the file: uint8, int8 or float32 scores; logits: before the softmax.")] = ""
+    layout: Annotated[str, Help("Of the file's input: nhwc or nchw.")] = ""
 
     def settled(self, source: str, sink: str, layout: str) -> Deployment:
         """With nothing left empty: `source` and `sink` are the types that the recipe itself gives, `layout` the

@@ -12,9 +12,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal, final
+from typing import Annotated, Any, Literal, final
 
 from .errors import BadModel, BadOption
+from .help import Help
 from .image import InputSpec
 
 Words = str | int | float | tuple[float, ...]  # "0.485,0.456,0.406", "0.485:0.456:0.406", 0.5 or (0.485, 0.456, 0.406)
@@ -57,11 +58,19 @@ class Stated:
     box of the middle), crop:256 (the shorter side to 256, then the middle); letterbox (whole, between bars of grey).
     """
 
-    size: Words = ""
-    mean: Words = ""
-    std: Words = ""
-    channels: Words = ""
-    fit: str = ""
+    size: Annotated[Words, Help("Of the input, in pixels: 32, or width x height as 320x240.")] = ""
+    mean: Annotated[
+        Words,
+        Help(
+            "Of pixels / 255, one number or one a channel: 0.485,0.456,0.406; or, with its std: imagenet, 0..1,"
+            " -1..1, 0..255, '(x-127)/128'."
+        ),
+    ] = ""
+    std: Annotated[Words, Help("Of pixels / 255: 0.229,0.224,0.225.")] = ""
+    channels: Annotated[Words, Help("rgb, bgr (blue first) or grey.")] = ""
+    fit: Annotated[
+        str, Help("Images of another size: stretch, crop, crop:256 (the shorter side first) or letterbox.")
+    ] = ""
 
     def __bool__(self) -> bool:
         return self != NOTHING
@@ -305,3 +314,9 @@ def numbers(name: str, said: Words) -> Numbers:
             f" Got {_text(said)!r}."
         )
     return found
+
+
+def are_bytes(mean: Numbers, std: Numbers) -> bool:
+    """Whether quantizing the normalised input to 8 bits gives back the bytes: one mean, a whole byte value, one std."""
+    whole = mean[0] * BYTE
+    return len({*mean}) == len({*std}) == 1 and abs(whole - round(whole)) < 1e-4 and 0 <= round(whole) <= BYTE

@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.contract import Mirrored, Unreadable
 from ..core.arrays import only
-from ..core.errors import BadData, BadFile, BadOption
-from ..core.image import InputSpec
-from ..core.pixels import NOTHING, Stated
+from ..core.errors import BadData, BadOption
+from ..core.pixels import NOTHING, UNKNOWN, Stated
 from ..core.preprocess import normalise
-from ..core.progress import AbstractProgress, Silent, Tick
-from ..data.dataset import AbstractSplit
-from ..devices.device import AbstractDevice
+from ..core.progress import AbstractProgress, Silent
 from ..host.guest import guest
-from ..measure.accuracy import Answers, evaluate, judge, summary
+from ..measure.accuracy import evaluate, judge, summary
 from ..store.artifact import artifact
 from .images import split_of
 from .input import OpenFile, open_file, spec_for, target_for
@@ -61,28 +59,21 @@ def evaluate_file(
     start = time.perf_counter()
     with (progress or Silent()).task(f"{path.name}: evaluating in {file.target}") as tick:
         answers = evaluate(lambda: file.backend.open(path), images.split, inputs, tick=tick)
-    found = {"kernels": session.kernels(), "seconds": time.perf_counter() - start, "against_local": None}
-    if there is not None:
-        sent = Sent(path, file.target, file.backend, session)
+    ran = {"kernels": session.kernels(), "seconds": time.perf_counter() - start, "against_local": None}
+    if there is not None:  # the answers are then that device's, and those of this machine what they are held against
+        sent, start = Sent(path, file.target, file.backend, session), time.perf_counter()
         with (progress or Silent()).task(f"{path.name}: evaluating on {device}") as tick:
-            answers, found = _there(there, sent, images.split, inputs, answers, tick)
+            outputs, about = outputs_on(there, sent, images.split, inputs, tick)
+        ran = {"kernels": about["kernels"], "seconds": time.perf_counter() - start}
+        ran["against_local"] = difference(outputs, answers.outputs, session.only.scale)
+        answers = judge(outputs, images.split.annotations(np.arange(len(images.split))))
     figures = summary(answers, None, 0)
-    about = {**_identity(file), "device": device, "data": data_spec}
-    about |= {"note": images.note, "split": images.name, "quick": quick}
-    measured = {key: figures[key] for key in ("n", "top1", "top5", "top1_ci95")}
-    return {**about, **measured, **found}
-
-
-def _there(
-    device: AbstractDevice, sent: Sent, split: AbstractSplit, inputs: InputSpec, here: Answers, tick: Tick
-) -> tuple[Answers, dict[str, Any]]:
-    """The answers of another device, and what is known of them: kernels, seconds, how they differ from those here."""
-    start = time.perf_counter()
-    outputs, about = outputs_on(device, sent, split, inputs, tick)
-    seconds = time.perf_counter() - start
-    apart = difference(outputs, here.outputs, sent.session.only.scale)
-    answers = judge(outputs, split.annotations(np.arange(len(split))))
-    return answers, {"kernels": about["kernels"], "seconds": seconds, "against_local": apart}
+    return {
+        **_identity(file),
+        **{"device": device, "data": data_spec, "note": images.note, "split": images.name, "quick": quick},
+        **{key: figures[key] for key in ("n", "top1", "top5", "top1_ci95")},
+        **ran,
+    }
 
 
 def _identity(file: OpenFile) -> dict[str, Any]:
@@ -111,7 +102,7 @@ def benchmark_file(
     """
     there = device_of(device)
     files = [runnable(p) for p in dict.fromkeys((path, *against))]
-    shapes = [file.inputs.shape if file.inputs else file.backend.entry(file.path).shape for file in files]
+    shapes = [file.shape for file in files]
     if threads > MOST_THREADS:
         raise BadOption(f"--threads is at most {MOST_THREADS}. Got {threads}. Write --threads 1, or as many as cores.")
     if threads < 1:
@@ -123,20 +114,15 @@ def benchmark_file(
             " width). Leave out --against, and time each by itself."
         )
     image = np.random.default_rng(0).uniform(-1, 1, (1, *shapes[0])).astype(np.float32)
-    options = _delegate(files, library)
+    other = next((file.path for file in files if library and file.target != "litert"), None)
+    if other is not None:
+        raise BadOption(f"--delegate takes LiteRT's delegates, and {other} is no .tflite. Leave --delegate out.")
+    options = {"library": library} if library else {}
     sent = [Sent(file.path, file.target, file.backend, file.backend.open(file.path), options) for file in files]
     with (progress or Silent()).task(f"{path.name}: latency at {threads} thread{'s' * (threads > 1)}") as tick:
         found = benchmark_on(there, sent, image, Wanted(threads, memory, profile), tick)
     found["files"] = [{**_identity(file), **record} for file, record in zip(files, found["files"])]
     return {"threads": threads, "input": list(shapes[0]), "device": device, **found}
-
-
-def _delegate(files: Sequence[OpenFile], library: str) -> dict[str, str]:
-    """Options of the runtime. Raises BadOption where a file is of another runtime than LiteRT."""
-    other = next((file.path for file in files if library and file.target != "litert"), None)
-    if other is not None:
-        raise BadOption(f"--delegate takes LiteRT's delegates, and {other} is no .tflite. Leave --delegate out.")
-    return {"library": library} if library else {}
 
 
 @guest
@@ -147,28 +133,17 @@ def inspect_file(path: Path, edgetpu: bool = False) -> dict[str, Any]:
     `edgetpu` adds what Coral's Edge TPU would take. Raises BadFile; BadOption where that is asked of another format.
     """
     file = open_file(path)
-    found = {**_identity(file), **file.backend.inspect(path), "unreadable": _unreadable(file)}
-    return found | ({"edgetpu": _edgetpu(file)} if edgetpu else {})
-
-
-def _edgetpu(file: OpenFile) -> dict[str, Any]:
+    found = {**_identity(file), **file.backend.inspect(path), "unreadable": None}
+    if isinstance(file.backend, Mirrored):
+        graph = file.backend.read(path, file.inputs or UNKNOWN)
+        found["unreadable"] = graph.reason if isinstance(graph, Unreadable) else ""
+    if not edgetpu:
+        return found
     if file.target != "litert":
-        raise BadOption(f"--edgetpu takes a .tflite. Got {file.path}. Quantize with --target litert --recipe w8a8.")
+        raise BadOption(f"--edgetpu takes a .tflite. Got {path}. Quantize with --target litert --recipe w8a8.")
     from ..backends.litert.edgetpu import report
 
-    return report(file.path)
-
-
-def _unreadable(file: OpenFile) -> str | None:
-    if file.target != "litert":
-        return None
-    from ..backends.tflite.read.read import read
-
-    try:
-        read(file.path)
-    except BadFile as error:
-        return str(error)
-    return ""
+    return found | {"edgetpu": report(path)}
 
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,20 +28,35 @@ class OpenFile:
     classes: tuple[str, ...]
     metadata: dict[str, Any]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of what it takes. Raises BadFile where that is no single image."""
+        return self.inputs.shape if self.inputs else self.backend.entry(self.path).shape
+
     def label(self, index: int) -> str:
         return self.classes[index] if index < len(self.classes) else str(index)
 
 
-def target_for(path: Path) -> str:
-    """The target that opens a file, by the longest ending: `.micro.tflite` is no `.tflite`. Raises BadFile."""
+def _endings() -> dict[str, str]:
+    """Ending -> the target that opens such files, the longest first: `.micro.tflite` is no `.tflite`."""
     endings = {BACKENDS.get(name).capability.suffix: name for name in BACKENDS}
-    for ending in sorted(filter(None, endings), key=len, reverse=True):
-        if path.name.lower().endswith(ending):
-            return endings[ending]
-    known = ", ".join(sorted({Path(f"x{BACKENDS.get(n).capability.suffix}").suffix for n in BACKENDS} - {""}))
+    return {ending: endings[ending] for ending in sorted(filter(None, endings), key=len, reverse=True)}
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the name is that of a finished file, one that some target opens."""
+    return path.name.lower().endswith(tuple(_endings()))
+
+
+def target_for(path: Path) -> str:
+    """The target that opens a file, by its ending. Raises BadFile."""
+    endings = _endings()
+    target = next((target for ending, target in endings.items() if path.name.lower().endswith(ending)), None)
+    if target is not None:
+        return target
+    known = ", ".join(sorted({Path(f"x{ending}").suffix for ending in endings}))
     if path.is_dir():
-        found = [*path.iterdir(), *path.glob("artifacts/*")]
-        lying = sorted(str(one) for one in found if one.name.lower().endswith(tuple(filter(None, endings))))
+        lying = sorted(str(one) for one in (*path.iterdir(), *path.glob("artifacts/*")) if is_finished(one))
         hint = f" In it: {', '.join(lying[:SHOWN])}." if lying else ""
         raise BadFile(f"{path} is a folder. Expected a file: {known}.{hint}")
     raise BadFile(f"{path} ends in {path.suffix or 'nothing'}; edgequant opens {known}.")
@@ -55,7 +69,11 @@ def open_file(path: Path) -> OpenFile:
     backend: AbstractBackend = BACKENDS.build(target)
     record = dict(backend.inspect(path)["metadata"])
     try:
-        inputs = from_pixel_record(_shape(path, backend, record), record) if "mean" in record else None
+        inputs = None
+        if "mean" in record:  # edgequant's record has the shape too; beside another tool's mean and std the tensor has
+            foreign = record.keys() == {"mean", "std"}
+            channels, height, width = backend.entry(path).shape if foreign else record["shape"]
+            inputs = from_pixel_record((channels, height, width), record)
         classes = tuple(map(str, record.get("classes") or ()))
     except (KeyError, TypeError, ValueError) as error:
         raise BadFile(f"{path}: edgequant's metadata in it cannot be read: {error!r}. Make the file again.") from error
@@ -75,11 +93,3 @@ def spec_for(file: OpenFile, stated: Stated = NOTHING) -> InputSpec:
     pixels = raw_bytes(found.scale, found.zero_point, found.type) if raw else ((), ())
     spec = merged(InputSpec(*found.shape, (), ()), stated, str(file.path))
     return settled(replace(spec, mean=pixels[0] or spec.mean, std=pixels[1] or spec.std), str(file.path))
-
-
-def _shape(path: Path, backend: AbstractBackend, record: Mapping[str, Any]) -> tuple[int, int, int]:
-    """(C, H, W): as edgequant wrote it, or, beside another tool's mean and std, of the input tensor itself."""
-    if record.keys() != {"mean", "std"}:
-        channels, height, width = record["shape"]
-        return channels, height, width
-    return backend.entry(path).shape

@@ -78,7 +78,10 @@ def benchmark_on(
 
     `image`: (1, C, H, W) normalised; all files are timed in turns on it. Raises DeviceError and BadOption.
     """
-    answer = device.run(_benchmark_job(files, image, wanted), tick)
+    phases = [f"memory-{n}" for n in range(len(files))] if wanted.memory else []
+    how = {"task": "benchmark", "phases": [*phases, "main"], "threads": wanted.threads, "seed": wanted.seed}
+    how |= {"budget": dataclasses.asdict(wanted.budget), "profile": wanted.profile}
+    answer = device.run(_job(how, files, [one.portable.encode(image) for one in files]), tick)
     records = [_timed(one, number, answer, wanted) for number, one in enumerate(files)]
     kept = {key: answer.record[key] for key in ("machine", "conditions")}
     return {**kept, "attempts": answer.attempts, "files": records}
@@ -96,7 +99,8 @@ def outputs_on(
         def count(done: int, _: int, start: int = CHUNK * len(parts)) -> None:
             tick(start + done, len(split))
 
-        answer = device.run(_job("evaluate", [one], [encoded], ["main"]), count)
+        how = {"task": "evaluate", "phases": ["main"], "threads": 1}
+        answer = device.run(_job(how, [one], [encoded]), count)
         parts.append(one.portable.decode(_arrays(answer.files["outputs-0.npz"])))
         about = {
             "machine": answer.record["machine"],
@@ -113,16 +117,8 @@ def difference(there: Outputs, here: Outputs, step: float) -> dict[str, Any]:
     return {key: found[key] for key in DIFFERENCE}
 
 
-def _benchmark_job(files: Sequence[Sent], image: Array, wanted: Wanted) -> Job:
-    phases = [f"memory-{n}" for n in range(len(files))] if wanted.memory else []
-    inputs = [one.portable.encode(image) for one in files]
-    more = {"budget": dataclasses.asdict(wanted.budget), "seed": wanted.seed, "profile": wanted.profile}
-    return _job("benchmark", files, inputs, [*phases, "main"], wanted.threads, **more)
-
-
-def _job(
-    task: str, files: Sequence[Sent], inputs: Sequence[Array], phases: Sequence[str], threads: int = 1, **more: Any
-) -> Job:
+def _job(how: dict[str, Any], files: Sequence[Sent], inputs: Sequence[Array]) -> Job:
+    """`how`: the job's record without its "files" (devices/device.py); `inputs`: what each file takes, encoded."""
     listed: list[dict[str, Any]] = []
     contents: dict[str, bytes] = {}
     for number, (one, value) in enumerate(zip(files, inputs)):
@@ -131,7 +127,7 @@ def _job(
         runtime = one.target.partition(":")[0]
         listed.append({"file": name, "runtime": runtime, "options": options, "input": f"{number}.npy"})
         contents |= {name: one.path.read_bytes(), f"{number}.npy": _npy(value)}
-    return Job({"task": task, "phases": list(phases), "threads": threads, "files": listed, **more}, contents)
+    return Job({**how, "files": listed}, contents)
 
 
 def _timed(one: Sent, number: int, answer: JobAnswer, wanted: Wanted) -> dict[str, Any]:

@@ -8,20 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backends.contract import AbstractSession
 from ..core.arrays import Array, only
 from ..core.errors import BadData, BadFile
-from ..core.image import InputSpec
 from ..core.pixels import NOTHING, Stated
 from ..core.preprocess import normalise
 from ..data.decode import check_channels, decode
 from ..data.folders.files import find_images
 from ..host.guest import guest
-from .input import OpenFile, spec_for
+from .input import spec_for
 from .trial import runnable
 
 TOP = 5
-Top = list[tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Prediction:
     """The likeliest classes of one image with their probabilities; or none, and why it could not be read."""
 
     image: Path
-    top: Top
+    top: list[tuple[str, float]]
     fault: str = ""
 
 
@@ -44,36 +41,27 @@ def predict_files(path: Path, images: Sequence[Path], stated: Stated = NOTHING) 
     file = runnable(path)
     inputs = spec_for(file, stated)
     check_channels(inputs)
-    session, probabilities = file.backend.open(path), file.backend.ending(path) == "softmax"
-    return [_predict(file, session, inputs, probabilities, image) for image in _all(images)]
+    session, ends_in = file.backend.open(path), file.backend.ending(path)
+    found = []
+    for image in (one for given in images for one in (find_images(given) if given.is_dir() else [given])):
+        try:
+            if not image.exists():
+                raise BadData(f"There is no image {image}. Expected image files, or folders of them.")
+            pixels = decode(image, inputs)
+        except BadData as error:
+            found.append(Prediction(image, [], str(error)))
+            continue
+        scores = only(session.run(normalise(pixels[None], inputs)))
+        if scores.ndim != 2:
+            raise BadFile(f"{path} gives {scores.shape[1:]} for an image; class scores were expected.")
+        probabilities = scores[0] if ends_in == "softmax" else softmax(scores[0])
+        order = np.argsort(-probabilities, kind="stable")[:TOP]
+        found.append(Prediction(image, [(file.label(int(i)), float(probabilities[i])) for i in order]))
+    return found
 
 
 def softmax(scores: Array) -> Array:
-    """(classes,) float64."""
-    powers = np.exp(scores.astype(np.float64) - scores.max())
-    probabilities: Array = powers / powers.sum()
+    """Probabilities along the last axis, float64."""
+    powers = np.exp(scores.astype(np.float64) - scores.max(-1, keepdims=True))
+    probabilities: Array = powers / powers.sum(-1, keepdims=True)
     return probabilities
-
-
-def _all(images: Sequence[Path]) -> list[Path]:
-    return [one for path in images for one in (find_images(path) if path.is_dir() else [path])]
-
-
-def _predict(
-    file: OpenFile, session: AbstractSession, inputs: InputSpec, probabilities: bool, image: Path
-) -> Prediction:
-    if not image.exists():
-        return Prediction(image, [], f"There is no image {image}. Expected image files, or folders of them.")
-    try:
-        pixels = decode(image, inputs)
-    except BadData as error:
-        return Prediction(image, [], str(error))
-    scores = only(session.run(normalise(pixels[None], inputs)))
-    if scores.ndim != 2:
-        raise BadFile(f"{file.path} gives {scores.shape[1:]} for an image; class scores were expected.")
-    return Prediction(image, _top(file, scores[0] if probabilities else softmax(scores[0])))
-
-
-def _top(file: OpenFile, probabilities: Array) -> Top:
-    order = np.argsort(-probabilities, kind="stable")[:TOP]
-    return [(file.label(int(i)), float(probabilities[i])) for i in order]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from .program import Program, Step
+from .program import Program
 
 
 def has_squeeze_and_excitation(program: Program) -> bool:
     """Whether some product scales a map's channels by one number each (Hu et al., 2018, arXiv:1709.01507)."""
-    return any(step.kind == "mul" and _scales_channels(program, step) for step in program.steps)
+    sides = [[program.shape(name)[1:] for name in step.inputs] for step in program.steps if step.kind == "mul"]
+    return any((1, 1) in two and any(side != (1, 1) for side in two) for two in sides)
 
 
 def has_swish(program: Program) -> bool:
@@ -18,8 +19,3 @@ def has_swish(program: Program) -> bool:
         or (step.kind == "mul" and any(gates.get(name) in step.inputs for name in step.inputs))
         for step in program.steps
     )
-
-
-def _scales_channels(program: Program, step: Step) -> bool:
-    sides = [program.shape(name)[1:] for name in step.inputs]
-    return (1, 1) in sides and any(side != (1, 1) for side in sides)

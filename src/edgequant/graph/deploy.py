@@ -16,13 +16,13 @@ import torch
 from torch import nn
 
 from ..core.image import Deployment, InputSpec
+from ..core.pixels import BYTE, are_bytes
 from .ending import logits
 from .program import Captured, Network, Step
 
 LOGITS = "logits"
 RAW = ("uint8", "int8")  # inputs whose integers are pixels
 NORMALISE = "normalise"  # the layer and the step
-BYTE = 255
 MIDDLE = 128 / BYTE  # with this mean and std, an int8 input of scale 1/128 and zero point 0 is the byte less 128
 
 
@@ -49,18 +49,12 @@ def raw_pixels(captured: Captured) -> Captured:
     return replace(captured, inputs=new, network=_prepended(captured, gain, shift))
 
 
-def is_raw(spec: InputSpec) -> bool:
-    """Whether quantizing the normalised input to 8 bits gives back the bytes: see the module."""
-    mean = spec.mean[0] * BYTE
-    return len({*spec.mean}) == len({*spec.std}) == 1 and abs(mean - round(mean)) < 1e-4 and 0 <= round(mean) <= BYTE
-
-
 def raw_spec(spec: InputSpec) -> InputSpec:
     """`spec` itself where it is raw; else one mean and one std, and the mean kept where that is possible."""
-    if is_raw(spec):
+    if are_bytes(spec.mean, spec.std):
         return spec
     kept = replace(spec, mean=spec.mean[:1], std=(MIDDLE,))
-    if len({*spec.mean}) == 1 and is_raw(kept):
+    if len({*spec.mean}) == 1 and are_bytes(kept.mean, kept.std):
         return kept
     return replace(spec, mean=(MIDDLE,), std=(MIDDLE,))
 
@@ -75,16 +69,13 @@ def _folds(captured: Captured, shifts: bool) -> bool:
     """Whether every reader of the input is a layer that can take the normalisation exactly."""
     program = captured.program
     readers = program.users(program.input)
-    return bool(readers) and all(_takes(captured, step, shifts) for step in readers)
-
-
-def _takes(captured: Captured, step: Step, shifts: bool) -> bool:
-    program = captured.program
-    alone = all(program.input in s.inputs for s in program.layers if s.layer == step.layer)
-    if step.kind != "conv2d" or not alone:
-        return False
-    conv = captured.network.layer(step.layer)
-    return isinstance(conv, nn.Conv2d) and not (shifts and conv.padding not in ((0, 0), "valid"))
+    for step in readers:
+        conv = captured.network.layer(step.layer) if step.kind == "conv2d" else None
+        alone = all(program.input in s.inputs for s in program.layers if s.layer == step.layer)
+        pads = isinstance(conv, nn.Conv2d) and conv.padding not in ((0, 0), "valid")
+        if not isinstance(conv, nn.Conv2d) or not alone or (shifts and pads):  # zeros would no longer be what it pads
+            return False
+    return bool(readers)
 
 
 def _folded(captured: Captured, gain: torch.Tensor, shift: torch.Tensor) -> Network:

@@ -37,7 +37,7 @@ def parity(outputs: Array, promised: Array, kind: RecipeKind, step: float, gate:
     if kind == "static" and step:
         return integer_parity(outputs, promised, step, gate)
     if kind == "dynamic":
-        return dynamic_parity(outputs, promised, DYNAMIC)
+        return float_parity(outputs, promised, DYNAMIC, "dynamic")
     return float_parity(outputs, promised, FLOAT16 if kind == "float16" else FLOAT)
 
 
@@ -59,16 +59,12 @@ def integer_parity(file_outputs: Array, executor_outputs: Array, step: float, ga
     return _judged("integer", figures, gate, executor_outputs)
 
 
-def float_parity(file_outputs: Array, reference_outputs: Array, gate: Gate = FLOAT) -> dict[str, Any]:
-    """Compare (N, classes) float scores with PyTorch's. Raises BadModel."""
+def float_parity(
+    file_outputs: Array, reference_outputs: Array, gate: Gate = FLOAT, mode: Mode = "float"
+) -> dict[str, Any]:
+    """Compare (N, classes) float scores with PyTorch's or, "dynamic", with a simulation's. Raises BadModel."""
     _check(file_outputs, reference_outputs)
-    return _judged("float", _figures(file_outputs, reference_outputs), gate, reference_outputs)
-
-
-def dynamic_parity(file_outputs: Array, reference_outputs: Array, gate: Gate = DYNAMIC) -> dict[str, Any]:
-    """Compare a dynamically quantized file with its simulation, from (N, classes) scores. Raises BadModel."""
-    _check(file_outputs, reference_outputs)
-    return _judged("dynamic", _figures(file_outputs, reference_outputs), gate, reference_outputs)
+    return _judged(mode, _figures(file_outputs, reference_outputs), gate, reference_outputs)
 
 
 def _check(ours: Array, theirs: Array) -> None:

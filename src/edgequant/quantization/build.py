@@ -47,33 +47,25 @@ def build(captured: Captured, plan: Plan, observers: Ranges, weight_method: Weig
 
 
 def _activations(captured: Captured, plan: Plan, observers: Ranges) -> dict[str, QParams]:
+    """A group of tensors has one grid, of all that its members were, 0 among it."""
     ranges: dict[str, tuple[float, float]] = {}
     for tensor, bits in plan.tensors.items():
-        low, high = _range(captured, plan, observers, tensor, bits)
-        group = plan.groups[tensor]
-        seen = ranges.get(group, (0.0, 0.0))
-        ranges[group] = (min(seen[0], low), max(seen[1], high))
+        low, high = ranges.get(plan.groups[tensor], (0.0, 0.0))
+        if tensor == captured.program.input:
+            seen = input_range(captured.inputs)
+        else:
+            seen = observers[tensor].range(bits, tensor in plan.symmetric) if tensor in observers else (0.0, 0.0)
+        ranges[plan.groups[tensor]] = (min(low, seen[0]), max(high, seen[1]))
     kinds = {s.name: OPS[s.kind] for s in captured.program.steps}
     fixed = {plan.groups[t]: kinds[t].fixed for t in plan.tensors if t in kinds and kinds[t].fixed}
-    return {
-        t: _qparams(bits, t in plan.symmetric, fixed.get(plan.groups[t]), ranges[plan.groups[t]])
-        for t, bits in plan.tensors.items()
-    }
-
-
-def _range(captured: Captured, plan: Plan, observers: Ranges, tensor: str, bits: int) -> tuple[float, float]:
-    if tensor == captured.program.input:
-        return input_range(captured.inputs)
-    if tensor in observers:
-        return observers[tensor].range(bits, tensor in plan.symmetric)
-    return (0.0, 0.0)
-
-
-def _qparams(bits: int, symmetric: bool, fixed: tuple[float, float] | None, seen: tuple[float, float]) -> QParams:
-    """`fixed`: the range that a member of the tensor's group computes into, whatever was seen."""
-    if fixed and bits > 8:
-        return QParams(2.0 ** -(bits - 1), 0, bits)  # the LiteRT 16x8 rule for LOGISTIC and SOFTMAX
-    return choose_qparams(*(fixed or seen), bits, symmetric)
+    found = {}
+    for tensor, bits in plan.tensors.items():
+        own = fixed.get(plan.groups[tensor])  # what a member of the group computes into, whatever was seen
+        if own and bits > 8:
+            found[tensor] = QParams(2.0 ** -(bits - 1), 0, bits)  # the LiteRT 16x8 rule for LOGISTIC and SOFTMAX
+        else:
+            found[tensor] = choose_qparams(*(own or ranges[plan.groups[tensor]]), bits, tensor in plan.symmetric)
+    return found
 
 
 def _with_weight(reference: Reference, step: Step, scheme: Scheme, method: WeightMethod) -> Reference:

@@ -10,11 +10,12 @@ from ..core.arrays import Array
 from ..core.errors import BadFile, BadOption
 from ..core.foreign import foreign
 from ..host.guest import guest
+from ..report.lookup import latency
 from ..store.disk import read_results
 from ..tasks.classify import unpack_hits
 from ..tasks.statistics import mcnemar, paired_drop, wilson
 
-SLOWER = 1.10  # p50 over p50: two runs of one file on a busy machine differ by less
+SLOWER = 1.10  # p50 over p50: more than SAME_SPEED, for these were not timed in turns but on two days of a machine
 LARGER = 1.01  # bytes over bytes: metadata may change, weights may not
 
 
@@ -88,7 +89,7 @@ def _change(old: dict[str, Any], new: dict[str, Any], timed: bool, seed: int) ->
     drop, interval, bad, good, text = _accuracy(old, new, seed)
     findings = [(bad, good, text), _gate(old, new), _ratio(old.get("bytes"), new.get("bytes"), LARGER, "bytes")]
     if timed:
-        findings.append(_ratio(_p50(old), _p50(new), SLOWER, "ms"))
+        findings.append(_ratio(latency(old), latency(new), SLOWER, "ms"))
     verdict = "worse" if any(f[0] for f in findings) else "better" if any(f[1] for f in findings) else "same"
     return Change(old["id"], verdict, "; ".join(f[2] for f in findings if f[2]), drop, interval)
 
@@ -133,8 +134,3 @@ def _ratio(before: float | None, after: float | None, limit: float, unit: str) -
         return False, False, ""
     text = f"{before:,.4g} -> {after:,.4g} {unit}" if unit == "ms" else f"{before:,.0f} -> {after:,.0f} {unit}"
     return after > limit * before, before > limit * after, text
-
-
-def _p50(variant: dict[str, Any]) -> float | None:
-    latency = variant.get("latency_ms")
-    return float(latency["p50"]) if latency else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +24,14 @@ from ..study.running.checks import check_names, check_networks, nothing_left
 from ..study.running.draws import draw_notes
 from ..study.study import Study, to_dict, to_toml
 
-Records = list[dict[str, Any]]
-Files = Callable[[Records], dict[str, Any]]
-Answer = Callable[[Prepared, RunFolder], dict[str, Any]]
+Record = dict[str, Any]
 
 
-def inquire(
-    study: Study,
-    key: str,
-    answer: Answer,
-    out: Path | str | None,
-    fresh: bool,
-    progress: AbstractProgress,
-    files: Files = lambda _: {},
-) -> Run:
-    """`results.json` with a record of each network under `key`, and the report: the section of that name.
+@contextmanager
+def inquiry(study: Study, out: Path | str | None, fresh: bool, progress: AbstractProgress) -> Iterator[Bench]:
+    """The bench that a question is answered on: its folder is `out` (default runs/NAME) and holds the study.
 
-    `files`: what else is written of the records, by name: text as it is, anything else as JSON. Raises EdgequantError.
+    What fails before the first file is written leaves no folder. Raises EdgequantError.
     """
     check_names(study)
     check_networks(study)
@@ -48,30 +40,37 @@ def inquire(
     with RunFolder(path, fresh) as folder, belongings(path), nothing_left(folder, new):
         claim(path / "study.toml")
         write_bytes(path / "study.toml", to_toml(study).encode())
-        networks = [prepare(Bench(study, folder, progress, fresh), spec) for spec in study.network]
-        records = [answer(network, folder) for network in networks]
-        finished = Run(_results(study, key, records, networks, path), path)
-        for name, data in {"results.json": finished.results, **files(records)}.items():
-            claim(path / name)
-            write_bytes(path / name, data.encode()) if isinstance(data, str) else write_json(path / name, data)
-        render(finished, [SECTIONS.build(name) for name in (key, "environment")])
-        return finished
+        yield Bench(study, folder, progress, fresh)
 
 
-def _results(
-    study: Study, key: str, records: list[dict[str, Any]], networks: list[Prepared], folder: Path
-) -> dict[str, Any]:
+def prepared(bench: Bench) -> list[Prepared]:
+    """The networks that are asked about, with their weights and their data."""
+    return [prepare(bench, spec) for spec in bench.study.network]
+
+
+def answered(
+    bench: Bench, networks: Sequence[Prepared], answer: Mapping[str, list[Record]], files: Mapping[str, Any]
+) -> Run:
+    """`results.json` and the report. `answer`: under the question's name, which is its section's, a record of each
+    network. `files`: what else is written, by name: text as it is, anything else as JSON.
+    """
+    path, study = bench.folder.path, bench.study
     notes = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for n in networks]
-    notes += draw_notes(study, zip(study.network, networks), always=True)
-    return {
+    results = {
         "schema": SCHEMA,
         "study": to_dict(study),
-        "environment": environment(study.seed, command(), folder),
-        "notes": notes,
+        "environment": environment(study.seed, command(), path),
+        "notes": notes + draw_notes(study, zip(study.network, networks), always=True),
         "preprocessing": preprocessing.record(networks),
         "recommended": None,
         "recommendation_reason": "Nothing was made: this run asks about layers.",
         "variants": [],
         "criteria": [],
-        key: records,
+        **answer,
     }
+    for name, data in {"results.json": results, **files}.items():
+        claim(path / name)
+        write_bytes(path / name, data.encode()) if isinstance(data, str) else write_json(path / name, data)
+    finished = Run(results, path)
+    render(finished, [SECTIONS.build(name) for name in (*answer, "environment")])
+    return finished

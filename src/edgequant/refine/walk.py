@@ -24,6 +24,7 @@ from ..core.preprocess import normalise
 from ..graph.ops.table import OPS
 from ..graph.program import Network, Step, activate, last_uses
 from ..quantization.reference import Reference
+from ..quantization.simulation.accumulate import accumulate
 from ..quantization.simulation.arithmetic import Arithmetic
 from ..quantization.simulation.executor import IntegerExecutor, _Values
 from ..quantization.simulation.kernels.builtin import BUILTIN
@@ -101,7 +102,7 @@ class Walk:
                 yield self._unfused(step, lane)
                 continue
             product = self.executor.products[step.name]
-            accumulator = self.executor._accumulate(product, lane.quantized.centred(step.inputs[0]))
+            accumulator = accumulate(product, lane.quantized.centred(step.inputs[0]))
             shape = (1, -1, *[1] * (accumulator.dim() - 2))
             unit = product.scale * product.source.scale
             rounding = product.layer.bias - product.bias.float() * unit if product.layer.bias is not None else 0 * unit

@@ -108,6 +108,17 @@ def count(value: Any) -> str:
     return ABSENT if whole is None else f"{whole:,.0f}"
 
 
+def significant(value: Any) -> str:
+    """Three significant digits, of what may be very small: 0.000123."""
+    found = number(value)
+    return ABSENT if found is None else f"{found:.3g}"
+
+
+def decibels(value: Any) -> str:
+    level = number(value)
+    return ABSENT if level is None else f"{level:.1f} dB"
+
+
 def plain(value: Any) -> str:
     """Any value of a study or of an environment, in a cell."""
     if value is None or value == "":

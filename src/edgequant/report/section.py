@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ..store.run import Run
+from . import lookup as look
+from . import markup as md
 
 if TYPE_CHECKING:
     import altair
+
+T = TypeVar("T")
 
 
 class AbstractSection(ABC):
@@ -35,3 +40,21 @@ class AbstractSection(ABC):
     def views(self, run: Run) -> dict[str, list[tuple[str, ...]]]:  # noqa: ARG002
         """Variant id -> the section's table for that variant: where the HTML lets a reader choose."""
         return {}
+
+
+def by_network(
+    records: Sequence[look.Variant], table: Callable[[look.Variant], list[tuple[str, ...]]]
+) -> list[tuple[str, ...]]:
+    """The tables of several networks, each header first, as one; with a column that names them where there are more."""
+    tables = [(md.network(record), table(record)) for record in records]
+    if len(tables) < 2:
+        found = tables[0][1] if tables else []
+        return found if len(found) > 1 else []
+    body = [(name, *row) for name, rows in tables for row in rows[1:]]
+    return [("Network", *tables[0][1][0]), *body] if body else []
+
+
+def stems(stem: str, several: Sequence[T]) -> Iterator[tuple[str, T]]:
+    """The stems of files that show one each: `sweep`, `sweep_2`, `sweep_3`."""
+    for number, one in enumerate(several, 1):
+        yield stem if number == 1 else f"{stem}_{number}", one

@@ -37,32 +37,21 @@ def allocate(
 
     flat = [(layer, option) for layer, several in options.items() for option in several]
     costs = {key: np.array([getattr(option, key) for _, option in flat]) for key in ("harm", "bytes", "ms")}
-    rows = [LinearConstraint(_one_each(options, flat), 1, 1)]
-    rows += [
-        LinearConstraint(costs[key], -np.inf, most)
-        for key, most in (("bytes", max_bytes), ("ms", max_ms))
-        if most < np.inf
-    ]
-    found = milp(_objective(costs, minimise), constraints=rows, integrality=np.ones(len(flat)), bounds=Bounds(0, 1))
+    # x is 1 for a scheme that is taken: a row a layer says that the sum over its schemes is 1, then a row a budget
+    owners = np.array([[float(layer == name) for layer, _ in flat] for name in options])
+    rows = [LinearConstraint(owners, 1, 1)]
+    rows += [LinearConstraint(costs[k], -np.inf, b) for k, b in (("bytes", max_bytes), ("ms", max_ms)) if b < np.inf]
+    # scaled to 1, for the solver stops at an absolute gap; of equal ones the fewer bytes, or the less harm
+    second = "harm" if minimise == "bytes" else "bytes"
+    objective = _scaled(costs[minimise]) + TIE * _scaled(costs[second])
+    found = milp(objective, constraints=rows, integrality=np.ones(len(flat)), bounds=Bounds(0, 1))
     if found.x is None:
         return None
+    # a binary variable comes back as nearly 0 or nearly 1
     return {layer: option.scheme for (layer, option), taken in zip(flat, found.x) if taken > 0.5}
 
 
-def _one_each(options: Options, flat: Sequence[tuple[str, Option]]) -> Array:
-    """(layers, variables): 1 where the variable is an option of the layer."""
-    return np.array([[float(layer == name) for layer, _ in flat] for name in options])
-
-
-def _objective(costs: Mapping[str, Array], minimise: str) -> Array:
-    """Scaled to 1, for solvers stop at absolute gaps; ties go to fewer bytes, or to less harm."""
-    second = "harm" if minimise == "bytes" else "bytes"
-    return _scaled(costs[minimise]) + TIE * _scaled(costs[second])
-
-
-def _scaled(
-    values: Array,
-) -> Array:
+def _scaled(values: Array) -> Array:
     return values / max(float(values.max()), 1e-30)
 
 

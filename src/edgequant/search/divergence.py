@@ -25,12 +25,6 @@ def kl(base: torch.Tensor, changed: torch.Tensor) -> Array:
     return found
 
 
-def sqnr_db(base: torch.Tensor, changed: torch.Tensor) -> float | None:
-    """Signal to quantization noise of the scores over all images, in decibels; None where nothing changed."""
-    signal, noise = base.double().square().sum(), (base.double() - changed.double()).square().sum()
-    return float(10 * torch.log10(signal / noise)) if noise > 0 and signal > 0 else None
-
-
 def hits(scores: torch.Tensor, labels: Array) -> Array:
     """(N,) bool: the first of the largest scores is the label's."""
     right: Array = np.argmax(scores.numpy(), 1) == labels

@@ -60,24 +60,14 @@ def alone(reference: Reference) -> dict[str, Form]:
 def together(reference: Reference) -> dict[str, Form]:
     """For every step, its form where all are quantized: each snaps what it makes, and reads what was snapped."""
     program, known = reference.captured.program, reference.activations
-    forms = {s.name: Form(_weight(reference, s), None, known.get(s.name)) for s in program.steps if _computes(s)}
+    computed = [step for step in program.steps if OPS[step.kind].rule != "same"]  # the rest leaves values on their grid
+    forms = {step.name: Form(_weight(reference, step), None, known.get(step.name)) for step in computed}
     for step in program.steps:
         if program.input in step.inputs:  # nobody made it: its readers snap it
             forms[step.name] = Form(forms.get(step.name, FLOAT).weight, known.get(program.input), known.get(step.name))
     return forms
 
 
-def snap(x: torch.Tensor, p: QParams) -> torch.Tensor:
-    """The nearest point of the grid, ties to even; a new tensor of the shape of `x`."""
-    steps = (x / p.scale).round_().clamp_(p.low - p.zero_point, p.high - p.zero_point)
-    return steps.mul_(p.scale)
-
-
 def _weight(reference: Reference, step: Step) -> torch.Tensor | None:
     found = reference.weights.get(step.layer) if step.weighted else None
     return None if found is None else dequantize_weight(found)
-
-
-def _computes(step: Step) -> bool:
-    """What only moves values leaves them on the grid they are on."""
-    return OPS[step.kind].rule != "same"

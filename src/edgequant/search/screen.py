@@ -55,15 +55,18 @@ def _undecided(open_: Sequence[str], seen: dict[str, Array], top: int) -> list[s
     order = ranking(seen)
     if len(order) <= top:
         return []
-    border = (order[top - 1], order[top])
-    clear = {key: _certainty(seen, key, border[1] if order.index(key) < top else border[0]) for key in open_}
-    keep = sorted(open_, key=lambda key: clear[key])[: len(open_) // 2]
+    last_in, first_out = order[top - 1], order[top]
+
+    def certainty(key: str) -> float:
+        """Standard errors between a candidate and the border's other side, on the images that both have seen.
+
+        Paired: what is hard about an image is hard for both, and drops out of the difference.
+        """
+        other = first_out if order.index(key) < top else last_in
+        n = min(len(seen[key]), len(seen[other]))
+        gap = seen[key][:n] - seen[other][:n]
+        error = float(gap.std(ddof=1)) / np.sqrt(n) if n > 1 else 0.0
+        return abs(float(gap.mean())) / error if error else float("inf") if gap.any() else 0.0
+
+    keep = sorted(open_, key=certainty)[: len(open_) // 2]
     return [key for key in open_ if key in keep]
-
-
-def _certainty(seen: dict[str, Array], key: str, other: str) -> float:
-    """How many standard errors apart two candidates are, on the images that both have seen."""
-    n = min(len(seen[key]), len(seen[other]))
-    gap = seen[key][:n] - seen[other][:n]
-    error = float(gap.std(ddof=1)) / np.sqrt(n) if n > 1 else 0.0
-    return abs(float(gap.mean())) / error if error else float("inf") if gap.any() else 0.0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
 import errno
 import hashlib
+import io
 import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value`, cleaned, as `write_bytes` does. Raises RunFolderError."""
     write_bytes(path, (json.dumps(clean(value), indent=1, allow_nan=False) + "\n").encode())
+
+
+def csv_text(lines: Iterable[Sequence[Any]]) -> str:
+    """Comma-separated values, the header first; None is an empty field, and quotes stand where one needs them."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..report.format import SAME_SPEED
+from ..report.lookup import latency
 from ..report.loss import SHOWN, Loss, changed, loss, noise, points
 from .criteria import judged
 from .study import Study
@@ -44,7 +45,11 @@ def recommend(variants: list[Measured], study: Study) -> tuple[str | None, str]:
     pool = meeting or fitting
     quick = [v for v in pool if not slower(v)]
     # of files equally large, as with and without learned rounding, the one that loses less on validation
-    best = min(quick, key=lambda v: (v["bytes"], _lost(v, first), -_sqnr(v))) if quick else min(pool, key=_p50)
+    best = (
+        min(quick, key=lambda v: (v["bytes"], _lost(v, first), -_sqnr(v)))
+        if quick
+        else min(pool, key=lambda v: latency(v) or 0.0)
+    )
     return best["id"], _reason(best, first, study.max_drop, bool(quick), bool(meeting) and bool(asked))
 
 
@@ -86,10 +91,6 @@ def _sqnr(v: Measured) -> float:
     """Decibels of the worst output; without any noise, beyond all."""
     levels = [one["sqnr_db"] for one in (v.get("fidelity") or {}).values()]
     return min((float("inf") if level is None else level for level in levels), default=0.0)
-
-
-def _p50(v: Measured) -> float:
-    return float(v["latency_ms"]["p50"]) if v["latency_ms"] else 0.0
 
 
 def _none_fits(variants: Sequence[Measured], limit: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 
 from ..core.errors import BadOption
 from ..store.belongings import claim
-from ..store.disk import write_bytes
+from ..store.disk import csv_text, write_bytes
 
 FILE = "sweep.csv"
 
@@ -93,11 +91,7 @@ def record(variants: Iterable[Mapping[str, Any]], asked: bool = False) -> dict[s
 
 def as_csv(found: Sequence[Mapping[str, Any]]) -> str:
     """The rows as comma-separated values, header first; a missing figure is an empty field."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows([row.get(key) for key in COLUMNS.values()] for row in found)
-    return text.getvalue()
+    return csv_text([[*COLUMNS], *([row.get(key) for key in COLUMNS.values()] for row in found)])
 
 
 def _row(variant: Mapping[str, Any], bits: tuple[int, int]) -> Row:

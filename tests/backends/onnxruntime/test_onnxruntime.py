@@ -310,7 +310,7 @@ def test_the_input_is_rounded_half_to_even_and_saturates(plain: Captured, tmp_pa
     path, session = lowered(
         dataclasses.replace(made, activations={**made.activations, plain.program.input: pixel}), tmp_path
     )
-    border: Any = session._input  # type: ignore[attr-defined]
+    border: Any = session.border  # type: ignore[attr-defined]
     got = border.quantize(np.array([-2, -1, 0.5 / 128, 1.5 / 128, 127 / 128, 2], np.float32))
     np.testing.assert_array_equal(got, np.array([0, 0, 128, 130, 255, 255], np.uint8))
     assert BACKEND.inspect(path)["tensors"][0]["type"] == "uint8"

@@ -17,6 +17,7 @@ from edgequant.core.image import InputSpec
 from edgequant.graph.capture.capture import capture
 from edgequant.graph.ops.table import OPS
 from edgequant.quantization.reference import Reference
+from edgequant.quantization.simulation.accumulate import accumulate
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.quantization.simulation.kernels.builtin import BUILTIN, BUILTIN_ARM, BUILTIN_OPS
 from edgequant.quantization.simulation.kernels.onnxruntime import ONNXRUNTIME, ONNXRUNTIME_OPS
@@ -192,7 +193,7 @@ def test_long_sums_are_exact() -> None:
     x[0, 0, 0, 0] = 0
     executor = IntegerExecutor(made, BUILTIN)
     product = executor.products[step.name]
-    assert executor._accumulate(product, x.flatten(1)).tolist() == [[127 * 127 * 99_999] * 2]
+    assert accumulate(product, x.flatten(1)).tolist() == [[127 * 127 * 99_999] * 2]
     assert only(executor(x)).tolist() == [[96.0, 96.0]]
 
 

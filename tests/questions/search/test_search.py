@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 
 from edgequant import api
 from edgequant.core.errors import BadOption
-from edgequant.questions.search.asked import Asked, budget, parse_schemes, study_of
-from edgequant.questions.sensitivity.asked import Asked as AskedSensitivity
+from edgequant.questions.search.asked import AskedSearch, budget
+from edgequant.questions.sensitivity.asked import AskedSensitivity
 from edgequant.recipe.recipe import load_recipe
 from edgequant.recipe.write import recipe_of
 from edgequant.store.run import Run
@@ -23,7 +24,7 @@ SIMULATED = MICRO | {"target": "simulation"}
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return api.search(Asked("micro_cnn", max_bytes="80%", **MICRO), tmp_path_factory.mktemp("search") / "run")
+    return api.search(AskedSearch("micro_cnn", max_bytes="80%", **MICRO), tmp_path_factory.mktemp("search") / "run")
 
 
 def test_the_file_keeps_its_budget_and_the_recipe_gives_that_file(found: Run) -> None:
@@ -59,16 +60,16 @@ def test_the_front_trades_bytes_for_divergence_and_is_in_the_report(found: Run) 
 def test_a_drop_is_a_budget_too_and_scores_may_come_from_a_sensitivity_run(tmp_path: Path) -> None:
     scores = AskedSensitivity("micro_cnn", bits="8,4", **MICRO)
     api.sensitivity(scores, tmp_path / "sensitivity")
-    asked = Asked("micro_cnn", sensitivity=str(tmp_path / "sensitivity"), max_drop=100.0, **SIMULATED)
+    asked = AskedSearch("micro_cnn", sensitivity=str(tmp_path / "sensitivity"), max_drop=100.0, **SIMULATED)
     (record,) = api.search(asked, tmp_path / "run").results["search"]
     narrow = sum(scheme == "w4a8" for scheme in record["chosen"]["choice"].values())
     assert narrow >= 10 and record["chosen"]["measured"]["file"] is None and record["both"] is None
     with pytest.raises(BadOption, match="knows 0 of 12 layers at w5a8"):
-        api.search(Asked("micro_cnn", schemes="w8a8,w5a8", sensitivity=asked.sensitivity, **SIMULATED), tmp_path / "no")
+        api.search(replace(asked, schemes="w8a8,w5a8"), tmp_path / "no")
 
 
 def test_other_widths_and_float_are_mixed_where_the_target_can(tmp_path: Path) -> None:
-    asked = Asked("micro_cnn", schemes="w8a8,w4a8,w8a16,float", max_bytes="90%", **SIMULATED)
+    asked = AskedSearch("micro_cnn", schemes="w8a8,w4a8,w8a16,float", max_bytes="90%", **SIMULATED)
     (record,) = api.search(asked, tmp_path / "run").results["search"]
     assert [option["scheme"] for option in record["layers"][0]["options"]] == ["w8a8", "w4a8", "w8a16", "float"]
     assert record["chosen"]["measured"]["bytes"] <= 0.9 * record["base"]["measured"]["bytes"]
@@ -81,12 +82,14 @@ def test_other_widths_and_float_are_mixed_where_the_target_can(tmp_path: Path) -
         ({"schemes": "float,w8a8"}, "float behind them"),
         ({"schemes": "w8a8,w4"}, "takes wXaY"),
         ({"schemes": "w8a8,w8a16"}, "no kernel that reads one activation width and writes another"),
+        ({"max_drop": -1.0}, "--max-drop is at least 0 points, and --images at least 2. Got -1"),
+        ({"max_drop": float("nan")}, "Got nan"),
         ({"name": "../x"}, "--name is a part of a file's name"),
     ],
 )
 def test_what_cannot_be_mixed_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(BadOption, match=said):
-        study_of(Asked("micro_cnn", **(MICRO | changes)))
+        AskedSearch("micro_cnn", **(MICRO | changes)).study()
 
 
 @pytest.mark.parametrize(
@@ -99,14 +102,15 @@ def test_what_cannot_be_mixed_is_refused(changes: dict[str, Any], said: str) -> 
 )
 def test_a_budget_that_nothing_keeps_is_refused(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(BadOption, match=said):
-        api.search(Asked("micro_cnn", **(SIMULATED | changes)), tmp_path / "run")
+        api.search(AskedSearch("micro_cnn", **(SIMULATED | changes)), tmp_path / "run")
 
 
 def test_budgets_and_defaults() -> None:
     assert budget("75%", "--max-bytes", 200.0) == 150.0 and budget("75", "--max-bytes", 200.0) == 75.0
     assert budget("", "--max-ms", 1.0) == float("inf")
-    assert Asked("x").drop == 0.5 and Asked("x", max_ms="1").drop == float("inf") and Asked("x", max_drop=2.0).drop == 2
-    assert parse_schemes(Asked("x", schemes=" w8a8, w4a8 ,w8a8")) == ("w8a8", "w4a8")
+    drops = [AskedSearch("x", max_drop=drop, max_ms=ms).drop for drop, ms in ((None, ""), (None, "1"), (2.0, "1"))]
+    assert drops == [0.5, float("inf"), 2.0]
+    assert AskedSearch("x", schemes=" w8a8, w4a8 ,w8a8").names() == ("w8a8", "w4a8")
 
 
 def test_the_command_says_what_to_type_next(edgequant: Callable[..., Any], tmp_path: Path) -> None:

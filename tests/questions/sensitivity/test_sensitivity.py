@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import pytest
 from edgequant import api
 from edgequant.core.errors import BadData, BadOption
 from edgequant.core.progress import Silent
+from edgequant.questions.inquiry import inquiry, prepared
 from edgequant.questions.layers import subject
 from edgequant.questions.sensitivity import rows
-from edgequant.questions.sensitivity.asked import Asked
-from edgequant.questions.sensitivity.sensitivity import analyse, check_asked, study_of
+from edgequant.questions.sensitivity.advice import words
+from edgequant.questions.sensitivity.asked import AskedSensitivity
+from edgequant.questions.sensitivity.sensitivity import analyse
 from edgequant.store.run import Run
 
 MICRO: dict[str, Any] = {"data": "digits", "weights": "random", "samples": 100, "allow_few": True, "images": 48}
@@ -24,7 +27,7 @@ MICRO: dict[str, Any] = {"data": "digits", "weights": "random", "samples": 100, 
 
 @pytest.fixture(scope="module")
 def exact(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return api.sensitivity(Asked("micro_cnn", bits="8,3", **MICRO), tmp_path_factory.mktemp("s") / "run")
+    return api.sensitivity(AskedSensitivity("micro_cnn", bits="8,3", **MICRO), tmp_path_factory.mktemp("s") / "run")
 
 
 def test_exact_mode_has_every_layer_alone_and_spared_at_every_width(exact: Run) -> None:
@@ -64,7 +67,7 @@ def test_model_explorers_own_loader_finds_every_node_of_the_overlay(exact: Run) 
 
 @pytest.mark.parametrize("mode", ["screened", "fast"])
 def test_the_other_modes_name_ten_layers_and_judge_no_accuracy(mode: str, tmp_path: Path) -> None:
-    finished = api.sensitivity(Asked("micro_cnn", bits="3", mode=mode, **MICRO), tmp_path / "run")
+    finished = api.sensitivity(AskedSensitivity("micro_cnn", bits="3", mode=mode, **MICRO), tmp_path / "run")
     (record,) = finished.results["sensitivity"]
     assert [row["drop"] for row in record["rows"]] == [None] * 12
     assert sum(row["mark"] == "top 10" for row in record["rows"]) == len(record["advice"]["keep_wider"]) == 10
@@ -94,26 +97,28 @@ def test_one_image_lost_marks_no_layer(exact: Run) -> None:
 )
 def test_a_layer_is_sensitive_where_its_interval_says_so(drop: float, low: float, mark: str) -> None:
     """Two of 200 images, with an interval of -1.5 to 4, are no finding."""
-    assert rows._mark({"drop": drop, "drop_ci95": [low, 4.0]}, 0.5, rows.limit(0.5, 200)) == mark
+    assert rows.mark({"drop": drop, "drop_ci95": [low, 4.0], "images": 200}, 0.5) == mark
 
 
 @pytest.mark.parametrize(
     ("unsure", "said"),
     [
-        ([], ""),
+        ([], " The images have no labels"),
         (["b"], " 1 of them are shown to be sensitive by the 95% interval on 200 images; b may be: try more --images."),
         (["a", "b"], " None of them is shown to be sensitive by the 95% interval on 200 images; a, b may be"),
     ],
 )
 def test_what_only_may_be_sensitive_is_named(unsure: list[str], said: str) -> None:
-    assert rows._sureness(["a", "b"], unsure, 200).startswith(said)
-    assert not unsure or rows._sureness(["b"], ["b"], 200).startswith(" It is not shown")
+    advice = {"keep_wider": ["a", "b"], "unsure": unsure, "wider": "in float", "recipe": "w8a8"}
+    assert words(advice, 200).startswith(f"Keep 2 layers in float and the rest at w8a8: a, b.{said}")
+    assert not unsure or " b. It is not shown" in words(advice | {"keep_wider": ["b"], "unsure": ["b"]}, 200)
 
 
-def test_a_threshold_marks_layers_that_lose_that_much() -> None:
-    kept = [{"weight_bits": 4, "kind": "alone", "layer": n, "drop": d, "kl": 0.1, "mark": m} for n, d, m in (
+def test_the_worst_layer_of_a_width_comes_first() -> None:
+    found = [{"weight_bits": 4, "kind": "alone", "layer": n, "drop": d, "kl": 0.1, "mark": m} for n, d, m in (
         ("a", 0.4, ""), ("b", 0.6, rows.SENSITIVE), ("c", 2.0, rows.SENSITIVE))]  # fmt: skip
-    assert rows.keep_wider(kept, 4) == ["c", "b"] and rows.keep_wider(kept, 8) == []
+    assert [row["layer"] for row in rows.worst_first(rows.alone(found, 4))] == ["c", "b", "a"]
+    assert rows.alone(found, 8) == []
 
 
 @pytest.mark.parametrize(
@@ -128,33 +133,23 @@ def test_a_threshold_marks_layers_that_lose_that_much() -> None:
 )
 def test_what_nobody_can_answer_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(BadOption, match=said):
-        check_asked(Asked("micro_cnn", **(MICRO | changes)))
+        AskedSensitivity("micro_cnn", **(MICRO | changes)).study()
 
 
 def test_what_a_model_lacks_is_said() -> None:
     with pytest.raises(BadOption, match="A sensitivity of the model micro_cnn needs images"):
-        study_of(Asked("micro_cnn"))
+        AskedSensitivity("micro_cnn").study()
     with pytest.raises(BadOption, match=r"Leave out --set seed=1"):
-        study_of(Asked("micro_cnn", **MICRO), ["seed=1"])
+        AskedSensitivity("micro_cnn", **MICRO).study(["seed=1"])
 
 
-def test_one_image_is_too_few(tmp_path: Path) -> None:
-    from edgequant.questions.sensitivity import sensitivity
-    from edgequant.store.folder import RunFolder
-    from edgequant.study.bench import Bench
-    from edgequant.study.networks.network import prepare
-
-    study = study_of(Asked("micro_cnn", **MICRO))
-    with RunFolder(tmp_path / "run") as run:
-        network = prepare(Bench(study, run), study.network[0])
+def test_one_image_is_too_few_and_images_without_labels_are_not_judged(tmp_path: Path) -> None:
+    asked = AskedSensitivity("micro_cnn", **MICRO)
+    with inquiry(asked.study(), tmp_path / "run", False, Silent()) as bench:
+        (network,) = prepared(bench)
         with pytest.raises(BadData, match="2 at least were expected"):
-            subject(network, study, 1, run, Silent())
-        unlabelled = subject(network, study, 8, run, Silent())
-    record = analyse(
-        Asked("micro_cnn", **MICRO),
-        sensitivity.Subject(network, unlabelled.observers, unlabelled.images, None),
-        Silent(),
-    )
+            subject(bench, network, 1)
+        record = analyse(asked, replace(subject(bench, network, 8), labels=None), bench)
     assert "no accuracy is expected" in record["advice"]["text"]
     assert all(row["drop"] is None and not row["mark"] for row in record["rows"])
 

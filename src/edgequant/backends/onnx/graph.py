@@ -15,6 +15,7 @@ from ...core.arrays import Array
 from ...core.preprocess import pixel_record
 
 OPSET = 21  # the first with 4-bit constants
+OFFSET = 128  # from the reference's int8 to the file's uint8, zero points too
 IR_VERSION = 10  # what opset 21 asks for; ONNX Runtime reads it from 1.20 on
 FLOAT, FLOAT16, INT32, UINT8, INT8, INT4 = (
     onnx.TensorProto.FLOAT,

@@ -7,8 +7,7 @@ import onnx
 
 from ...core.arrays import Array
 from ...core.grid import QParams
-
-OFFSET = 128  # from uint8 in the file to int8 in edgequant's graph
+from .graph import OFFSET
 
 
 def grids(graph: onnx.GraphProto) -> dict[str, QParams]:

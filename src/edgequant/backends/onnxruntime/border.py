@@ -11,29 +11,22 @@ from typing import Any
 import numpy as np
 
 from ...core.grid import QParams, choose_qparams
+from ...core.image import Deployment, own_type
 from ...core.preprocess import input_range
 from ...graph.program import Program
 from ...quantization.reference import Reference
-from ..onnx.graph import FLOAT, FLOAT16, INT8, INT32, UINT8
-from .lowering import OFFSET, Lowering
+from ..onnx.graph import FLOAT, FLOAT16, INT8, INT32, OFFSET, UINT8, OnnxGraph
+from .lowering import Lowering
 
 TYPES = {"float32": FLOAT, "int8": INT8, "uint8": UINT8}
 NCHW_OF_NHWC = (0, 3, 1, 2)
 
 
-def input_type(reference: Reference) -> str:
-    """float32, int8 or uint8: of the file's input."""
-    return reference.captured.deployed.input or _own_type(reference, reference.captured.program.input)
-
-
-def output_type(reference: Reference) -> str:
-    """Of the file's scores: what was asked for, where they are integers; else float32."""
-    own = _own_type(reference, reference.captured.program.only.tensor)
-    return own if own == "float32" else reference.captured.deployed.output or own
-
-
-def input_layout(reference: Reference) -> str:
-    return (reference.captured.deployed.layout or "nchw").upper()
+def border(reference: Reference) -> Deployment:
+    """The file's types and layout, with nothing left empty."""
+    program, known = reference.captured.program, reference.activations
+    source, sink = (own_type(8 if t in known else None, "uint8") for t in (program.input, program.only.tensor))
+    return reference.captured.deployed.settled(source, sink, "nchw")
 
 
 def record(reference: Reference) -> dict[str, Any]:
@@ -42,48 +35,50 @@ def record(reference: Reference) -> dict[str, Any]:
     "input_grid" and "output_grid": (scale, zero point) of integers that no neighbouring operator explains;
     "output_scale": one step of scores that the file dequantizes itself.
     """
-    out = reference.activations.get(reference.captured.program.only.tensor)
-    kind, sink = input_type(reference), output_type(reference)
-    found: dict[str, Any] = {"layout": input_layout(reference)}
-    if kind == "int8" or (kind == "uint8" and found["layout"] == "NHWC"):
-        found["input_grid"] = _grid(input_grid(reference), kind)
-    if out is not None and sink == "int8":
-        found["output_grid"] = _grid(out, sink)
-    if out is not None and sink == "float32":
+    met, out = border(reference), reference.activations.get(reference.captured.program.only.tensor)
+    found: dict[str, Any] = {"layout": met.layout.upper()}
+    if met.input == "int8" or (met.input == "uint8" and met.layout == "nhwc"):
+        grid = input_grid(reference)
+        found["input_grid"] = [grid.scale, grid.zero_point + (OFFSET if met.input == "uint8" else 0)]
+    if out is not None and met.output == "int8":
+        found["output_grid"] = [out.scale, out.zero_point]
+    if out is not None and met.output == "float32":
         found["output_scale"] = out.scale
     return found
 
 
 def enter(lowering: Lowering, program: Program) -> None:
     """Declare the file's input, and write what makes the program's input of it."""
-    reference, name = lowering.reference, program.input
-    kind, shape = input_type(reference), program.input_shape
-    nhwc = input_layout(reference) == "NHWC"
-    lowering.graph.declare_input(name, TYPES[kind], (*shape[1:], shape[0]) if nhwc else shape)
-    value = lowering.graph.node("Transpose", [name], f"{name}/t", perm=list(NCHW_OF_NHWC)) if nhwc else name
-    if kind == "int8":
-        value = _shifted(lowering, value, OFFSET, UINT8, f"{name}/u")
+    graph, met, name, shape = lowering.graph, border(lowering.reference), program.input, program.input_shape
+    nhwc = met.layout == "nhwc"
+    graph.declare_input(name, TYPES[met.input], (*shape[1:], shape[0]) if nhwc else shape)
+    value = graph.node("Transpose", [name], f"{name}/t", perm=list(NCHW_OF_NHWC)) if nhwc else name
+    if met.input == "int8":
+        value = _shifted(graph, value, OFFSET, f"{name}/u")
     if name in lowering.activations:
-        lowering.integer[name] = value if kind != "float32" else _quantized(lowering, value, name)
-    else:
-        real = value if kind == "float32" else _dequantized(lowering, value, name)
-        lowering.real[name] = lowering.graph.node("Cast", [real], f"{name}/h", to=FLOAT16) if lowering.half else real
+        grid = lowering.qparams(lowering.activations[name])
+        quantizes = met.input == "float32"
+        lowering.integer[name] = graph.node("QuantizeLinear", [value, *grid], f"{name}/q") if quantizes else value
+        return
+    if met.input != "float32":
+        value = graph.node("DequantizeLinear", [value, *lowering.qparams(input_grid(lowering.reference))], f"{name}/r")
+    lowering.real[name] = graph.node("Cast", [value], f"{name}/h", to=FLOAT16) if lowering.half else value
 
 
 def leave(lowering: Lowering, program: Program) -> None:
     """Declare the file's output, and write what makes it of the program's."""
-    name, kind = program.only.tensor, output_type(lowering.reference)
-    if name in lowering.integer:
-        value = lowering.integer[name]
-        if kind == "float32":
-            scale, zero_point = lowering.qparams(lowering.activations[name])
-            value = lowering.graph.node("DequantizeLinear", [value, scale, zero_point], f"{name}/r")
-        elif kind == "int8":
-            value = _shifted(lowering, value, -OFFSET, INT8, f"{name}/i")
-    else:
+    graph, name, kind = lowering.graph, program.only.tensor, border(lowering.reference).output
+    if name not in lowering.integer:
         value = lowering.real[name]
-        value = lowering.graph.node("Cast", [value], f"{name}/f", to=FLOAT) if lowering.half else value
-    lowering.graph.declare_output(value, TYPES[kind], program.shape(name))
+        value = graph.node("Cast", [value], f"{name}/f", to=FLOAT) if lowering.half else value
+    elif kind == "float32":
+        grid = lowering.qparams(lowering.activations[name])
+        value = graph.node("DequantizeLinear", [lowering.integer[name], *grid], f"{name}/r")
+    elif kind == "int8":
+        value = _shifted(graph, lowering.integer[name], -OFFSET, f"{name}/i")
+    else:
+        value = lowering.integer[name]
+    graph.declare_output(value, TYPES[kind], program.shape(name))
 
 
 def input_grid(reference: Reference) -> QParams:
@@ -92,27 +87,8 @@ def input_grid(reference: Reference) -> QParams:
     return own or choose_qparams(*input_range(reference.captured.inputs), 8, False)
 
 
-def _own_type(reference: Reference, tensor: str) -> str:
-    return "uint8" if tensor in reference.activations else "float32"
-
-
-def _grid(p: QParams, kind: str) -> list[float | int]:
-    return [p.scale, p.zero_point + (OFFSET if kind == "uint8" else 0)]
-
-
-def _shifted(lowering: Lowering, value: str, by: int, kind: int, output: str) -> str:
+def _shifted(graph: OnnxGraph, value: str, by: int, output: str) -> str:
     """Bytes plus `by`, as bytes of the other sign."""
-    graph = lowering.graph
     wide = graph.node("Cast", [value], f"{output}/w", to=INT32)
     moved = graph.node("Add", [wide, graph.constant(np.array(by, np.int32))], f"{output}/m")
-    return graph.node("Cast", [moved], output, to=kind)
-
-
-def _quantized(lowering: Lowering, value: str, name: str) -> str:
-    scale, zero_point = lowering.qparams(lowering.activations[name])
-    return lowering.graph.node("QuantizeLinear", [value, scale, zero_point], f"{name}/q")
-
-
-def _dequantized(lowering: Lowering, value: str, name: str) -> str:
-    scale, zero_point = lowering.qparams(input_grid(lowering.reference))
-    return lowering.graph.node("DequantizeLinear", [value, scale, zero_point], f"{name}/r")
+    return graph.node("Cast", [moved], output, to=UINT8 if by > 0 else INT8)

@@ -29,10 +29,8 @@ from ...quantization.simulation.arithmetic import limits
 from ...quantization.simulation.kernels.moves import padding_value
 from ..onnx import moves as onnx_moves
 from ..onnx.emit import ACTIVATIONS, EMIT
-from ..onnx.graph import INT8, OnnxGraph, to_numpy
+from ..onnx.graph import INT8, OFFSET, OnnxGraph, to_numpy
 from .dynamic import DynamicLayers
-
-OFFSET = 128  # from the reference's int8 to the file's uint8
 
 
 class Lowering:

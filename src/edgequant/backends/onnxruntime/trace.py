@@ -9,10 +9,9 @@ import onnx
 import onnxruntime
 
 from ...core.arrays import Array
+from ..onnx.graph import OFFSET
 from ..onnx.inspect import read
 from .session import open_session, options
-
-OFFSET = 128  # from the file's uint8 to the reference's int8
 
 
 def integers(path: Path, inputs: Array, provider: str) -> dict[str, Array]:
@@ -24,7 +23,7 @@ def integers(path: Path, inputs: Array, provider: str) -> dict[str, Array]:
     fed = open_session(path, 1, provider).encode(inputs)
     model = read(path)
     model.graph.ClearField("output")
-    own = [name for node in model.graph.node for name in node.output if "/" not in name]  # see onnx_lower
+    own = [name for node in model.graph.node for name in node.output if "/" not in name]  # see lowering.py
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in own)
     session = onnxruntime.InferenceSession(model.SerializeToString(), options(1), providers=[provider])
     names = [o.name for o in session.get_outputs() if o.type == "tensor(uint8)"]

@@ -38,7 +38,10 @@ def main() -> int:
     folder, phase = Path(sys.argv[1]), sys.argv[2]
     spec = json.loads((folder / "job.json").read_text())
     try:
-        record = _phase(spec, folder, phase)
+        if phase.startswith("memory-"):
+            record = _memory(spec, folder, int(phase.partition("-")[2]))
+        else:
+            record = {"benchmark": _benchmark, "evaluate": _evaluate}[spec["task"]](spec, folder)
     except Missing as error:
         return _failed(folder, f"no Python module {error.args[1]!r}", str(error.args[0]))
     except Exception as error:
@@ -50,12 +53,6 @@ def main() -> int:
 def _failed(folder: Path, reason: str, missing: str = "") -> int:
     (folder / "out" / "error.json").write_text(json.dumps({"error": reason, "missing": missing}))
     return 1
-
-
-def _phase(spec: Spec, folder: Path, phase: str) -> Spec:
-    if phase.startswith("memory-"):
-        return _memory(spec, folder, int(phase.partition("-")[2]))
-    return {"benchmark": _benchmark, "evaluate": _evaluate}[spec["task"]](spec, folder)
 
 
 def _open(spec: Spec, folder: Path, number: int) -> Runtime:
@@ -76,16 +73,14 @@ def _benchmark(spec: Spec, folder: Path) -> Spec:
     before = conditions()
     times = sample({str(n): r.invoke for n, r in enumerate(opened)}, Budget(**spec["budget"]), spec["seed"], _tell)
     after = conditions()
-    return {**_where(spec), "conditions": {"before": before, "after": after}} | {
-        "files": [_timed(spec, folder, n, runtime, times[str(n)]) for n, runtime in enumerate(opened)]
-    }
-
-
-def _timed(spec: Spec, folder: Path, number: int, runtime: Runtime, ms: Any) -> Spec:
-    np.save(folder / "out" / f"samples-{number}.npy", ms)
-    nodes = runtime.nodes(folder / "out" / f"optimized-{number}")
-    profile = runtime.profile() if spec.get("profile") else None
-    return {"latency_ms": describe(ms, spec["threads"]), "nodes": nodes, "profile": profile}
+    files = []
+    for number, runtime in enumerate(opened):
+        ms = times[str(number)]
+        np.save(folder / "out" / f"samples-{number}.npy", ms)
+        nodes = runtime.nodes(folder / "out" / f"optimized-{number}")
+        profile = runtime.profile() if spec.get("profile") else None
+        files.append({"latency_ms": describe(ms, spec["threads"]), "nodes": nodes, "profile": profile})
+    return {**_where(spec), "conditions": {"before": before, "after": after}, "files": files}
 
 
 def _evaluate(spec: Spec, folder: Path) -> Spec:

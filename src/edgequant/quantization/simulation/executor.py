@@ -12,7 +12,7 @@ Zero padding is right as it stands: the kernels pad with the zero point, which i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -59,12 +59,9 @@ class IntegerExecutor(nn.Module):
                     visit(step.name, values.integers(step.name))
             else:
                 reals = {t: values.real(t) for t in step.inputs}
-                values.put_real(step.name, self._run_float(step, reals))
+                values.put_real(step.name, self.reference.captured.network.run_step(step, reals))
             values.drop(last.get(step.name, ()))
         return {output.name: values.result(output.tensor) for output in program.outputs}
-
-    def _run_float(self, step: Step, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return self.reference.captured.network.run_step(step, values)
 
     def _run(self, step: Step, values: _Values) -> torch.Tensor:
         known = self.reference.activations
@@ -73,7 +70,7 @@ class IntegerExecutor(nn.Module):
         )
         if step.weighted:
             product = self.products[step.name]
-            accumulator = self._accumulate(product, operands.values[0])
+            accumulator = accumulate(product, operands.values[0])
             return self.arithmetics[step.name].requantize(accumulator, product, operands.out)
         return self.arithmetics[step.name].ops[step.kind](operands)
 
@@ -97,9 +94,6 @@ class IntegerExecutor(nn.Module):
             largest=furthest(weight.q, bias, source),
         )
 
-    def _accumulate(self, product: Product, x: torch.Tensor) -> torch.Tensor:
-        return accumulate(product, x)
-
 
 def _channels_last(x: torch.Tensor) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
@@ -108,8 +102,8 @@ def _channels_last(x: torch.Tensor) -> torch.Tensor:
 class _Values:
     """The tensors alive, as centred integers, as reals, or both."""
 
-    def __init__(self, known: Mapping[str, QParams], arithmetic: Arithmetic | Mapping[str, Arithmetic]) -> None:
-        """`arithmetic`: of the operators that quantize float tensors; one for all, or by the tensor's name."""
+    def __init__(self, known: Mapping[str, QParams], arithmetic: Mapping[str, Arithmetic]) -> None:
+        """`arithmetic`: of the operators that quantize float tensors, by the tensor's name."""
         self.known = known
         self.arithmetic = arithmetic
         self.q: dict[str, torch.Tensor] = {}
@@ -124,11 +118,9 @@ class _Values:
             self.r[name] = value
         if name in self.known:
             p = self.known[name]
-            steps = torch.round(value / float(np.float32(p.scale))) if first else self._to_grid(name)(value, p)
+            scale = float(np.float32(p.scale))  # as the file holds it
+            steps = torch.round(value / scale) if first else self.arithmetic[name].to_grid(value, p)
             self.q[name] = torch.clamp(steps + p.zero_point, p.low, p.high) - p.zero_point
-
-    def _to_grid(self, name: str) -> Callable[[torch.Tensor, QParams], torch.Tensor]:
-        return (self.arithmetic if isinstance(self.arithmetic, Arithmetic) else self.arithmetic[name]).to_grid
 
     def centred(self, name: str) -> torch.Tensor:
         return self.q[name]

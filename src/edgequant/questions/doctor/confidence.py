@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array
+from ...files.predict import softmax
 from .evidence import OutputFacts, Scores
 
 THRESHOLDS = (0.5, 0.8, 0.9, 0.95)
@@ -43,12 +44,7 @@ def step_at(probability: float, output: OutputFacts) -> float:
 
 def probabilities(scores: Array, already: bool) -> Array:
     """(N, K) float64: softmax, unless the scores are probabilities already."""
-    wide = scores.astype(np.float64)
-    if already:
-        return wide
-    powers = np.exp(wide - wide.max(1, keepdims=True))
-    shares: Array = powers / powers.sum(1, keepdims=True)
-    return shares
+    return scores.astype(np.float64) if already else softmax(scores)
 
 
 def _words(output: OutputFacts) -> str:

@@ -5,14 +5,15 @@ A part that could not be had is None or empty, and `unseen` says why: a finding 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ...core.arrays import Array
 from ...data.calibration.fit import Fit
 from ...data.calibration.near_copies import Copies
-from .ways import Ways
+from .remedies import Remedies
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,18 @@ class CalibrationFacts:
     shares: Array | None = None  # (K,) of the training images
     classes: tuple[str, ...] = ()
     told_by: str = "its labels"  # or the float network's answers, where it has none
+
+    def record(self) -> dict[str, Any]:
+        """The key "calibration" of a diagnosis."""
+        return {
+            "n": self.n,
+            "seen": self.fit.seen,
+            "noise": self.fit.noise,
+            "preprocessing": self.fit.preprocessing,
+            "copies": self.copies and asdict(self.copies),
+            "counts": None if self.counts is None else [int(n) for n in self.counts],
+            "told_by": self.told_by,
+        }
 
 
 @dataclass(frozen=True)
@@ -68,8 +81,11 @@ class OutputFacts:
     scale: float = 0.0
     low: float = -np.inf
     high: float = np.inf
-    softmax: bool = False
     squashed: str = ""  # "softmax" or "sigmoid": what makes probabilities of the scores, in the file
+
+    @property
+    def softmax(self) -> bool:
+        return self.squashed == "softmax"
 
 
 @dataclass(frozen=True)
@@ -149,7 +165,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Evidence:
-    ways: Ways
+    remedies: Remedies
     scores: Scores
     input: InputFacts | None = None
     output: OutputFacts = field(default_factory=OutputFacts)

@@ -1,13 +1,13 @@
-"""One thing that can be wrong, in three answers: what was seen, why it matters, what to type."""
+"""One thing that can be wrong, in three answers: what was seen, why it matters, what to type; and all of them asked."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from .evidence import Evidence
+from .evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,17 @@ class AbstractFinding(ABC):
     @abstractmethod
     def look(self, evidence: Evidence) -> Found | None:
         """What was seen, and the commands that mend it; None where it is not there or cannot be judged."""
+
+
+def diagnose(evidence: Evidence, findings: Mapping[str, AbstractFinding]) -> list[Found]:
+    """In the order of `findings`: what stands first can cause what stands later, never the other way round.
+
+    A last resort is only asked where nothing else was found: it names a symptom whose cause nobody saw.
+    """
+    found: list[Found] = []
+    for name, finding in findings.items():
+        if not (finding.last_resort and found):
+            one = finding.look(evidence)
+            if one is not None:
+                found.append(replace(one, name=name, symptom=finding.symptom, why=finding.why))
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 from ...core.errors import BadData
 from ...graph.program import SCORES
 from ...measure.accuracy import judge, summary
+from ...tasks.fidelity import sqnr_db
 from ...tasks.statistics import wilson
 from .evidence import OutputFacts, Scores
 
@@ -30,19 +31,12 @@ def compare_outputs(scores: Scores, output: OutputFacts) -> dict[str, Any]:
         "mean_abs": float(np.abs(error).mean()),
         "max_abs": float(np.abs(error).max()),
         "max_steps": float(np.abs(error).max() / output.scale) if output.scale else None,
-        "sqnr_db": sqnr(scores),
+        "sqnr_db": sqnr_db(float((scores.floats.astype(np.float64) ** 2).sum()), float((error**2).sum())),
         "float_range": [float(scores.floats.min()), float(scores.floats.max())],
         "file_range": [float(scores.file.min()), float(scores.file.max())],
         "distinct": len(np.unique(scores.file)),
         **_accuracy(scores),
     }
-
-
-def sqnr(scores: Scores) -> float | None:
-    """Variance of the float scores over the mean squared error, in decibels; None where there is no error."""
-    noise = float(((scores.file.astype(np.float64) - scores.floats) ** 2).mean())
-    signal = float(scores.floats.astype(np.float64).var())
-    return 10 * float(np.log10(signal / noise)) if noise > 0 and signal > 0 else None
 
 
 def _accuracy(scores: Scores) -> dict[str, Any]:

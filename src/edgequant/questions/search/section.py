@@ -10,13 +10,12 @@ from ...report import format as fmt
 from ...report import lookup as look
 from ...report import markup as md
 from ...report.mix import verdict
-from ...report.section import AbstractSection
+from ...report.section import AbstractSection, by_network, stems
 from ...store.run import Run
 
 if TYPE_CHECKING:
     import altair
 
-STEM = "search"
 HEADER = ("Layers narrower", "Bytes", "ms, one thread", "KL from float", "Top-1", "Drop", "Chosen")
 Record = Mapping[str, Any]
 
@@ -32,22 +31,17 @@ class Search(AbstractSection):
         return "\n\n".join(_words(record) for record in _records(run))
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
-        found = _records(run)
-        several = len(found) > 1
-        body = [(md.network(r), *_row(r, p)) if several else _row(r, p) for r in found for p in _points(r)]
-        head = ("Network", *HEADER) if several else HEADER
-        return [head, *body] if body else []
+        return by_network(_records(run), front_rows)
 
     def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:
         """The front of each network."""
-        from ..sensitivity.chart import front
+        from ..charts import front
 
-        drawn = [(record, [_dot(record, p) for p in _points(record)]) for record in _records(run)]
-        return {
-            STEM if k == 0 else f"{STEM}_{k + 1}": front(dots, f"Mixes of {md.network(record)}")
-            for k, (record, dots) in enumerate(drawn)
-            if dots
-        }
+        drawn = {}
+        for stem, record in stems("search", _records(run)):
+            if dots := [_dot(record, point) for point in _points(record)]:
+                drawn[stem] = front(dots, f"Mixes of {md.network(record)}")
+        return drawn
 
 
 def _records(run: Run) -> list[Record]:
@@ -56,6 +50,11 @@ def _records(run: Run) -> list[Record]:
 
 def _points(record: Record) -> list[Record]:
     return look.mappings(record.get("front"))
+
+
+def front_rows(record: Record) -> list[tuple[str, ...]]:
+    """The table of one network, header first: the mixes that were measured, the smallest first."""
+    return [HEADER, *(_row(record, point) for point in _points(record))]
 
 
 def _words(record: Record) -> str:
@@ -75,9 +74,10 @@ def _slower(record: Record) -> str:
     """How many layers a narrower scheme slows down, by their own measurement."""
     pairs = [look.mappings(layer.get("options")) for layer in look.mappings(record.get("layers"))]
     timed = [[fmt.number(o.get("ms")) or 0.0 for o in options[:2]] for options in pairs if len(options) > 1]
-    slower = sum(narrow > 1.05 * wide for wide, narrow in timed if wide > 0)
+    slower = sum(narrow > fmt.SAME_SPEED * wide for wide, narrow in timed if wide > 0)
     known = sum(wide > 0 for wide, _ in timed)
-    return f" The second scheme is more than 5% slower than the first in {slower} of {known} layers." if known else ""
+    margin = f"more than {fmt.SAME_SPEED - 1:.0%} slower"
+    return f" The second scheme is {margin} than the first in {slower} of {known} layers." if known else ""
 
 
 def _row(record: Record, point: Record) -> tuple[str, ...]:
@@ -86,16 +86,11 @@ def _row(record: Record, point: Record) -> tuple[str, ...]:
         fmt.count(point.get("narrow")),
         fmt.count(point.get("bytes")),
         fmt.ABSENT if ms is None else fmt.milliseconds(ms),
-        _small(point.get("kl")),
+        fmt.significant(point.get("kl")),
         fmt.percent(point.get("top1")),
         fmt.with_interval(fmt.points(point.get("drop")), point.get("drop_ci95")),
         "chosen" if _chosen(record, point) else "",
     )
-
-
-def _small(value: Any) -> str:
-    found = fmt.number(value)
-    return fmt.ABSENT if found is None else f"{found:.3g}"
 
 
 def _chosen(record: Record, point: Record) -> bool:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ...report import format as fmt
 from ...report import lookup as look
 from ...report import markup as md
-from ...report.section import AbstractSection
+from ...report.section import AbstractSection, by_network, stems
 from ...store.run import Run
 
 if TYPE_CHECKING:
     import altair
 
-STEM = "sensitivity"
 HEADER = ("Layer", "Op", "Weights", "At", "Drop alone", "KL alone", "SQNR", "KL saved by sparing it", "Images", "Mark")
 MODES = {
     "exact": "every layer was tried on every image",
@@ -36,24 +35,19 @@ class Sensitivity(AbstractSection):
         return "\n\n".join(_words(record) for record in _records(run))
 
     def rows(self, run: Run) -> list[tuple[str, ...]]:
-        found = _records(run)
-        several = len(found) > 1
-        body = [(md.network(r), *_row(row)) if several else _row(row) for r in found for row in _sorted(r)]
-        head = ("Network", *HEADER) if several else HEADER
-        return [head, *body] if body else []
+        return by_network(_records(run), layer_rows)
 
     def charts(self, run: Run) -> dict[str, altair.TopLevelMixin]:
         """One for each network."""
-        from .chart import sensitivity
+        from ..charts import by_layer
 
-        drawn = [(record, [_dot(row) for row in _sorted(record)]) for record in _records(run)]
-        return {
-            STEM if k == 0 else f"{STEM}_{k + 1}": sensitivity(
-                dots, f"Sensitivity, {md.network(record)}", _subtitle(record)
-            )
-            for k, (record, dots) in enumerate(drawn)
-            if any(dot["kl"] > 0 for dot in dots)
-        }
+        drawn = {}
+        for stem, record in stems("sensitivity", _records(run)):
+            dots = [_dot(row) for row in _sorted(record)]
+            if any(dot["kl"] > 0 for dot in dots):
+                about = f"simulated on {fmt.count(record.get('n'))} images. Circled: marked in the table."
+                drawn[stem] = by_layer(dots, f"Sensitivity, {md.network(record)}", f"Each layer alone, {about}")
+        return drawn
 
 
 def _records(run: Run) -> list[Record]:
@@ -72,8 +66,9 @@ def _words(record: Record) -> str:
     )
 
 
-def _subtitle(record: Record) -> str:
-    return f"Each layer alone, simulated on {fmt.count(record.get('n'))} images. Circled: marked in the table."
+def layer_rows(record: Record, bits: int | None = None) -> list[tuple[str, ...]]:
+    """The table of one network, header first: every layer alone; of one width only where `bits` says so."""
+    return [HEADER, *(_row(row) for row in _sorted(record) if bits in (None, row.get("weight_bits")))]
 
 
 def _sorted(record: Record) -> list[dict[str, Any]]:
@@ -110,26 +105,16 @@ def _row(row: Record) -> tuple[str, ...]:
         fmt.count(row.get("parameters")),
         _scheme(row),
         fmt.with_interval(fmt.points(row.get("drop")), row.get("drop_ci95")),
-        _small(row.get("kl")),
-        _decibels(row.get("sqnr_db")),
-        _small(row.get("kl_saved")),
+        fmt.significant(row.get("kl")),
+        fmt.decibels(row.get("sqnr_db")),
+        fmt.significant(row.get("kl_saved")),
         fmt.count(row.get("images")),
         md.line(row.get("mark") or ""),
     )
 
 
-def _small(value: Any) -> str:
-    found = fmt.number(value)
-    return fmt.ABSENT if found is None else f"{found:.3g}"
-
-
-def _decibels(value: Any) -> str:
-    found = fmt.number(value)
-    return fmt.ABSENT if found is None else f"{found:.1f} dB"
-
-
 def _dot(row: Record) -> dict[str, Any]:
-    words = {"drop": fmt.points(row.get("drop")), "sqnr": _decibels(row.get("sqnr_db"))}
+    words = {"drop": fmt.points(row.get("drop")), "sqnr": fmt.decibels(row.get("sqnr_db"))}
     marked = bool(row.get("mark"))
     return {
         "layer": md.line(row.get("layer") or "unnamed"),

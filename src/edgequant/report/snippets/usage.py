@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.image import InputSpec
+from ...core.image import Deployment, InputSpec, own_type
+from ...core.pixels import BYTE, are_bytes
 from ...store.run import Run
 from .. import lookup as look
 
-BYTE = 255
 FLOATS = ("float32", "float16")
 
 
@@ -41,9 +41,7 @@ class Usage:
     @property
     def raw(self) -> bool:
         """Whether the tensor's integers are the camera's bytes, less 128 where it is int8."""
-        mean = self.mean[0] * BYTE
-        one = len({*self.mean}) == len({*self.std}) == 1
-        return self.type in ("uint8", "int8") and one and abs(mean - round(mean)) < 1e-4 and 0 <= round(mean) <= BYTE
+        return self.type in ("uint8", "int8") and are_bytes(self.mean, self.std)
 
     @property
     def grid(self) -> tuple[float, int]:
@@ -78,14 +76,16 @@ def usage(run: Run, variant: look.Variant) -> Usage | None:
     if suffix not in (".tflite", ".onnx"):
         return None
     recorded = look.mapping(variant.get("input")) or look.mapping(run.results.get("input"))
-    how, own = look.mapping(variant.get("deployed")), _own_type(variant, suffix)
+    asked, own, tflite = look.mapping(variant.get("deployed")), _own_type(variant, suffix), suffix == ".tflite"
+    how = Deployment(**{side: str(asked.get(side) or "") for side in ("input", "output", "layout")})
+    met = how.settled(own, own, "nhwc" if tflite else "nchw")
     default, size = InputSpec(3, 1, 1), (recorded.get("width"), recorded.get("height"))
     return Usage(
         name,
         suffix,
-        type=str(how.get("input") or own),
-        output="float32" if own == "float32" else str(how.get("output") or own),
-        layout=str(how.get("layout") or ("nhwc" if suffix == ".tflite" else "nchw")),
+        type=met.input,
+        output=met.output,
+        layout=met.layout,
         mode="L" if recorded.get("channels") == 1 else "RGB",
         size=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
         mean=_values(recorded.get("mean")) or default.mean,
@@ -104,9 +104,7 @@ def _own_type(variant: look.Variant, suffix: str) -> str:
     named = re.fullmatch(r"w\d+a(\d+)(-all)?", str(variant.get("recipe")))
     layers: Any = variant.get("layers") or []
     bits = int(named[1]) if named else layers[0].get("activation_bits") if layers else None
-    if not bits:
-        return "float32"
-    return "int16" if bits > 8 else "int8" if suffix == ".tflite" else "uint8"
+    return own_type(bits or None, "int8" if suffix == ".tflite" else "uint8")
 
 
 def _values(value: object) -> tuple[float, ...]:

@@ -12,11 +12,11 @@ from doctor_samples import Clinic
 from edgequant.calibrate.collect import collect
 from edgequant.calibrate.minmax import MinMax
 from edgequant.catalog import BACKENDS
-from edgequant.core.pixels import Stated
 from edgequant.data.calibration.checks import check_calibration
 from edgequant.data.draw import calibration_subset
 from edgequant.quantization.build import build, observable
-from edgequant.questions.doctor.examination.examine import Case, examine
+from edgequant.questions.doctor.case import Case
+from edgequant.questions.doctor.examination.examine import examine
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 from edgequant.store.folder import RunFolder
@@ -41,7 +41,7 @@ def test_a_well_made_file_and_its_calibration_set(target: str, patient: Clinic) 
 @needs_data
 def test_mlperfs_own_int8_file_against_its_float_one(tmp_path: Path) -> None:
     floats, file = MLPERF / "pretrainedResnet.tflite", MLPERF / "pretrainedResnet_quant.tflite"
-    case = Case(str(floats), file, "cifar10", float_pixels=Stated(mean=0, std=1 / 255))
+    case = Case(str(floats), file, "cifar10", float_mean=0, float_std=1 / 255)
     record = examine(case, tmp_path)
     assert record["healthy"] and record["tensors"] and not record["unseen"], record
     assert record["outputs"]["agreement"] > 0.95

@@ -11,13 +11,13 @@ from edgequant.catalog import FINDINGS
 from edgequant.data.calibration.fit import Fit, Reading
 from edgequant.data.calibration.near_copies import Copies
 from edgequant.data.calibration.two_sample import Comparison
-from edgequant.questions.doctor.diagnose import diagnose
 from edgequant.questions.doctor.evidence import Evidence, Feed, InputFacts, OutputFacts, Running, Scores
+from edgequant.questions.doctor.finding import diagnose
 from evidence_samples import (
     FAST,
     FIT,
+    REMEDIES,
     SLOW,
-    WAYS,
     N,
     bools,
     calibration,
@@ -26,6 +26,7 @@ from evidence_samples import (
     layer,
     names,
     only,
+    remedies,
     scores,
     tensor,
 )  # fmt: skip
@@ -39,7 +40,7 @@ def test_a_healthy_file_is_left_in_peace() -> None:
 
 
 def test_what_could_not_be_seen_is_not_judged() -> None:
-    assert names(Evidence(WAYS, replace(scores(), labels=None))) == []
+    assert names(Evidence(REMEDIES, replace(scores(), labels=None))) == []
 
 
 def test_every_finding_says_what_was_seen_why_and_what_to_type() -> None:
@@ -53,7 +54,7 @@ def test_every_finding_says_what_was_seen_why_and_what_to_type() -> None:
 def test_the_root_cause_comes_first_and_the_last_resort_only_alone() -> None:
     wrong = replace(scores(), file=scores().floats[:, ::-1].copy())
     alone = only(evidence(scores=wrong))
-    assert alone.name == "accuracy_drop" and alone.fixes == WAYS.ladder() and "p = " in alone.seen
+    assert alone.name == "accuracy_drop" and alone.fixes == REMEDIES.ladder() and "p = " in alone.seen
     both = names(evidence(scores=wrong, calibration=calibration(n=40, fit=UNKNOWN, copies=None, counts=None)))
     assert both == ["calibration_domain", "calibration_few"]
     assert [found.why for found in diagnose(evidence(scores=wrong), findings())] == [alone.why]
@@ -74,7 +75,7 @@ def test_an_input_that_keeps_half_of_its_levels_is_well_fed(codes: int, found: b
 def test_the_better_way_to_feed_is_what_to_type() -> None:
     feeds = (Feed("pixels in 0..1", bools(40)), Feed("raw bytes", bools(390), "leave it out"), Feed("BGR", bools(50)))
     found = only(evidence(feeds=feeds))
-    assert found.name == "input_preprocessing" and found.fixes == ("leave it out", WAYS.again())
+    assert found.name == "input_preprocessing" and found.fixes == ("leave it out", REMEDIES.again())
     assert "fed pixels in 0..1" in found.seen and "10.0%" in found.seen and "fed raw bytes, on 97.5%" in found.seen
     assert names(evidence(feeds=(Feed("a", bools(380)), Feed("b", bools(392))))) == [], "12 images may be chance"
     assert names(evidence(feeds=feeds[:1])) == []
@@ -121,8 +122,8 @@ def test_three_hundred_images_are_enough(n: int, found: list[str]) -> None:
 def test_outputs_are_clipped_where_more_images_pass_than_few_images_explain() -> None:
     assert names(evidence(output=OutputFacts(0.1, -12.8, 12.7))) == []
     found = only(evidence(output=OutputFacts(0.1, -4.0, 4.0)))
-    assert found.name == "outputs_clipped" and found.fixes == WAYS.ladder()
-    assert names(evidence(output=OutputFacts(0.1, -4.0, 4.0, softmax=True))) == []
+    assert found.name == "outputs_clipped" and found.fixes == REMEDIES.ladder()
+    assert names(evidence(output=OutputFacts(0.1, -4.0, 4.0, "softmax"))) == []
     assert names(evidence(output=OutputFacts())) == [], "a float output has no range"
 
 
@@ -132,13 +133,13 @@ def test_a_softmax_whose_classes_fall_on_a_step_is_told_to_ship_logits() -> None
     shares = powers / powers.sum(1, keepdims=True)
     probabilities = replace(scores(), floats=shares, file=np.round(shares * 256) / 256, labels=None)
     for kind in ("softmax", "sigmoid"):
-        output = OutputFacts(1 / 256, 0, 255 / 256, kind == "softmax", kind)
+        output = OutputFacts(1 / 256, 0, 255 / 256, kind)
         found = only(evidence(scores=probabilities, output=output))
         assert found.name == "outputs_near_zero" and f"ends in a {kind}: ship logits" in found.seen
-        assert found.fixes == (WAYS.again(output="logits"), WAYS.again(recipe="w8a16"))
-    assert "--output logits" in WAYS.again(output="logits")
-    assert """'network.1.output="logits"'""" in replace(WAYS, study=True, network=1).again(output="logits")
-    assert "without its last softmax or sigmoid" in replace(WAYS, remakes=False).again(output="logits")
+        assert found.fixes == (REMEDIES.again(output="logits"), REMEDIES.again(recipe="w8a16"))
+    assert "--output logits" in REMEDIES.again(output="logits")
+    assert """'network.1.output="logits"'""" in remedies(source="digits", network=1).again(output="logits")
+    assert "without its last softmax or sigmoid" in remedies(source="net.onnx").again(output="logits")
 
 
 @pytest.mark.parametrize(("tied", "found"), [(19, False), (22, True)])
@@ -146,7 +147,7 @@ def test_behind_a_softmax_a_twentieth_of_the_images_is_enough(tied: int, found: 
     shares = np.tile(np.array([0.7, 0.2, 0.1], np.float32), (N, 1))
     shares[:tied] = [0.4005, 0.4, 0.1995]
     one = replace(scores(), floats=shares, file=shares, labels=None)
-    output = OutputFacts(1 / 256, 0, 255 / 256, True, "softmax")
+    output = OutputFacts(1 / 256, 0, 255 / 256, "softmax")
     assert ("outputs_near_zero" in names(evidence(scores=one, output=output, calibration=None))) is found
 
 
@@ -156,9 +157,9 @@ def test_a_branch_on_a_few_steps_of_a_shared_grid() -> None:
     beside = replace(small, beside="relu")
     found = diagnose(evidence(tensors=(tensor(), beside)), findings())[0]
     assert found.name == "grid_shared" and "that it shares with relu" in found.seen
-    assert found.fixes == (WAYS.again(), WAYS.again(recipe="w8a16"))
+    assert found.fixes == (REMEDIES.again(), REMEDIES.again(recipe="w8a16"))
     bound = diagnose(evidence(tensors=(replace(beside, bound="sigmoid makes it"),)), findings())[0]
-    assert bound.fixes == (WAYS.again(recipe="w8a16"),) and bound.seen.endswith("rescaled: sigmoid makes it")
+    assert bound.fixes == (REMEDIES.again(recipe="w8a16"),) and bound.seen.endswith("rescaled: sigmoid makes it")
     fine = replace(beside, step=0.05, high=12.75, variance=0.1)
     assert names(evidence(tensors=(tensor(), fine))) == [], "20 steps, and 27 dB"
 
@@ -178,7 +179,7 @@ def test_a_tensor_is_saturated_where_clipping_costs_more_than_rounding() -> None
 
 def test_a_tensor_is_dead_below_the_noise_of_rounding() -> None:
     found = only(evidence(tensors=(tensor(step=10.0, codes=1),)))
-    assert found.name == "tensor_dead" and "1 integers are used" in found.seen and found.fixes == WAYS.ladder()
+    assert found.name == "tensor_dead" and "1 integers are used" in found.seen and found.fixes == REMEDIES.ladder()
     constant = only(evidence(tensors=(tensor(variance=0.0), tensor(variance=0.0))))
     assert "constant in the float network already, and 1 more" in constant.seen
     assert constant.fixes[0].startswith("train the float network again")
@@ -203,7 +204,7 @@ def test_slow_kernels_are_named_where_the_time_shows_it() -> None:
     assert names(evidence(running=replace(off, file=FAST))) == [], "as fast, so nothing is lost"
     refused = only(evidence(running=run(builtin=("CONV_2D", "CONV_2D"))))
     assert refused.name == "wrong_delegate" and "refuses 2 of 7 operators (CONV_2D)" in refused.seen
-    assert refused.fixes == (WAYS.again(recipe="w8a8"),)
+    assert refused.fixes == (REMEDIES.again(recipe="w8a8"),)
 
 
 @pytest.mark.parametrize(("field", "name"), [("floats", "float_fallback"), ("loose", "unfused_qdq")])

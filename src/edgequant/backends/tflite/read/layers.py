@@ -127,7 +127,7 @@ def fully_connected(b: Builder, op: FileOperator) -> None:
 
 
 def _pointwise(b: Builder, op: FileOperator) -> None:
-    """A product of every pixel's channels with a matrix is a 1x1 convolution (pointwise.py writes them so)."""
+    """A product of every pixel's channels with a matrix is a 1x1 convolution (4-bit ones are written so)."""
     channels, _, _ = b.image(op, b.tensor(op, 0))
     weight, bias = _parameters(b, op, lambda w: w[:, :, None, None], 0, 2)
     if weight.value.shape[1] != channels:

@@ -6,52 +6,16 @@ What a row cannot say is refused with the operator's name: a wrong guess would b
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..graph import FileOperator, FileTensor
+from . import moves
 from .builder import Builder, qparams
-from .layers import conv2d, depthwise, fully_connected, note_flattening, padded_sides
-from .more import MORE, amounts
+from .layers import conv2d, depthwise, fully_connected, padded_sides
+from .moves import Read
 from .weights import values_of
-
-Read = Callable[[Builder, FileOperator], None]
-
-
-def _reshape(b: Builder, op: FileOperator) -> None:
-    source, output = b.source(op, 0), b.output(op)
-    stated, size = _new_shape(b, op), int(np.prod(b.tensor(op, 0).shape))
-    if stated.count(-1) == 1:
-        stated = tuple(size // max(-int(np.prod(stated)), 1) if n == -1 else n for n in stated)
-    if stated != output.shape or int(np.prod(stated)) != size:
-        b.graph.refuse(op, f"makes the shape {stated} of {b.tensor(op, 0).shape}, and its tensor has {output.shape}")
-    before, after = b.shape(op, b.tensor(op, 0)), b.shape(op, output)
-    if before == after:
-        b.alias[output.index] = source
-        return
-    if len(after) == 3 and (len(before) == 3 or after[1] * after[2] > 1):
-        b.graph.refuse(op, f"makes the image {output.shape} of {b.tensor(op, 0).shape}")
-    b.append(op, "reshape", (source,), {"shape": after})
-    note_flattening(b, b.alias[output.index], before)
-
-
-def _new_shape(b: Builder, op: FileOperator) -> tuple[int, ...]:
-    """What LiteRT makes of the shape, whatever the file says that the result has. RESHAPE's operand goes first."""
-    shape = b.tensor(op, 0).shape
-    if op.name == "RESHAPE":
-        operand = len(op.inputs) > 1 and op.inputs[1] >= 0
-        values = values_of(b.graph, op, b.tensor(op, 1)) if operand else op.option("newShape")
-        return () if values is None else tuple(int(v) for v in np.reshape(values, -1))
-    dims = op.option("squeezeDims")
-    every = [i for i, n in enumerate(shape) if n == 1]
-    gone = every if dims is None or not len(dims) else [int(d) % len(shape) for d in dims]
-    if not set(gone) <= set(every):
-        b.graph.refuse(op, f"squeezes the dimensions {gone} of {shape}")
-    return tuple(n for i, n in enumerate(shape) if i not in gone)
-
-
-def _pad(b: Builder, op: FileOperator) -> None:
-    b.append(op, "pad", (b.source(op, 0),), {"padding": amounts(b, op)})
 
 
 def _mean(b: Builder, op: FileOperator) -> None:
@@ -117,8 +81,8 @@ def _softmax(b: Builder, op: FileOperator) -> None:
     b.append(op, "softmax", (b.source(op, 0),))
 
 
-def _unary(kind: str) -> Read:
-    return lambda b, op: b.append(op, kind, (b.source(op, 0),))
+def _unary(kind: str, attrs: Callable[[FileOperator], dict[str, Any]] = lambda _: {}) -> Read:
+    return lambda b, op: b.append(op, kind, (b.source(op, 0),), attrs(op))
 
 
 def _dequantize(b: Builder, op: FileOperator) -> None:
@@ -176,35 +140,38 @@ def _equal(source: FileTensor, output: FileTensor) -> bool:
     return source.integer and len(source.scale) == 1 and qparams(source) == qparams(output)
 
 
-def _transpose(b: Builder, op: FileOperator) -> None:
-    """Of the file's input alone: an app's NCHW image becomes the NHWC one that all else works on."""
-    order = values_of(b.graph, op, b.tensor(op, 1)).reshape(-1).tolist()
-    if b.tensor(op, 0).index != b.graph.input or order != [0, 2, 3, 1]:
-        b.graph.refuse(op, f"reorders the dimensions of an inner tensor to {order}")
-    if b.graph.metadata.get("layout") != "NCHW":
-        b.graph.refuse(op, "turns an NCHW image, which no record in the file says that its input is")
-    b.alias[b.output(op).index] = b.source(op, 0)
-
-
-READERS: dict[str, Read] = MORE | {
+READERS: dict[str, Read] = {
     "ADD": _binary("add"),
     "AVERAGE_POOL_2D": _pool("avg_pool2d"),
     "CONCATENATION": _cat,
     "CONV_2D": conv2d,
     "DEPTHWISE_CONV_2D": depthwise,
+    "DEPTH_TO_SPACE": _unary("depth_to_space", lambda op: {"block": op.option("blockSize")}),
     "DEQUANTIZE": _dequantize,
+    "ELU": _unary("elu"),
     "FULLY_CONNECTED": fully_connected,
+    "GELU": _unary("gelu", lambda op: {"approximate": "tanh" if op.option("approximate") else "none"}),
+    "HARD_SWISH": _unary("hard_swish"),
+    "LEAKY_RELU": _unary("leaky_relu", lambda op: {"slope": float(op.option("alpha"))}),
     "LOGISTIC": _unary("sigmoid"),
     "MAX_POOL_2D": _pool("max_pool2d"),
     "MEAN": _mean,
+    "MIRROR_PAD": moves.mirror_pad,
     "MUL": _binary("mul"),
-    "PAD": _pad,
+    "PAD": moves.pad,
+    "PADV2": moves.pad_v2,
     "QUANTIZE": _quantize,
     "RELU": _unary("relu"),
     "RELU6": _unary("relu6"),
-    "RESHAPE": _reshape,
+    "RESHAPE": moves.reshape,
+    "RESIZE_BILINEAR": moves.resize("bilinear"),
+    "RESIZE_NEAREST_NEIGHBOR": moves.resize("nearest"),
+    "RSQRT": _unary("rsqrt"),
+    "SLICE": moves.slice_,
     "SOFTMAX": _softmax,
+    "SQUEEZE": moves.reshape,
+    "STRIDED_SLICE": moves.strided_slice,
     "SUB": _binary("sub"),
-    "SQUEEZE": _reshape,
-    "TRANSPOSE": _transpose,
+    "TANH": _unary("tanh"),
+    "TRANSPOSE": moves.transpose,
 }

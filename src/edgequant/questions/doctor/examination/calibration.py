@@ -16,6 +16,7 @@ from ....data.classes.arrays import NAMES, read_npz
 from ....data.dataset import AbstractSplit
 from ....data.draw import calibration_subset
 from ....data.named.named_data import named_dataset
+from ..case import Case
 from ..evidence import CalibrationFacts
 from .float_side import FloatSide
 
@@ -30,12 +31,10 @@ class Given:
     counted: Array | None
 
 
-def calibration_facts(spec: str, samples: int, seed: int, side: FloatSide) -> CalibrationFacts | None:
-    """Of the set that `spec` names, or of the draw that `edgequant quantize --samples --seed` makes; None for neither.
-
-    Raises BadData, UnknownName and BadOption.
-    """
-    given = _given(spec, samples, seed, side)
+def calibration_facts(case: Case, side: FloatSide) -> CalibrationFacts | None:
+    """Of the set that the case names, or of the draw that `edgequant quantize --samples --seed` makes; None for
+    neither. Raises BadData, UnknownName and BadOption."""
+    given = _given(case, side)
     if given is None:
         return None
     found = fit(given.images, given.labels, side.splits.validation, side.inputs)
@@ -46,14 +45,16 @@ def calibration_facts(spec: str, samples: int, seed: int, side: FloatSide) -> Ca
     return CalibrationFacts(given.n, found, _copies(given, found, side), counts, shares, side.splits.classes, told_by)
 
 
-def _given(spec: str, samples: int, seed: int, side: FloatSide) -> Given | None:
-    path = Path(spec.removeprefix("arrays:"))
-    if spec and path.suffix.lower() in (".npz", ".npy"):
+def _given(case: Case, side: FloatSide) -> Given | None:
+    path = Path(case.calibration.removeprefix("arrays:"))
+    if case.calibration and path.suffix.lower() in (".npz", ".npy"):
         return _arrays(path)
-    if spec:
-        return _joined(list(_splits(spec, side).values()))
-    if samples:
-        return _joined([calibration_subset(side.splits.train, samples, seed, allow_few=True)])
+    if case.calibration:
+        splits = named_dataset(case.calibration).load(side.inputs)
+        parts = [part for part in (splits.train, splits.validation, splits.test) if part is not None]
+        return _joined(list({id(part): part for part in parts}.values()))  # one that serves twice, once
+    if case.samples:
+        return _joined([calibration_subset(side.splits.train, case.samples, case.seed, allow_few=True)])
     return None
 
 
@@ -81,13 +82,6 @@ def _npy(path: Path) -> Array:
     except Exception as error:  # a damaged or hostile file can raise anything at all
         raise BadData(f"{path} is no array of numbers: {error}. Write it with numpy.save(FILE, images).") from error
     return found
-
-
-def _splits(spec: str, side: FloatSide) -> dict[int, AbstractSplit]:
-    """All splits of a data set, one that serves twice once."""
-    splits = named_dataset(spec).load(side.inputs)
-    parts = (splits.train, splits.validation, *((splits.test,) if splits.test is not None else ()))
-    return {id(part): part for part in parts}
 
 
 def _joined(parts: list[AbstractSplit]) -> Given:

@@ -32,4 +32,4 @@ class AccuracyDrop(AbstractFinding):
         if after.sum() >= before.sum() or p >= ALPHA:
             return None
         seen = f"{after.mean():.2%} of {len(after)} images are right, {before.mean():.2%} in float; p = {p:.1g}"
-        return Found(seen, evidence.ways.ladder())
+        return Found(seen, evidence.remedies.ladder())

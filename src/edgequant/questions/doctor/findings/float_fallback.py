@@ -29,4 +29,4 @@ class FloatFallback(AbstractFinding):
             return None
         kinds = ", ".join(dict.fromkeys(running.floats))
         seen = f"{len(running.floats)} operators compute in float inside an integer file ({kinds}); {running.times}"
-        return Found(seen, (evidence.ways.again(recipe="w8a8"),))
+        return Found(seen, (evidence.remedies.again(recipe="w8a8"),))

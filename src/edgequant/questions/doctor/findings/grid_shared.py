@@ -39,10 +39,10 @@ class GridShared(AbstractFinding):
             f" {worst.low:.3g} to {worst.high:.3g} that it shares with {worst.beside}: {worst.codes} integers,"
             f" {_sqnr(worst):.0f} dB{more}"
         )
-        wider = evidence.ways.again(recipe=evidence.ways.wider)
+        wider = evidence.remedies.again(recipe=evidence.remedies.wider)
         if worst.bound:
             return Found(f"{seen}. It cannot be rescaled: {worst.bound}", (wider,))
-        return Found(seen, (evidence.ways.again(), wider))
+        return Found(seen, (evidence.remedies.again(), wider))
 
 
 def _short(tensor: TensorFacts) -> bool:

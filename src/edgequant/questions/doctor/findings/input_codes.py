@@ -33,4 +33,4 @@ class InputCodes(AbstractFinding):
         )
         best = max(evidence.feeds[1:], key=lambda feed: float(feed.agree.mean()), default=None)
         typed = (best.typed,) if best is not None and best.typed else ()
-        return Found(seen, (*typed, evidence.ways.again()))
+        return Found(seen, (*typed, evidence.remedies.again()))

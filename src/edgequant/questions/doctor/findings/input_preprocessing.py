@@ -37,4 +37,4 @@ class InputPreprocessing(AbstractFinding):
             f"fed {stated[0].words}, the file agrees with the float network on {before:.1%} of the images;"
             f" fed {best.words}, on {after:.1%}"
         )
-        return Found(seen, (*((best.typed,) if best.typed else ()), evidence.ways.again()))
+        return Found(seen, (*((best.typed,) if best.typed else ()), evidence.remedies.again()))

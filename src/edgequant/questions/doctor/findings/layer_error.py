@@ -35,4 +35,4 @@ class LayerError(AbstractFinding):
             f"with layer {worst.name} ({worst.op}) alone in float, {worst.share:.0%} of the outputs' error goes and"
             f" agreement with the float network rises from {before:.1%} to {after:.1%} (simulated)"
         )
-        return Found(seen, evidence.ways.ladder())
+        return Found(seen, evidence.remedies.ladder())

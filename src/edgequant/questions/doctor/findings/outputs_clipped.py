@@ -36,4 +36,4 @@ class OutputsClipped(AbstractFinding):
             f"{clipped} of {n} images have a score outside the output's range, {output.low:.3g} to {output.high:.3g};"
             f" the float scores reach {floats.min():.3g} to {floats.max():.3g}"
         )
-        return Found(seen, evidence.ways.ladder())
+        return Found(seen, evidence.remedies.ladder())

@@ -46,7 +46,7 @@ class OutputsNearZero(AbstractFinding):
         )
         if kind:
             return Found(f"{seen}. The file ends in a {kind}: ship logits", self._remedies(evidence))
-        return Found(seen, evidence.ways.ladder())
+        return Found(seen, evidence.remedies.ladder())
 
     def _remedies(self, evidence: Evidence) -> tuple[str, ...]:
-        return (evidence.ways.again(output="logits"), evidence.ways.again(recipe=evidence.ways.wider))
+        return (evidence.remedies.again(output="logits"), evidence.remedies.again(recipe=evidence.remedies.wider))

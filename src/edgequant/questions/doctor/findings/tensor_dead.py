@@ -28,7 +28,7 @@ class TensorDead(AbstractFinding):
         if not dead:
             return None
         first = dead[0]
-        fixes = (_RETRAIN,) if not first.variance else evidence.ways.ladder()
+        fixes = (_RETRAIN,) if not first.variance else evidence.remedies.ladder()
         return Found(_seen(first, len(dead)), fixes)
 
 

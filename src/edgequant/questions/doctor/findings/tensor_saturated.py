@@ -37,7 +37,7 @@ class TensorSaturated(AbstractFinding):
             f" {worst.seen_low:.3g} to {worst.seen_high:.3g} on the data:"
             f" {worst.clipped} of {worst.images} images are cut off{more}"
         )
-        return Found(seen, evidence.ways.ladder())
+        return Found(seen, evidence.remedies.ladder())
 
 
 def _saturated(tensor: TensorFacts, count: int) -> bool:

@@ -28,4 +28,4 @@ class UnfusedQdq(AbstractFinding):
         if running is None or not running.loose or not running.slower:
             return None
         seen = f"{running.loose} quantize and dequantize operators are left between the others; {running.times}"
-        return Found(seen, (evidence.ways.again(recipe="w8a8"),))
+        return Found(seen, (evidence.remedies.again(recipe="w8a8"),))

@@ -37,7 +37,7 @@ class WrongDelegate(AbstractFinding):
             return None
         kinds = ", ".join(dict.fromkeys(running.builtin))
         seen = f"the delegate refuses {len(running.builtin)} of {running.total} operators ({kinds}); {running.times}"
-        return Found(seen, (evidence.ways.again(recipe="w8a8"),))
+        return Found(seen, (evidence.remedies.again(recipe="w8a8"),))
 
 
 def _slower(one: Speed | None, other: Speed | None) -> bool:

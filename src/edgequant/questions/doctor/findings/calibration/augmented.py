@@ -38,4 +38,4 @@ class CalibrationAugmented(AbstractFinding):
             f"{fresh} of {copies.looked} calibration images are no image of the data, but their likeness to one is"
             f" {copies.near:.3f} (validation images: {copies.usual:.3f}); {copies.moved:.0%} are mirrored or shifted"
         )
-        return Found(seen, (evidence.ways.again(),))
+        return Found(seen, (evidence.remedies.again(),))

@@ -34,4 +34,4 @@ class CalibrationClassDominates(AbstractFinding):
             f"{facts.counts[k]} of {facts.n} calibration images are of class {name}; {share:.0%} were expected"
             f" (by {facts.told_by})"
         )
-        return Found(seen, (evidence.ways.again(),))
+        return Found(seen, (evidence.remedies.again(),))

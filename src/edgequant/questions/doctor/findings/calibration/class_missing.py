@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from .....data.calibration.two_sample import ALPHA
-from ...evidence import CalibrationFacts, Evidence
+from ...evidence import Evidence
 from ...finding import AbstractFinding, Found
 
 
@@ -25,18 +25,12 @@ class CalibrationClassMissing(AbstractFinding):
         facts = evidence.calibration
         if facts is None or facts.counts is None or facts.shares is None:
             return None
-        missing = [k for k in range(len(facts.counts)) if not facts.counts[k] and _surely(facts, k)]
+        by_chance = (1 - facts.shares) ** facts.n * len(facts.shares)  # that a random draw of as many misses a class
+        missing = [k for k in range(len(facts.counts)) if not facts.counts[k] and by_chance[k] < ALPHA]
         if not missing:
             return None
         names = ", ".join(facts.classes[k] if facts.classes else str(k) for k in missing[:5])
         seen = (
             f"{len(missing)} of {len(facts.counts)} classes have none of {facts.n} images: {names} (by {facts.told_by})"
         )
-        return Found(seen, (evidence.ways.again(),))
-
-
-def _surely(facts: CalibrationFacts, k: int) -> bool:
-    """Whether a random draw of as many images would hardly have missed class k."""
-    assert facts.shares is not None
-    missed = (1 - float(facts.shares[k])) ** facts.n
-    return missed * len(facts.shares) < ALPHA
+        return Found(seen, (evidence.remedies.again(),))

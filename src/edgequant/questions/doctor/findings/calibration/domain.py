@@ -30,4 +30,4 @@ class CalibrationDomain(AbstractFinding):
         if copies is not None and copies.made_from:
             return None
         seen = f"the {facts.n} calibration images differ from the data: {facts.fit.seen}"
-        return Found(seen, (evidence.ways.again(),))
+        return Found(seen, (evidence.remedies.again(),))

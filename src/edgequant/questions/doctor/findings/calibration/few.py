@@ -29,4 +29,4 @@ class CalibrationFew(AbstractFinding):
             f"{facts.n} calibration images, so {passing(facts.n):.1%} of all images pass the range of any one tensor;"
             f" {ADVISED} images bring that to {passing(ADVISED):.1%}"
         )
-        return Found(seen, (evidence.ways.again(),))
+        return Found(seen, (evidence.remedies.again(),))

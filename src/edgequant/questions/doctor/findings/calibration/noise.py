@@ -31,4 +31,4 @@ class CalibrationNoise(AbstractFinding):
             f"neighbouring pixels of the {facts.n} calibration images are no more alike than shuffled ones;"
             f" {facts.fit.seen}"
         )
-        return Found(seen, (evidence.ways.again(),))
+        return Found(seen, (evidence.remedies.again(),))

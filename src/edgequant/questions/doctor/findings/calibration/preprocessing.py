@@ -28,4 +28,4 @@ class CalibrationPreprocessing(AbstractFinding):
         if facts is None or not facts.fit.preprocessing:
             return None
         seen = f"the {facts.n} calibration images are {facts.fit.preprocessing}; {facts.fit.seen}"
-        return Found(seen, (evidence.ways.again(),))
+        return Found(seen, (evidence.remedies.again(),))

@@ -10,20 +10,25 @@ import torch
 
 from doctor_samples import SPEC, Clinic, scaled, with_coarse_weights, with_grid
 from edgequant.core.arrays import Array, only
+from edgequant.core.image import Deployment
 from edgequant.core.preprocess import normalise
 from edgequant.quantization.reference import Reference
 from edgequant.quantization.simulation.simulate import dequantize_weight
-from edgequant.questions.doctor.examination.twin import twin_of
-from edgequant.questions.doctor.facts import Twin, grid_range, layer_facts, tensor_facts
+from edgequant.questions.doctor.case import Case
+from edgequant.questions.doctor.examination.file_side import file_side
+from edgequant.questions.doctor.examination.float_side import FloatSide
+from edgequant.questions.doctor.examination.layers import layer_facts
+from edgequant.questions.doctor.examination.tensors import grid_range, tensor_facts
+from edgequant.questions.doctor.examination.twin import FloatTwin, twin_of
 
 
-def twin(patient: Clinic, reference: Reference) -> Twin:
+def twin(patient: Clinic, reference: Reference) -> FloatTwin:
     import copy
 
     stored = copy.deepcopy(patient.captured.network)
     for name, weight in reference.weights.items():
         stored.layer(name).weight.data = dequantize_weight(weight)
-    return Twin(stored, reference.activations, patient.captured.network)
+    return FloatTwin(stored, reference.activations, patient.captured.network)
 
 
 def images(patient: Clinic, n: int = 70) -> Array:
@@ -83,7 +88,7 @@ def test_a_layer_put_back_is_what_a_network_without_its_rounding_computes(patien
     assert np.array_equal(found["2"].agree, wanted.argmax(1) == truth.argmax(1))
 
 
-def _fake_quantized(whole: Twin, grids: object, x: Array) -> Array:
+def _fake_quantized(whole: FloatTwin, grids: object, x: Array) -> Array:
     """The whole network step by step, with torch's own fake quantization."""
     assert isinstance(grids, dict)
     values = {whole.program.input: torch.from_numpy(x)}
@@ -109,16 +114,25 @@ def test_layers_are_not_put_back_where_none_could_be_found_guilty(patient: Clini
 
 @pytest.mark.parametrize("target", ["litert", "onnxruntime"])
 def test_a_files_twin_has_its_weights_and_grids(target: str, patient: Clinic) -> None:
-    from edgequant.questions.doctor.examination.float_side import FloatSide, _run
-
     reference = with_coarse_weights(patient.reference(target=target), "4", 5)
     file = patient.file(reference, target, f"twin-{target}")
-    side = FloatSide(SPEC, patient.splits, "", lambda x: _run(patient.captured, x), patient.captured)
-    found, unseen = twin_of(file, SPEC, side, patient.splits.validation.take(np.arange(8)))
+    side, quantized = FloatSide(SPEC, patient.splits, "", patient.captured), file_side(Case(patient.source, file))
+    found, unseen = twin_of(quantized, side, patient.splits.validation.take(np.arange(8)))
     assert found is not None and not unseen and found.floats is not None
     for step, own in zip(found.program.layers, patient.captured.program.layers):
         wanted = dequantize_weight(reference.weights[own.layer])
         assert torch.allclose(found.stored.layer(step.layer).weight, wanted, atol=1e-6)
     out = patient.captured.program.only.tensor
     assert found.activations[found.program.only.tensor] == reference.activations[out]
-    assert twin_of(file, SPEC, dataclasses.replace(side, captured=None), np.zeros((8, 8, 8, 3), np.uint8))[1]
+    assert twin_of(quantized, dataclasses.replace(side, captured=None), np.zeros((8, 8, 8, 3), np.uint8))[1]
+
+
+@pytest.mark.parametrize("target", ["litert", "onnxruntime"])
+def test_scores_that_the_file_itself_makes_floats_of_have_a_step_and_no_ends(target: str, patient: Clinic) -> None:
+    reference = patient.reference(target=target)
+    asked = dataclasses.replace(reference.captured, deployed=Deployment(output="float32"))
+    file = patient.file(dataclasses.replace(reference, captured=asked), target, f"floats-{target}")
+    found = file_side(Case(patient.source, file)).output_facts()
+    step = reference.activations[patient.captured.program.only.tensor].scale
+    assert (found.scale, found.low, found.high) == (pytest.approx(step), -np.inf, np.inf)
+    assert patient.see(file)["outputs"]["max_steps"] is not None

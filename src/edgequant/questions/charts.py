@@ -1,4 +1,4 @@
-"""What quantizing each layer alone does to the answer: a row a layer, a dot a width."""
+"""Charts of questions about layers: what quantizing each alone does to the answer, and divergence against size."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import altair as alt
 
-from ...report.charts.charts import FAINT, HEIGHT, INK, PALETTE, _chart, _colours, _styled
+from ..report.charts.charts import FAINT, HEIGHT, INK, PALETTE, _chart, _colours, _styled
 
 LONGEST = 60  # layers; the rest is in the table
 KL = "KL divergence of the answer from float (nats)"
 
 
-def sensitivity(rows: Sequence[dict[str, Any]], title: str, subtitle: str) -> alt.TopLevelMixin:
+def by_layer(rows: Sequence[dict[str, Any]], title: str, subtitle: str) -> alt.TopLevelMixin:
     """Rows, most sensitive first: `layer`, `scheme` (`w4a8`), `kl` in nats and `marked`, and the texts `drop` and
     `sqnr`. The axis is logarithmic; what is 0 has no dot."""
     order = list(dict.fromkeys(row["layer"] for row in rows))[:LONGEST]
