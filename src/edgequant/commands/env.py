@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json as json_
 import os
 import platform
@@ -13,7 +12,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import EdgequantError
-from ..core.extras import EXTRAS
+from ..core.extras import EXTRAS, installed, line
 from ..host.features import FEATURES, cpu_features
 from ..host.machine import machine
 from ..store.surroundings import ARITHMETIC, RUNTIMES, SWITCHES, versions
@@ -35,7 +34,6 @@ def told() -> dict[str, dict[str, Any]]:
     """Section -> name -> what is known of it."""
     features = cpu_features()
     here = machine()
-    extras = {name: all(map(_installed, modules)) for name, (modules, _) in EXTRAS.items()}
     return {
         "edgequant": {"version": __version__, "python": platform.python_version(), "system": here["system"]},
         "processor": {
@@ -45,16 +43,12 @@ def told() -> dict[str, dict[str, Any]]:
         },
         "packages": versions((*ARITHMETIC, *RUNTIMES)),
         "extras": {
-            name: "installed" if there else f"not installed: pip install 'edgequant[{name}]' ({EXTRAS[name][1]})"
-            for name, there in extras.items()
+            name: "installed" if installed(name) else f"not installed: {line(name)} ({what})"
+            for name, (_, what) in EXTRAS.items()
         },
         "devices": _devices(),
         "switches": {name: os.environ[name] for name in SWITCHES if name in os.environ},
     }
-
-
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 def _devices() -> dict[str, str]:

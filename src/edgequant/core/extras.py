@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from .errors import MissingExtra
@@ -25,13 +26,29 @@ EXTRAS = {
 }
 
 
+def installed(extra: str) -> bool:
+    """Whether all its packages are there; none is loaded."""
+    return all(importlib.util.find_spec(module) is not None for module in EXTRAS[extra][0])
+
+
+def check(extra: str, what: str) -> None:
+    """Raises MissingExtra where `what` will need packages that are not there, before any work is done for it."""
+    if not installed(extra):
+        raise MissingExtra(f"{what} needs {' and '.join(EXTRAS[extra][0])}. Install it: {line(extra)}.")
+
+
+def line(extra: str) -> str:
+    """What to type."""
+    return f"pip install '{f'edgequant[{extra}]' if extra in EXTRAS else extra}'"
+
+
 def need(extra: str, module: str, what: str) -> Any:
-    """The module. Raises MissingExtra with the line to type where it is not installed, or does not load here."""
+    """The module that `what` is done with. Raises MissingExtra with the line to type where it is not installed, or does
+    not load here. `extra`: a name of `EXTRAS`, or what pip is to install instead."""
     try:
         return importlib.import_module(module)
     except Exception as error:  # a wheel for another torch raises RuntimeError or OSError while it is imported
         said = " ".join(str(error).split())[:120].rstrip(".")
         raise MissingExtra(
-            f"{what} needs {module.partition('.')[0]}, which cannot be imported ({said})."
-            f" Install it: pip install 'edgequant[{extra}]'."
+            f"{what} needs {module.partition('.')[0]}, which cannot be imported ({said}). Install it: {line(extra)}."
         ) from error
