@@ -84,9 +84,7 @@ def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
     """Ask each section once, on results whose text every format can hold."""
     run = Run(md.clean(run.results), run.folder)
     notes = run.results.get("notes")
-    missing = [
-        f"{what}: {line(name)} adds it to the next report." for name, what in WITHOUT.items() if not installed(name)
-    ]
+    missing = [f"{what} here: {line(extra)} adds it." for extra, what in WITHOUT.items() if not installed(extra)]
     return Document(
         title=md.line(headline.title(run)),
         subtitle=_subtitle(run),
