@@ -53,6 +53,17 @@ def test_timm_gives_its_record_and_its_weights(monkeypatch: pytest.MonkeyPatch) 
     assert timm.made[0] == ("tiny", {"pretrained": True, "in_chans": 3, "exportable": True})
 
 
+def test_timm_fits_images_as_its_record_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    timm = fake_timm()
+    monkeypatch.setitem(sys.modules, "timm", timm)
+    record = timm.get_pretrained_cfg("tiny").to_dict()
+    record |= {"crop_mode": "squash", "crop_pct": 1.0}
+    assert Timm("tiny").inputs(None) == InputSpec(3, 224, 224, MEAN, STD, None, "bicubic")
+    record |= {"crop_mode": "border"}
+    with pytest.raises(BadModel, match="'border'"):
+        Timm("tiny").inputs(None)
+
+
 def test_timm_says_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", fake_timm())
     with pytest.raises(UnknownName, match="Did you mean 'tiny'"):
