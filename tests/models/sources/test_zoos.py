@@ -58,7 +58,7 @@ def test_timm_fits_images_as_its_record_says(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "timm", timm)
     record = timm.get_pretrained_cfg("tiny").to_dict()
     record |= {"crop_mode": "squash", "crop_pct": 1.0}
-    assert Timm("tiny").inputs(None) == InputSpec(3, 224, 224, MEAN, STD, None, "bicubic")
+    assert Timm("tiny").inputs(None) == InputSpec(3, 224, 224, mean=MEAN, std=STD, interpolation="bicubic")
     record |= {"crop_mode": "border"}
     with pytest.raises(BadModel, match="'border'"):
         Timm("tiny").inputs(None)

@@ -46,15 +46,9 @@ class Timm(AbstractModel):
         record = dict(timm.data.resolve_data_config(pretrained_cfg=config.to_dict() if config else {}))
         channels, height, width = (int(d) for d in record["input_size"])
         height, width = (self.size, self.size) if self.size else (height, width)
-<<<<<<< HEAD
-        resize = None if image_shape else math.floor(min(height, width) / float(record["crop_pct"]))
+        resize = None if image_shape else self._resize(record, min(height, width))
         mean, std, filtered = tuple(record["mean"]), tuple(record["std"]), interpolation(record["interpolation"])
         return InputSpec(channels, height, width, mean=mean, std=std, resize=resize, interpolation=filtered)
-=======
-        resize = None if image_shape else self._resize(record, min(height, width))
-        pixels = (tuple(record["mean"]), tuple(record["std"]))
-        return InputSpec(channels, height, width, *pixels, resize, interpolation(record["interpolation"]))
->>>>>>> install
 
     def _resize(self, record: dict[str, Any], side: int) -> int | None:
         """The shorter side before the crop; None where images are stretched. timm/data/transforms_factory.py,
