@@ -89,17 +89,15 @@ def drawing() -> str:
         )
     boxes = []
     for name, (x, y) in at.items():
-        files = len([*(SOURCE / name).rglob("*.py")]) if (SOURCE / name).is_dir() else 1
         boxes.append(
             f'<rect x="{x:g}" y="{y}" width="{BOX[0]}" height="{BOX[1]}" rx="6"/>'
-            f'<text x="{x + BOX[0] / 2:g}" y="{y + 18}">{escape(name)}</text>'
-            f'<text class="files" x="{x + BOX[0] / 2:g}" y="{y + 32}">{files} file{"s" * (files > 1)}</text>'
+            f'<text x="{x + BOX[0] / 2:g}" y="{y + 25}">{escape(name)}</text>'
         )
     height = GAP + (max(rows) + 1) * ROW - (ROW - BOX[1]) + GAP
     style = (
         "svg{color:#234}rect{fill:#eef3f8;stroke:#5b7ea3}text{font:13px sans-serif;text-anchor:middle;fill:#234}"
-        ".files{font-size:10px;fill:#678}path{fill:none;stroke:#5b7ea3;opacity:.55}"
-        "@media(prefers-color-scheme:dark){rect{fill:#1d2a38}text{fill:#dde6ef}.files{fill:#9ab}}"
+        "path{fill:none;stroke:#5b7ea3;opacity:.55}"
+        "@media(prefers-color-scheme:dark){rect{fill:#1d2a38}text{fill:#dde6ef}}"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
