@@ -145,20 +145,16 @@ def _largest(x: torch.Tensor, rows: Axis, columns: Axis, kernel: Pair, stride: P
 def _average(site: OnnxNode, x: torch.Tensor, rows: Axis, columns: Axis, kernel: Pair, stride: Pair) -> torch.Tensor:
     padded = any((rows.before, rows.behind, columns.before, columns.behind))
     if site.get("count_include_pad") and padded:
-        return _counting_pads(x, rows, columns, kernel, stride)
+        even = (rows.before, columns.before) == (rows.behind, columns.behind)
+        if even and 2 * rows.before <= kernel[0] and 2 * columns.before <= kernel[1]:
+            return F.avg_pool2d(x, kernel, stride, (rows.before, columns.before), rows.ceil, True)
+        # What lies behind the padding, in windows that `ceil_mode` adds, does not count
+        around = (columns.before, columns.behind, rows.before, rows.behind)
+        made = F.avg_pool2d(F.pad(x, around), kernel, stride, 0, rows.ceil)
+        return made[:, :, : rows.count, : columns.count]
     ceil = _native(rows, columns)
     if ceil is not None:
         return F.avg_pool2d(x, kernel, stride, (rows.before, columns.before), ceil, False)
     around = (columns.before, columns.reach, rows.before, rows.reach)
     seen = torch.tensor(rows.counted())[:, None] * torch.tensor(columns.counted())
     return F.avg_pool2d(F.pad(x, around), kernel, stride) * (kernel[0] * kernel[1] / seen).float()
-
-
-def _counting_pads(x: torch.Tensor, rows: Axis, columns: Axis, kernel: Pair, stride: Pair) -> torch.Tensor:
-    """What lies behind the padding, in windows that `ceil_mode` adds, does not count."""
-    even = (rows.before, columns.before) == (rows.behind, columns.behind)
-    if even and 2 * rows.before <= kernel[0] and 2 * columns.before <= kernel[1]:
-        return F.avg_pool2d(x, kernel, stride, (rows.before, columns.before), rows.ceil, True)
-    around = (columns.before, columns.behind, rows.before, rows.behind)
-    made = F.avg_pool2d(F.pad(x, around), kernel, stride, 0, rows.ceil)
-    return made[:, :, : rows.count, : columns.count]
