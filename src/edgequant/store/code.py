@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # what decides what a training ends with; a change elsewhere does not train again
-TRAINING = ("core/grid.py", "core/preprocess.py", "graph", "refine", "train")
+TRAINING = ("core/grid.py", "core/preprocess.py", "graph", "refine", "tasks", "train")
 
 
 @cache

@@ -28,6 +28,8 @@ from ..core.image import InputSpec
 from ..core.preprocess import normalise_tensor
 from ..core.progress import Tick
 from ..data.dataset import AbstractSplit, Splits
+from ..graph.program import SCORES
+from ..tasks.classify import Classify
 from . import checkpoint
 from .augment import augment, resize
 from .schedule import average_decay, learning_rate, make_optimizer
@@ -121,9 +123,11 @@ def fit(
 
 
 def smoothed_cross_entropy(smoothing: float) -> Loss:
+    task = Classify(smoothing)
+
     def loss(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits = network(images).float()
-        return F.cross_entropy(logits, labels, label_smoothing=smoothing), logits
+        return task.loss({SCORES: logits}, labels), logits
 
     return loss
 
