@@ -12,18 +12,16 @@ import argparse
 import json
 import re
 import sys
-from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from conformance import shown, tally
 from onnx_cases import backend
 from onnx_cases.judge import judge
 from onnx_cases.random_graphs import NEWEST, OLDEST, draw
 
 from edgequant.models.sources.onnx.table import TABLE
-
-KINDS = ("right", "refused", "wrong", "crashed")
 
 
 def reason(why: str) -> str:
@@ -34,19 +32,10 @@ def reason(why: str) -> str:
     return text[:110]
 
 
-def tally(verdicts: list[tuple[str, str, str]]) -> dict[str, Any]:
-    """Of (name, kind, why)."""
-    found = Counter(kind for _, kind, _ in verdicts)
-    reasons = Counter(reason(why) for _, kind, why in verdicts if kind == "refused")
-    failed = [f"{name}: {why}" for name, kind, why in verdicts if kind in ("wrong", "crashed")]
-    counts = {kind: found[kind] for kind in KINDS if found[kind] or kind != "crashed"}
-    return {"tried": len(verdicts), **counts, "refused_by": dict(reasons.most_common()), "failed": failed}
-
-
 def backend_tests() -> dict[str, Any]:
     every = [(case, image) for case in backend.cases() for image in range(backend.images(case))]
     found = [backend.judge(case, image) for case, image in every]
-    return {"cases": len(backend.cases()), **tally([(v.name, v.kind, v.why) for v in found])}
+    return {"cases": len(backend.cases()), **tally([(v.name, v.kind, v.why) for v in found], reason, ("crashed",))}
 
 
 def random_graphs(count: int, seed: int) -> dict[str, dict[str, Any]]:
@@ -60,16 +49,8 @@ def random_graphs(count: int, seed: int) -> dict[str, dict[str, Any]]:
             captured.append((name, verdict.captured, verdict.captured_why))
             done += 1
         seed += 1
-    return {"read": tally(read), "captured": tally([c for c in captured if c[1]])}
-
-
-def shown(title: str, found: dict[str, Any]) -> None:
-    counts = ", ".join(f"{found[k]:,} {k}" for k in ("tried", *KINDS) if k in found)
-    print(f"\n{title}: {counts}")
-    for why, count in found["refused_by"].items():
-        print(f"  {count:5} refused: {why}")
-    for line in found["failed"]:
-        print(f"  FAILED {line}")
+    reached = [c for c in captured if c[1]]
+    return {"read": tally(read, reason, ("crashed",)), "captured": tally(reached, reason, ("crashed",))}
 
 
 def main() -> int:

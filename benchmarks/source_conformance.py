@@ -13,14 +13,12 @@ import json
 import re
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-KINDS = ("right", "refused", "wrong", "crashed")
-Verdicts = list[tuple[str, str, str]]  # name, kind, why
+from conformance import Verdicts, shown, tally
 
 
 def reason(why: str) -> str:
@@ -29,14 +27,6 @@ def reason(why: str) -> str:
     text = re.sub(r"operator \d+, ", "", text)
     text = re.split(r"; expected|, which edgequant cannot|(?<=\w)\. ", text)[0]
     return re.sub(r"'[^']*' ?|\[[^\]]*\]|\([\d, ]*\)|(?<![\w])-?\d[\d.e-]*", "#", text)[:110]
-
-
-def tally(verdicts: Verdicts) -> dict[str, Any]:
-    found = Counter(kind for _, kind, _ in verdicts)
-    reasons = Counter(reason(why) for _, kind, why in verdicts if kind == "refused")
-    failed = [f"{name}: {why}" for name, kind, why in verdicts if kind in ("wrong", "crashed")]
-    counts = {kind: found[kind] for kind in KINDS}
-    return {"tried": len(verdicts), **counts, "refused_by": dict(reasons.most_common()), "failed": failed}
 
 
 def tried(draw: Callable[[int], Any], judge: Callable[[Any], Any], count: int, seed: int) -> dict[str, Any]:
@@ -48,7 +38,7 @@ def tried(draw: Callable[[int], Any], judge: Callable[[Any], Any], count: int, s
             verdict = judge(case)
             verdicts.append((f"seed {seed} ({', '.join(case.kinds)})", verdict.kind, verdict.why))
         seed += 1
-    return tally(verdicts)
+    return tally(verdicts, reason)
 
 
 def keras_models(count: int, seed: int) -> dict[str, Any]:
@@ -79,14 +69,6 @@ PARTS = {
     "float .tflite files, against LiteRT": float_files,
     "int8 .tflite files, bit for bit, against LiteRT": integer_files,
 }
-
-
-def shown(title: str, found: dict[str, Any]) -> None:
-    print(f"\n{title}: {', '.join(f'{found[k]:,} {k}' for k in ('tried', *KINDS))}")
-    for why, count in found["refused_by"].items():
-        print(f"  {count:5} refused: {why}")
-    for line in found["failed"]:
-        print(f"  FAILED {line}")
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from conformance import Draws
 
 from edgequant.models.sources.keras.package import import_keras
 
@@ -19,19 +20,8 @@ OTHERS = ("softplus", "softsign", "mish", "softmax", "linear", None, "celu", "ex
 
 
 @dataclass
-class Drawing:
-    rng: np.random.Generator
+class Drawing(Draws):
     first: bool  # channels_first
-
-    def any(self, *values: Any) -> Any:
-        return values[int(self.rng.integers(len(values)))]
-
-    def chance(self, p: float = 0.5) -> bool:
-        return bool(self.rng.random() < p)
-
-    def int(self, low: int, high: int) -> int:
-        """Both ends included."""
-        return int(self.rng.integers(low, high + 1))
 
     def pair(self, low: int, high: int) -> tuple[int, int]:
         return self.int(low, high), self.int(low, high)

@@ -6,29 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from conformance import Draws
 from onnx import helper, numpy_helper
 
 
 @dataclass
-class Drawing:
+class Drawing(Draws):
     """A graph under way: `name` and `shape` are of the tensor that the next node reads, batch first."""
 
-    rng: np.random.Generator
     opset: int
     shape: tuple[int, ...]
     name: str = "x"
     nodes: list[Any] = field(default_factory=list)
     stored: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def any(self, *values: Any) -> Any:
-        return values[int(self.rng.integers(len(values)))]
-
-    def chance(self, p: float = 0.5) -> bool:
-        return bool(self.rng.random() < p)
-
-    def int(self, low: int, high: int) -> int:
-        """Both ends included."""
-        return int(self.rng.integers(low, high + 1))
 
     def ints(self, low: int, high: int, count: int = 2) -> list[int]:
         return [self.int(low, high) for _ in range(count)]

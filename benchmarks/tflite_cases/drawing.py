@@ -9,6 +9,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from conformance import Draws
 
 Array = np.ndarray[Any, Any]
 TYPES = {"float32": 0, "int32": 2, "int8": 9}  # of TensorType
@@ -21,10 +22,9 @@ class Grid:
 
 
 @dataclass
-class Drawing:
+class Drawing(Draws):
     """`at` is the tensor that the next operator reads, and `shapes`, `grids` are of all; batch first, NHWC."""
 
-    rng: np.random.Generator
     integer: bool
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -32,18 +32,6 @@ class Drawing:
     data: list[bytes] = field(default_factory=list)
     operators: list[tuple[str, tuple[int, ...], tuple[int, ...], Any]] = field(default_factory=list)
     at: int = 0
-
-    # Draws
-
-    def any(self, *values: Any) -> Any:
-        return values[int(self.rng.integers(len(values)))]
-
-    def chance(self, p: float = 0.5) -> bool:
-        return bool(self.rng.random() < p)
-
-    def int(self, low: int, high: int) -> int:
-        """Both ends included."""
-        return int(self.rng.integers(low, high + 1))
 
     @property
     def shape(self) -> tuple[int, ...]:

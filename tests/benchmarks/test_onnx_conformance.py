@@ -18,7 +18,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The script's module; none of the folder's stays behind."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield import_module("onnx_conformance")
-    for name in [m for m in sys.modules if m.partition(".")[0] in ("onnx_cases", "onnx_conformance")]:
+    for name in [m for m in sys.modules if m.partition(".")[0] in ("onnx_cases", "onnx_conformance", "conformance")]:
         sys.modules.pop(name)
 
 

@@ -19,9 +19,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The script's module; none of the folder's stays behind."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield import_module("source_conformance")
-    for name in [
-        m for m in sys.modules if m.partition(".")[0] in ("keras_cases", "tflite_cases", "source_conformance")
-    ]:
+    own = ("keras_cases", "tflite_cases", "source_conformance", "conformance")
+    for name in [m for m in sys.modules if m.partition(".")[0] in own]:
         sys.modules.pop(name)
 
 

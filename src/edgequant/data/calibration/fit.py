@@ -84,7 +84,7 @@ def readings(inputs: InputSpec) -> Iterator[Reading]:
     for scale in scales:
         words = "" if scale.healthy else f"{scale.words}, and "
         yield Reading(f"{words}channels first where channels last was expected", False, _then(_last, scale.undo))
-        yield Reading(f"{words}height and width swapped", False, _then(_turned, scale.undo))
+        yield Reading(f"{words}height and width swapped", False, _then(lambda x: x.transpose(0, 2, 1, 3), scale.undo))
         yield Reading(f"{words}channels first, read as channels last", False, _then(_reread, scale.undo))
     yield Reading("inverted: 255 is black and 0 is white", False, lambda x: 255 - x)
 
@@ -144,10 +144,6 @@ def _then(first: Undo, second: Undo) -> Undo:
 def _last(x: Array) -> Array:
     """(n, C, H, W) -> (n, H, W, C)."""
     return x.transpose(0, 2, 3, 1)
-
-
-def _turned(x: Array) -> Array:
-    return x.transpose(0, 2, 1, 3)
 
 
 def _reread(x: Array) -> Array:

@@ -46,7 +46,9 @@ def read_classes(tree: Tree, layout: Layout, known: Classes | None) -> Labelled:
         of_each = {name: _label(name, classes, tree.base, part, layout.parts[0]) for name in used}
         images.append(tuple(path for paths in used.values() for path in paths))
         labels.append(tuple(of_each[name] for name, paths in used.items() for _ in paths))
-    _check_images(tree, layout, images)
+    for part, found in zip(layout.parts, images):
+        if not found:
+            raise BadData(f"{tree.base / part.folder} has no image in a class folder. Expected some in each split.")
     notes = [layout.note, "" if known else _numbered(classes.names), *_missing(layout, labels, classes)]
     return Labelled(
         tuple(images), tuple(labels), tuple(map(shown, classes.names)), layout.left_out, tuple(filter(None, notes))
@@ -78,9 +80,11 @@ def _check_some(tree: Tree, part: Part, found: Mapping[str, list[str]]) -> None:
     if len(full) == 1:
         _refuse_one(tree, where, full[0], found[full[0]])
     if empty:
+        several = "a folder" if len(empty) == 1 else f"{len(empty)} folders"
         raise BadData(
-            f"{where} has {_some(empty)} without an image beside the class folders. Whether that is a class decides"
-            f" the labels of the others: list the classes in a text file, one a line, and add synsets=FILE.{left}"
+            f"{where} has {several} ({_list(empty)}) without an image beside the class folders. Whether that is a"
+            f" class decides the labels of the others: list the classes in a text file, one a line, and add"
+            f" synsets=FILE.{left}"
         )
 
 
@@ -109,12 +113,6 @@ def _label(name: str, classes: Classes, base: Path, part: Part, first: Part) -> 
     )
 
 
-def _check_images(tree: Tree, layout: Layout, images: list[tuple[str, ...]]) -> None:
-    for part, found in zip(layout.parts, images):
-        if not found:
-            raise BadData(f"{tree.base / part.folder} has no image in a class folder. Expected some in each split.")
-
-
 def _numbered(names: tuple[str, ...]) -> str:
     """Where names are numbers: text order is torchvision's and Keras', and seldom what their owner thinks it is."""
     if not all(name.isascii() and name.isdigit() for name in names) or list(names) == sorted(names, key=int):
@@ -139,11 +137,6 @@ def _missing(layout: Layout, labels: list[tuple[int, ...]], classes: Classes) ->
                 f" ({_list([classes.names[k] for k in lacking])})."
             )
     return lines
-
-
-def _some(names: list[str]) -> str:
-    noun = "a folder" if len(names) == 1 else f"{len(names)} folders"
-    return f"{noun} ({_list(names)})"
 
 
 def _list(names: list[str]) -> str:

@@ -12,7 +12,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,7 +95,12 @@ def check_judge(captive: Captive, judge: Judge, samples: Samples) -> None:
         few = taken[:FEW]
         exact, allowed = _allowed(captive, few)
         if wanted.shape != got.shape or not _within(wanted[:FEW], exact, allowed):
-            _refuse_file(captive, judge, what, few, (wanted[:FEW], exact))
+            found = _first_of_file(captive, judge, few[:1]) or "no tensor on the way is known to differ"
+            raise BadModel(
+                f"The network as read is not the one that {judge.runtime} runs: {found};"
+                f" {_scores(what, wanted[:FEW], exact)}. Export that part of it with other operations, or give the"
+                " network in another form (path/to/file.py:factory), and report it."
+            )
         certain = certain or allowed < CERTAIN * _largest(exact)
     if not certain:
         raise BadModel(
@@ -116,7 +121,11 @@ def _check_exactly(captive: Captive, what: str, images: torch.Tensor, wanted: to
         )
     exact, allowed = _allowed(captive, images)
     if not _within(exact, truth, max(EXACT * _largest(truth), allowed * DOUBLE)):
-        _refuse_module(captive, what, images, (truth, exact))
+        found = _first_of_module(captive, images[:1]) or "nothing on the way differs by as much"
+        raise BadModel(
+            f"The captured network is not the model: {found}; {_scores(what, truth, exact)}. This is a fault of"
+            " edgequant's. Write that part of the network with other operations, and report it."
+        )
     if torch.isfinite(wanted).all() and not _within(wanted, truth, allowed):
         raise BadModel(
             f"On {what} the module's scores differ from those of the program that torch.export made of it by"
@@ -151,14 +160,6 @@ def _largest(values: torch.Tensor) -> float:
 # The first tensor that differs
 
 
-def _refuse_module(captive: Captive, what: str, images: torch.Tensor, scores: tuple[Any, Any]) -> NoReturn:
-    found = _first_of_module(captive, images[:1]) or "nothing on the way differs by as much"
-    raise BadModel(
-        f"The captured network is not the model: {found}; {_scores(what, scores)}. This is a fault of edgequant's."
-        " Write that part of the network with other operations, and report it."
-    )
-
-
 def _first_of_module(captive: Captive, images: torch.Tensor) -> str:
     """Where the exported graph and the captured network part, both in float64."""
     builder, shown = captive.builder, {}
@@ -176,15 +177,6 @@ def _first_of_module(captive: Captive, images: torch.Tensor) -> str:
         if not _within(wanted, seen, 1e-6 * _largest(wanted)):
             return f"{node.target} ({place(node)}) is the first that differs, {_figures(wanted, seen)}"
     return ""
-
-
-def _refuse_file(captive: Captive, judge: Judge, what: str, images: torch.Tensor, scores: tuple[Any, Any]) -> NoReturn:
-    found = _first_of_file(captive, judge, images[:1]) or "no tensor on the way is known to differ"
-    raise BadModel(
-        f"The network as read is not the one that {judge.runtime} runs: {found}; {_scores(what, scores)}. Export that"
-        " part of it with other operations, or give the network in another form (path/to/file.py:factory), and report"
-        " it."
-    )
 
 
 def _first_of_file(captive: Captive, judge: Judge, images: torch.Tensor) -> str:
@@ -209,8 +201,7 @@ def _figures(wanted: torch.Tensor, got: torch.Tensor) -> str:
     return f"by up to {_apart(wanted, got):.3g} (largest value {_largest(wanted):.3g})"
 
 
-def _scores(what: str, scores: tuple[torch.Tensor, torch.Tensor]) -> str:
-    wanted, got = scores
+def _scores(what: str, wanted: torch.Tensor, got: torch.Tensor) -> str:
     if wanted.shape != got.shape:
         return f"on {what} the scores have the shape {tuple(wanted.shape[1:])} there and {tuple(got.shape[1:])} here"
     return f"on {what} the scores differ by up to {_apart(wanted, got):.3g} (largest score {_largest(wanted):.3g})"

@@ -217,16 +217,15 @@ class Builder:
         before = self.value(node, node.args[0])
         last = self.last(before.tensor)
         read = any(before.tensor in step.inputs for step in self.steps)
-        unread = self.alone(before.tensor) or (in_place(node) and not read and self._shared(node, before.tensor))
+        names = (n for n, v in self.values.items() if v.tensor == before.tensor)
+        # Written in place, it is lost to all its names where they name the memory that the node writes: none is a copy
+        lost = in_place(node) and not read and all(storage(n) == storage(node) for n in names)
+        unread = self.alone(before.tensor) or lost
         if not kind or last is None or last.activation or not OPS[last.kind].fuses or not unread:
             tensor = self._apart(node, before, kind, attrs)
         else:
             tensor = self.fused(node, last, kind)
         self.becomes(node, tensor, before.view)
-
-    def _shared(self, node: fx.Node, tensor: str) -> bool:
-        """Whether all names of the tensor are names of the memory that the node writes: none is a copy."""
-        return all(storage(n) == storage(node) for n, v in self.values.items() if v.tensor == tensor)
 
     def _apart(self, node: fx.Node, before: Value, kind: Activation, attrs: Mapping[str, Any] | None) -> str:
         origin = self._origin(before.tensor)

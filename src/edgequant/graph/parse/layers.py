@@ -45,18 +45,13 @@ def _on_vectors(b: Builder, node: fx.Node, value: Value, matrix: torch.Tensor, b
     if not value.view.plain:
         moved = torch.empty_like(matrix)
         moved[:, value.view.indices()] = matrix
-        matrix, value = moved, _in_order(b, node, value)
+        size = (value.view.indices().numel(),)
+        flat = b.step(node, "reshape", [value.tensor], size, {"shape": size}, suffix=".flat")  # as it lies
+        matrix, value = moved, Value(flat, whole(size))
     module = nn.Linear(matrix.shape[1], len(matrix), bias is not None, device="meta")
     source = value.tensor if value.view.identity else b.plain(node, node.args[0])
     layer = b.layer(node, with_weights(module, matrix, bias))
     b.becomes(node, b.step(node, "linear", [source], (len(matrix),), {}, layer))
-
-
-def _in_order(b: Builder, node: fx.Node, value: Value) -> Value:
-    """The tensor below, flattened as it lies."""
-    size = (value.view.indices().numel(),)
-    flat = b.step(node, "reshape", [value.tensor], size, {"shape": size}, suffix=".flat")
-    return Value(flat, whole(size))
 
 
 def _on_channels(b: Builder, node: fx.Node, value: Value, matrix: torch.Tensor, bias: torch.Tensor | None) -> None:

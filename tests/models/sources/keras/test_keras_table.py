@@ -21,7 +21,7 @@ from edgequant.models.sources.keras.layers import LAYERS
 from edgequant.models.sources.keras.network import judge_of, translate
 from edgequant.models.sources.keras.operations import BINARY, UNARY
 from edgequant.models.sources.keras.package import import_keras
-from edgequant.models.sources.keras.site import Site
+from edgequant.models.sources.keras.site import KerasCall
 from edgequant.models.sources.keras.source import from_keras
 from edgequant.models.sources.keras.table import COMMON, LAYER_TABLE, OPERATION_TABLE, entries_of, kind_of
 
@@ -93,7 +93,7 @@ def test_every_option_of_an_operation_is_in_the_table(kind: str) -> None:
 
 
 def test_an_option_is_read_by_the_table_or_not_at_all() -> None:
-    site = Site(L.ReLU(), ((4, 4, 4),), (4, 4, 4))
+    site = KerasCall(L.ReLU(), ((4, 4, 4),), (4, 4, 4))
     assert site.get("max_value") is None
     with pytest.raises(AssertionError, match=r"ReLU\.threshold is refused"):
         site.get("threshold")
@@ -114,13 +114,13 @@ def cases(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_what_the_table_calls_read_is_asked_for(cases: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     draw, judge = cases
     asked: set[tuple[bool, str, str]] = set()
-    take = Site.get
+    take = KerasCall.get
 
-    def noted(site: Site, name: str) -> Any:
+    def noted(site: KerasCall, name: str) -> Any:
         asked.add((hasattr(site.layer, "dtype_policy"), site.kind, name))
         return take(site, name)
 
-    monkeypatch.setattr(Site, "get", noted)
+    monkeypatch.setattr(KerasCall, "get", noted)
     for seed in range(250):
         case = draw(seed)
         if case is not None:

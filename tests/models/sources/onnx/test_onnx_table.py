@@ -11,7 +11,7 @@ import pytest
 
 from edgequant.models.sources.onnx.layers import LAYERS
 from edgequant.models.sources.onnx.operators import OPERATORS
-from edgequant.models.sources.onnx.site import Site
+from edgequant.models.sources.onnx.site import OnnxNode
 from edgequant.models.sources.onnx.table import NEWEST, OLDEST, TABLE
 
 Schema = onnx.defs.OpSchema
@@ -63,14 +63,14 @@ def test_what_the_table_calls_read_is_asked_for(monkeypatch: pytest.MonkeyPatch)
     from onnx_cases.random_graphs import draw
 
     asked: set[tuple[str, str]] = set()
-    get = Site.get
+    get = OnnxNode.get
 
-    def noted(site: Site, name: str) -> Any:
+    def noted(site: OnnxNode, name: str) -> Any:
         if name in site.entries:
             asked.add((site.node.op_type, name))
         return get(site, name)
 
-    monkeypatch.setattr(Site, "get", noted)
+    monkeypatch.setattr(OnnxNode, "get", noted)
     for seed in range(1000):
         case = draw(seed)
         if case is not None:

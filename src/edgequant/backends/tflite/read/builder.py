@@ -24,7 +24,7 @@ ACTIVATIONS: dict[int, Activation] = {0: "", 1: "relu", 3: "relu6"}  # Activatio
 
 
 @dataclass
-class Builder:
+class TfliteBuilder:
     graph: FileGraph
     steps: list[Step] = field(default_factory=list)
     layers: dict[str, nn.Module] = field(default_factory=dict)

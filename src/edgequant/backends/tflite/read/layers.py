@@ -13,13 +13,13 @@ from torch import nn
 from ....graph.program import Step
 from ..graph import FileOperator
 from ..inspect import TYPES
-from .builder import Builder
+from .builder import TfliteBuilder
 from .weights import Layout, Weight, read_bias, read_weight
 
 Sides = tuple[tuple[int, int], tuple[int, int]]  # (before, after) in height and in width
 
 
-def conv2d(b: Builder, op: FileOperator) -> None:
+def conv2d(b: TfliteBuilder, op: FileOperator) -> None:
     channels, _, _ = b.image(op, b.tensor(op, 0))
     _check_bias_type(b, op)
     weight, bias = _parameters(b, op, lambda w: w.permute(0, 3, 1, 2), 0, 4)
@@ -29,7 +29,7 @@ def conv2d(b: Builder, op: FileOperator) -> None:
     _append_conv(b, op, weight, bias, channels // per_group, {})
 
 
-def depthwise(b: Builder, op: FileOperator) -> None:
+def depthwise(b: TfliteBuilder, op: FileOperator) -> None:
     channels, _, _ = b.image(op, b.tensor(op, 0))
     weight, bias = _parameters(b, op, lambda w: w.permute(3, 0, 1, 2), 3, 4)
     if weight.value.shape[1] != 1 or weight.value.shape[0] % channels:
@@ -40,7 +40,7 @@ def depthwise(b: Builder, op: FileOperator) -> None:
     _append_conv(b, op, weight, bias, channels, {"depthwise": True})
 
 
-def _check_bias_type(b: Builder, op: FileOperator) -> None:
+def _check_bias_type(b: TfliteBuilder, op: FileOperator) -> None:
     """What it asks for must be what there is: kernels choose their accumulators by it. Raises BadFile."""
     asked = TYPES.get(op.option("quantizedBiasType"))
     stored = b.constant(op, 2)[0].type if len(op.inputs) > 2 and op.inputs[2] >= 0 else "none"
@@ -49,7 +49,7 @@ def _check_bias_type(b: Builder, op: FileOperator) -> None:
 
 
 def _parameters(
-    b: Builder, op: FileOperator, layout: Layout, axis: int, rank: int
+    b: TfliteBuilder, op: FileOperator, layout: Layout, axis: int, rank: int
 ) -> tuple[Weight, torch.Tensor | None]:
     stored, style = b.constant(op, 1)
     if len(stored.shape) != rank:
@@ -61,7 +61,7 @@ def _parameters(
 
 
 def _append_conv(
-    b: Builder, op: FileOperator, weight: Weight, bias: torch.Tensor | None, groups: int, attrs: dict[str, Any]
+    b: TfliteBuilder, op: FileOperator, weight: Weight, bias: torch.Tensor | None, groups: int, attrs: dict[str, Any]
 ) -> None:
     outputs, per_group, *size = weight.value.shape
     stride = (op.option("strideH"), op.option("strideW"))
@@ -75,7 +75,7 @@ def _append_conv(
     b.append(op, "conv2d", (source,), attrs, b.add_layer(op, conv, weight, bias))
 
 
-def padded_sides(b: Builder, op: FileOperator, kernel: tuple[int, int], stride: tuple[int, int]) -> Sides:
+def padded_sides(b: TfliteBuilder, op: FileOperator, kernel: tuple[int, int], stride: tuple[int, int]) -> Sides:
     """What SAME pads: `(ceil(size / stride) - 1) * stride + kernel - size` in all, the odd pixel after."""
     padding = op.option("padding")
     if padding not in (0, 1) or min(*kernel, *stride) < 1:
@@ -87,7 +87,7 @@ def padded_sides(b: Builder, op: FileOperator, kernel: tuple[int, int], stride: 
     return (totals[0] // 2, totals[0] - totals[0] // 2), (totals[1] // 2, totals[1] - totals[1] // 2)
 
 
-def _explicit(b: Builder, op: FileOperator, source: str, sides: Sides) -> tuple[str, tuple[int, int]]:
+def _explicit(b: TfliteBuilder, op: FileOperator, source: str, sides: Sides) -> tuple[str, tuple[int, int]]:
     """(input, padding) of a convolution: torch pads both sides alike, anything else is a step before it."""
     (top, bottom), (left, right) = sides
     if top == bottom and left == right:
@@ -100,7 +100,7 @@ def _explicit(b: Builder, op: FileOperator, source: str, sides: Sides) -> tuple[
     return b.put(Step(name, "pad", (source,), shape, attrs), tensor.integer, tensor), (0, 0)
 
 
-def _unpadded(b: Builder, op: FileOperator, source: str) -> tuple[str, tuple[int, int]]:
+def _unpadded(b: TfliteBuilder, op: FileOperator, source: str) -> tuple[str, tuple[int, int]]:
     """The PAD that emit.py writes for a padding that SAME is not, named after its convolution, belongs to it."""
     step = next((s for s in b.steps if s.name == source), None)
     if step is None or step.kind != "pad" or source != f"{b.output(op).name}.pad":
@@ -114,7 +114,7 @@ def _unpadded(b: Builder, op: FileOperator, source: str) -> tuple[str, tuple[int
     return step.inputs[0], (top, left)
 
 
-def fully_connected(b: Builder, op: FileOperator) -> None:
+def fully_connected(b: TfliteBuilder, op: FileOperator) -> None:
     _check_bias_type(b, op)
     if op.option("keepNumDims") and len(b.shape(op, b.tensor(op, 0))) == 3:
         _pointwise(b, op)
@@ -126,7 +126,7 @@ def fully_connected(b: Builder, op: FileOperator) -> None:
     b.append(op, "linear", (source,), {}, b.add_layer(op, linear, weight, bias))
 
 
-def _pointwise(b: Builder, op: FileOperator) -> None:
+def _pointwise(b: TfliteBuilder, op: FileOperator) -> None:
     """A product of every pixel's channels with a matrix is a 1x1 convolution (4-bit ones are written so)."""
     channels, _, _ = b.image(op, b.tensor(op, 0))
     weight, bias = _parameters(b, op, lambda w: w[:, :, None, None], 0, 2)
@@ -136,7 +136,7 @@ def _pointwise(b: Builder, op: FileOperator) -> None:
     b.append(op, "conv2d", (b.source(op, 0),), {}, b.add_layer(op, conv, weight, bias))
 
 
-def _flat(b: Builder, op: FileOperator) -> str:
+def _flat(b: TfliteBuilder, op: FileOperator) -> str:
     """The input as a vector: FULLY_CONNECTED flattens an image by itself."""
     source, tensor = b.source(op, 0), b.tensor(op, 0)
     shape = b.shape(op, tensor)
@@ -149,7 +149,7 @@ def _flat(b: Builder, op: FileOperator) -> str:
     return name
 
 
-def note_flattening(b: Builder, name: str, before: tuple[int, ...]) -> None:
+def note_flattening(b: TfliteBuilder, name: str, before: tuple[int, ...]) -> None:
     if len(before) == 3 and before[0] > 1 and before[1] * before[2] > 1:
         b.flattened[name] = before
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..graph import FileOperator
-from .builder import Builder, qparams
+from .builder import TfliteBuilder, qparams
 from .layers import note_flattening
 from .weights import values_of
 
-Read = Callable[[Builder, FileOperator], None]
+Read = Callable[[TfliteBuilder, FileOperator], None]
 
 
-def reshape(b: Builder, op: FileOperator) -> None:
+def reshape(b: TfliteBuilder, op: FileOperator) -> None:
     source, output = b.source(op, 0), b.output(op)
     stated, size = _new_shape(b, op), int(np.prod(b.tensor(op, 0).shape))
     if stated.count(-1) == 1:
@@ -34,7 +34,7 @@ def reshape(b: Builder, op: FileOperator) -> None:
     note_flattening(b, b.alias[output.index], before)
 
 
-def _new_shape(b: Builder, op: FileOperator) -> tuple[int, ...]:
+def _new_shape(b: TfliteBuilder, op: FileOperator) -> tuple[int, ...]:
     """What LiteRT makes of the shape, whatever the file says that the result has. RESHAPE's operand goes first."""
     shape = b.tensor(op, 0).shape
     if op.name == "RESHAPE":
@@ -49,7 +49,7 @@ def _new_shape(b: Builder, op: FileOperator) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape) if i not in gone)
 
 
-def transpose(b: Builder, op: FileOperator) -> None:
+def transpose(b: TfliteBuilder, op: FileOperator) -> None:
     """Of the file's input alone: an app's NCHW image becomes the NHWC one that all else works on."""
     order = values_of(b.graph, op, b.tensor(op, 1)).reshape(-1).tolist()
     if b.tensor(op, 0).index != b.graph.input or order != [0, 2, 3, 1]:
@@ -59,19 +59,19 @@ def transpose(b: Builder, op: FileOperator) -> None:
     b.alias[b.output(op).index] = b.source(op, 0)
 
 
-def slice_(b: Builder, op: FileOperator) -> None:
+def slice_(b: TfliteBuilder, op: FileOperator) -> None:
     begin, size = (_whole_numbers(b, op, i) for i in (1, 2))
     shape = b.tensor(op, 0).shape
     end = [n if s == -1 else a + s for a, s, n in zip(begin, size, shape)]
     _sliced(b, op, begin, end, [1] * len(begin))
 
 
-def strided_slice(b: Builder, op: FileOperator) -> None:
+def strided_slice(b: TfliteBuilder, op: FileOperator) -> None:
     begin, end, step = (_whole_numbers(b, op, i) for i in (1, 2, 3))
     _sliced(b, op, begin, end, step)
 
 
-def _sliced(b: Builder, op: FileOperator, begin: Sequence[int], end: Sequence[int], step: Sequence[int]) -> None:
+def _sliced(b: TfliteBuilder, op: FileOperator, begin: Sequence[int], end: Sequence[int], step: Sequence[int]) -> None:
     if len(begin) != len(b.tensor(op, 0).shape) or (begin[0], end[0]) != (0, 1) or min(*begin, *step, *end) < 0:
         b.graph.refuse(op, f"cuts from {list(begin)} to {list(end)} by {list(step)}")
     attrs = {name: _channels_first(v) for name, v in (("begin", begin), ("end", end), ("step", step))}
@@ -82,12 +82,12 @@ def _channels_first(values: Sequence[int]) -> tuple[int, ...]:
     return (values[3], *values[1:3]) if len(values) == 4 else tuple(values[1:])
 
 
-def _whole_numbers(b: Builder, op: FileOperator, position: int) -> list[int]:
+def _whole_numbers(b: TfliteBuilder, op: FileOperator, position: int) -> list[int]:
     return [int(v) for v in values_of(b.graph, op, b.tensor(op, position)).reshape(-1)]
 
 
 def resize(mode: str) -> Read:
-    def read(b: Builder, op: FileOperator) -> None:
+    def read(b: TfliteBuilder, op: FileOperator) -> None:
         corners, centres = bool(op.option("alignCorners")), bool(op.option("halfPixelCenters"))
         if (mode == "bilinear" and corners == centres) or (mode == "nearest" and (corners or centres)):
             b.graph.refuse(op, f"aligns corners {corners} and pixel centres {centres}, which torch does not")
@@ -101,17 +101,17 @@ def resize(mode: str) -> Read:
 bilinear, nearest = resize("bilinear"), resize("nearest")
 
 
-def pad(b: Builder, op: FileOperator) -> None:
+def pad(b: TfliteBuilder, op: FileOperator) -> None:
     b.append(op, "pad", (b.source(op, 0),), {"padding": _amounts(b, op)})
 
 
-def mirror_pad(b: Builder, op: FileOperator) -> None:
+def mirror_pad(b: TfliteBuilder, op: FileOperator) -> None:
     if op.option("mode") != 0:
         b.graph.refuse(op, "repeats the border pixel itself")
     b.append(op, "pad", (b.source(op, 0),), {"padding": _amounts(b, op), "mode": "reflect"})
 
 
-def pad_v2(b: Builder, op: FileOperator) -> None:
+def pad_v2(b: TfliteBuilder, op: FileOperator) -> None:
     number = float(values_of(b.graph, op, b.tensor(op, 2)).reshape(-1)[0])
     source = b.tensor(op, 0)
     if source.integer:
@@ -120,7 +120,7 @@ def pad_v2(b: Builder, op: FileOperator) -> None:
     b.append(op, "pad", (b.source(op, 0),), {"padding": _amounts(b, op), "value": number})
 
 
-def _amounts(b: Builder, op: FileOperator) -> tuple[int, int, int, int]:
+def _amounts(b: TfliteBuilder, op: FileOperator) -> tuple[int, int, int, int]:
     """(left, right, top, bottom). Raises BadFile for a padding that is not around the image."""
     b.image(op, b.tensor(op, 0))
     found = values_of(b.graph, op, b.tensor(op, 1)).tolist()

@@ -14,13 +14,13 @@ from ....graph.ops.op import Lacks, Operator, named
 from ....graph.ops.table import OPS, tflite_operators
 from ..graph import FileOperator, FileTensor
 from . import moves
-from .builder import Builder, qparams
+from .builder import TfliteBuilder, qparams
 from .layers import padded_sides
 from .moves import Read
 from .weights import values_of
 
 
-def mean(b: Builder, op: FileOperator) -> None:
+def mean(b: TfliteBuilder, op: FileOperator) -> None:
     b.image(op, b.tensor(op, 0))
     axes = sorted(int(a) % 4 for a in values_of(b.graph, op, b.tensor(op, 1)).reshape(-1))
     if axes == [3] and op.option("keepDims"):
@@ -32,7 +32,7 @@ def mean(b: Builder, op: FileOperator) -> None:
 
 
 def _pool(kind: str) -> Read:
-    def read(b: Builder, op: FileOperator) -> None:
+    def read(b: TfliteBuilder, op: FileOperator) -> None:
         kernel = (op.option("filterHeight"), op.option("filterWidth"))
         stride = (op.option("strideH"), op.option("strideW"))
         (top, bottom), (left, right) = padded_sides(b, op, kernel, stride)
@@ -55,7 +55,7 @@ max_pool2d = _pool("max_pool2d")
 
 
 def _binary(kind: str) -> Read:
-    def read(b: Builder, op: FileOperator) -> None:
+    def read(b: TfliteBuilder, op: FileOperator) -> None:
         if len(b.tensor(op, 0).shape) != len(b.tensor(op, 1).shape):
             b.graph.refuse(op, f"combines the shapes {b.tensor(op, 0).shape} and {b.tensor(op, 1).shape}")
         _check_powers(b, op)
@@ -64,7 +64,7 @@ def _binary(kind: str) -> Read:
     return read
 
 
-def _check_powers(b: Builder, op: FileOperator) -> None:
+def _check_powers(b: TfliteBuilder, op: FileOperator) -> None:
     """On 16-bit scales that all are powers of two LiteRT has other arithmetic (add.cc, sub.cc, `pot_scale_int16`)."""
     tensors = [b.output(op), b.tensor(op, 0), b.tensor(op, 1)]
     if op.name == "MUL" or any(t.type != "int16" for t in tensors) or not op.option("potScaleInt16"):
@@ -73,7 +73,7 @@ def _check_powers(b: Builder, op: FileOperator) -> None:
         b.graph.refuse(op, "adds 16-bit integers by shifts (potScaleInt16)")
 
 
-def cat(b: Builder, op: FileOperator) -> None:
+def cat(b: TfliteBuilder, op: FileOperator) -> None:
     rank = len(b.output(op).shape)
     if op.option("axis") % rank != rank - 1:
         b.graph.refuse(op, f"is along dimension {op.option('axis')}, not along channels")
@@ -81,7 +81,7 @@ def cat(b: Builder, op: FileOperator) -> None:
     b.append(op, "cat", inputs, sources=len(inputs))
 
 
-def softmax(b: Builder, op: FileOperator) -> None:
+def softmax(b: TfliteBuilder, op: FileOperator) -> None:
     if op.option("beta") != 1:
         b.graph.refuse(op, f"has the beta {op.option('beta')}")
     b.append(op, "softmax", (b.source(op, 0),))
@@ -95,7 +95,7 @@ depth_to_space = unary("depth_to_space", lambda op: {"block": op.option("blockSi
 gelu = unary("gelu", lambda op: {"approximate": "tanh" if op.option("approximate") else "none"})
 
 
-def dequantize(b: Builder, op: FileOperator) -> None:
+def dequantize(b: TfliteBuilder, op: FileOperator) -> None:
     """Of a constant: its style. Of integers: the same tensor, as floats."""
     source, output = b.tensor(op, 0), b.output(op)
     if source.data is not None:
@@ -107,7 +107,7 @@ def dequantize(b: Builder, op: FileOperator) -> None:
     b.alias[output.index] = name
 
 
-def quantize(b: Builder, op: FileOperator) -> None:
+def quantize(b: TfliteBuilder, op: FileOperator) -> None:
     """Of floats: the same tensor, as integers. Of integers: that too where no value changes (uint8 at the border).
 
     The bytes of the file's input may be made floats and rounded again: to 16 bits there is no other way.
@@ -128,7 +128,7 @@ def quantize(b: Builder, op: FileOperator) -> None:
     b.alias[output.index] = name
 
 
-def _requantize(b: Builder, op: FileOperator, source: FileTensor, output: FileTensor) -> None:
+def _requantize(b: TfliteBuilder, op: FileOperator, source: FileTensor, output: FileTensor) -> None:
     """Onto a grid that holds all of the other one: the same values. Else the file clamps there."""
     (low, high), (least, most) = _ends(source), _ends(output)
     step = float(output.scale[0])

@@ -23,7 +23,7 @@ from ....graph.program import SCORES, Captured, Network, Output, Program, Step
 from ....quantization.reference import Reference
 from ....recipe.scheme import LayerFate, RecipeKind
 from ..graph import FileGraph, load_graph
-from .builder import Builder, qparams
+from .builder import TfliteBuilder, qparams
 from .operators import READERS
 from .weights import Weight
 
@@ -65,7 +65,7 @@ def read(path: Path, mean: tuple[float, ...] | None = None, std: tuple[float, ..
     Raises BadFile: no .tflite, or one with an operator that the op table cannot say.
     """
     graph = load_graph(path)
-    b = Builder(graph)
+    b = TfliteBuilder(graph)
     source = graph.tensors[graph.input]
     inputs = input_spec(graph, mean, std)
     b.alias[source.index] = b.name(source.name or "image")
@@ -103,7 +103,7 @@ def image_shape(graph: FileGraph) -> tuple[int, int, int]:
     return (first, second, third) if graph.metadata.get("layout") == "NCHW" else (third, first, second)
 
 
-def _reference(b: Builder, inputs: InputSpec) -> Reference:
+def _reference(b: TfliteBuilder, inputs: InputSpec) -> Reference:
     if not any(b.integer.values()):
         b.activations.clear()  # at most the bytes of the input of a float network, which are floats at once
     program, kind = _program(b, inputs), _kind(b)
@@ -118,7 +118,7 @@ def _reference(b: Builder, inputs: InputSpec) -> Reference:
     return reference
 
 
-def _program(b: Builder, inputs: InputSpec) -> Program:
+def _program(b: TfliteBuilder, inputs: InputSpec) -> Program:
     graph = b.graph
     if graph.output not in b.alias or not b.steps:
         raise BadFile(f"{graph.path}: the output does not come from the image. Fetch or make the file again.")
@@ -153,7 +153,7 @@ def _check_shapes(graph: FileGraph, network: Network) -> None:
             )
 
 
-def _check_domains(b: Builder, reference: Reference) -> None:
+def _check_domains(b: TfliteBuilder, reference: Reference) -> None:
     """Integers are computed where the file does so, and nowhere else. Raises BadFile."""
     for step in reference.captured.program.steps:
         if reference.runs_in_integers(step) != b.integer[step.name]:
@@ -163,7 +163,7 @@ def _check_domains(b: Builder, reference: Reference) -> None:
             )
 
 
-def _deployment(b: Builder) -> Deployment:
+def _deployment(b: TfliteBuilder) -> Deployment:
     """What the border has that the recipe would not give."""
     kinds = {}
     for side, index in (("input", b.graph.input), ("output", b.graph.output)):
@@ -173,7 +173,7 @@ def _deployment(b: Builder) -> Deployment:
     return Deployment(**kinds, layout="nchw" if b.graph.metadata.get("layout") == "NCHW" else "")
 
 
-def _kind(b: Builder) -> RecipeKind:
+def _kind(b: TfliteBuilder) -> RecipeKind:
     styles = {w.style for w in b.weights.values()}
     if b.activations:
         return "static"
@@ -188,7 +188,7 @@ def _stored_as(kind: RecipeKind, weight: Weight) -> bool:
     return weight.style == ("dequantized" if kind == "weight-only" else "direct")
 
 
-def _recipe(kind: RecipeKind, b: Builder, weights: Mapping[str, WeightQ]) -> str:
+def _recipe(kind: RecipeKind, b: TfliteBuilder, weights: Mapping[str, WeightQ]) -> str:
     """A name for what another tool made."""
     bits = min((w.bits for w in weights.values()), default=8)
     if kind == "static":
@@ -196,7 +196,7 @@ def _recipe(kind: RecipeKind, b: Builder, weights: Mapping[str, WeightQ]) -> str
     return {"dynamic": f"dynamic-w{bits}", "weight-only": f"w{bits}"}.get(kind, kind)
 
 
-def _fate(step: Step, kind: RecipeKind, weight: Weight, quantized: bool, b: Builder) -> LayerFate:
+def _fate(step: Step, kind: RecipeKind, weight: Weight, quantized: bool, b: TfliteBuilder) -> LayerFate:
     if not quantized or weight.q is None:
         bits = {"float16": 16, "float32": 32}.get(kind)
         return LayerFate(step.layer, step.kind, bits, None, "", "float", "the file holds floats there")

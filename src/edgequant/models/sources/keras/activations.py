@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from ....graph.ops.table import OPS
-from .site import Parts, Site, tensor
+from .site import KerasCall, Parts, tensor
 from .table import kind_of
 
 FUNCTIONS: dict[str, Callable[[], nn.Module | None]] = {
@@ -24,13 +24,13 @@ FUNCTIONS: dict[str, Callable[[], nn.Module | None]] = {
 FUNCTIONS = dict(sorted(FUNCTIONS.items()))
 
 
-def behind(site: Site, parts: Parts) -> Parts:
+def behind(site: KerasCall, parts: Parts) -> Parts:
     """`parts`, and the layer's `activation=` behind them."""
     module = _function(site, site.get("activation"))
     return parts if module is None else [*parts, ("_activation", module)]
 
 
-def _function(site: Site, activation: Any) -> nn.Module | None:
+def _function(site: KerasCall, activation: Any) -> nn.Module | None:
     """A keras.activations function as a module; None for none."""
     name = "linear" if activation is None else getattr(activation, "__name__", type(activation).__name__)
     if activation is not None and not _of_keras(activation):
@@ -48,16 +48,16 @@ def _of_keras(activation: Any) -> bool:
     return str(getattr(activation, "__module__", "")).partition(".")[0] == "keras"
 
 
-def activation(site: Site) -> Parts:
+def activation(site: KerasCall) -> Parts:
     """Activation(function): of a layer of that name a Keras layer may stand inside."""
     inner = site.get("activation")
     if kind_of(inner) in LAYERS:
-        return LAYERS[kind_of(inner)](Site(inner, site.inputs, site.output, site.channels_last, site.flat))
+        return LAYERS[kind_of(inner)](KerasCall(inner, site.inputs, site.output, site.channels_last, site.flat))
     module = _function(site, inner)
     return [("", nn.Identity() if module is None else module)]
 
 
-def relu(site: Site) -> Parts:
+def relu(site: KerasCall) -> Parts:
     slope, most = site.get("negative_slope"), site.get("max_value")
     if slope and most is not None:
         site.refuse("has both a slope and a maximum", "relu, relu6 or leaky relu")
@@ -71,15 +71,15 @@ def relu(site: Site) -> Parts:
     return [("", nn.ReLU6() if top == 6 else nn.Hardtanh(0.0, top))]
 
 
-def leaky_relu(site: Site) -> Parts:
+def leaky_relu(site: KerasCall) -> Parts:
     return [("", nn.LeakyReLU(float(site.get("negative_slope"))))]
 
 
-def elu(site: Site) -> Parts:
+def elu(site: KerasCall) -> Parts:
     return [("", nn.ELU(float(site.get("alpha"))))]
 
 
-def prelu(site: Site) -> Parts:
+def prelu(site: KerasCall) -> Parts:
     """One slope a channel, or one for all: alpha shared over height and width."""
     alpha = tensor(site.layer.alpha)
     channels = (site.channels, 1, 1) if not site.channels_last else (1, 1, site.channels)
@@ -90,14 +90,14 @@ def prelu(site: Site) -> Parts:
     return [("", module)]
 
 
-def softmax(site: Site) -> Parts:
+def softmax(site: KerasCall) -> Parts:
     rank = len(site.inputs[0]) + 1
     if site.get("axis") not in (-1, rank - 1) or rank != 2:
         site.refuse(f"is a softmax along axis {site.get('axis')} of {rank} dimensions", "one over class scores (N, C)")
     return [("", nn.Softmax(1))]
 
 
-LAYERS: dict[str, Callable[[Site], Parts]] = {
+LAYERS: dict[str, Callable[[KerasCall], Parts]] = {
     "Activation": activation,
     "ELU": elu,
     "LeakyReLU": leaky_relu,

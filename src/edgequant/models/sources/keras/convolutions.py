@@ -9,25 +9,25 @@ from torch import nn
 
 from .activations import behind
 from .modules import with_tensors
-from .site import Parts, Site, pair, tensor
+from .site import KerasCall, Parts, pair, tensor
 
 Sides = tuple[int, int, int, int]  # left, right, top, bottom
 
 
-def conv2d(site: Site) -> Parts:
+def conv2d(site: KerasCall) -> Parts:
     """Kernel (h, w, in / groups, out)."""
     layer = site.layer
     parts = _convolution(site, tensor(layer.kernel).permute(3, 2, 0, 1), tensor(layer.bias), site.get("groups"))
     return behind(site, parts)
 
 
-def depthwise(site: Site) -> Parts:
+def depthwise(site: KerasCall) -> Parts:
     layer = site.layer
     parts = _convolution(site, _depthwise_kernel(layer.kernel), tensor(layer.bias), site.channels)
     return behind(site, parts)
 
 
-def separable(site: Site) -> Parts:
+def separable(site: KerasCall) -> Parts:
     layer = site.layer
     *pad, (_, first) = _convolution(site, _depthwise_kernel(layer.depthwise_kernel), None, site.channels)
     point = conv_module(tensor(layer.pointwise_kernel).permute(3, 2, 0, 1), tensor(layer.bias))
@@ -41,7 +41,7 @@ def _depthwise_kernel(variable: Any) -> torch.Tensor:
     return kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, h, w)
 
 
-def _convolution(site: Site, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int) -> Parts:
+def _convolution(site: KerasCall, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int) -> Parts:
     stride, dilation = pair(site.get("strides")), pair(site.get("dilation_rate"))
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation)]
     left, right, top, bottom = same_padding(site, reach, stride) if site.get("padding") == "same" else (0, 0, 0, 0)
@@ -66,14 +66,14 @@ def conv_module(
     return with_tensors(conv, kernel, bias)  # type: ignore[no-any-return]
 
 
-def same_padding(site: Site, reach: list[int], stride: tuple[int, int]) -> Sides:
+def same_padding(site: KerasCall, reach: list[int], stride: tuple[int, int]) -> Sides:
     """TensorFlow's SAME: `(ceil(n / s) - 1) * s + k - n` in all, the odd row or column behind."""
     totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(site.inputs[0][1:], reach, stride)]
     (top, left), (bottom, right) = [t // 2 for t in totals], [t - t // 2 for t in totals]
     return left, right, top, bottom
 
 
-def conv2d_transpose(site: Site) -> Parts:
+def conv2d_transpose(site: KerasCall) -> Parts:
     """Kernel (h, w, out, in). SAME makes the image `s` times as large: `k - s` rows and columns fall off the edges."""
     layer, kernel = site.layer, tensor(site.layer.kernel)
     stride, size = pair(site.get("strides")), tuple(kernel.shape[:2])
@@ -89,7 +89,7 @@ def conv2d_transpose(site: Site) -> Parts:
     return behind(site, [("", with_tensors(made, kernel.permute(3, 2, 0, 1), tensor(layer.bias)))])
 
 
-def dense(site: Site) -> Parts:
+def dense(site: KerasCall) -> Parts:
     """On an image, a 1x1 convolution; behind Flatten, its columns in the order that the vector has here."""
     layer = site.layer
     matrix, bias = tensor(layer.kernel).T, tensor(layer.bias)

@@ -11,6 +11,7 @@ import numpy as np
 from ....core.arrays import Array
 
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]  # mean and std of pixels / 255
+VECTORS = ("Dense", "GlobalAveragePooling2D")
 
 
 @final
@@ -55,15 +56,13 @@ class KerasJudge:
 
         graph = graph_of(self.model)
         nodes = [n for depth in sorted(graph._nodes_by_depth, reverse=True) for n in graph._nodes_by_depth[depth]]
-        shown = [n for n in nodes if not n.is_input and len(n.outputs) == 1 and self._ordered(n)]
+        made = [n for n in nodes if not n.is_input and len(n.outputs) == 1]
+        # Values that lie as the network's: those of an image, or of a vector that was never one
+        shown = [n for n in made if len(n.outputs[0].shape) == 4 or type(n.operation).__name__ in VECTORS]
         whole = import_keras().Model(graph._inputs, [n.outputs[0] for n in shown])
         names = [n.operation.name for n in shown]
         found = dict(zip(names, self._called(whole, images)))
         return {name: value for name, value in found.items() if names.count(name) == 1}
-
-    def _ordered(self, node: Any) -> bool:
-        """Whether the values lie as the network's: an image, or a vector that was never one."""
-        return len(node.outputs[0].shape) == 4 or type(node.operation).__name__ in ("Dense", "GlobalAveragePooling2D")
 
     def _called(self, model: Any, images: Array) -> list[Array]:
         import torch

@@ -16,16 +16,16 @@ from torch import nn
 from . import activations as keras_activations
 from .convolutions import conv2d, conv2d_transpose, dense, depthwise, same_padding, separable
 from .modules import Affine, Crop, GlobalMean, KerasOrder, Merge, View
-from .site import Parts, Site, pair, tensor
+from .site import KerasCall, Parts, pair, tensor
 
-Translate = Callable[[Site], Parts]
+Translate = Callable[[KerasCall], Parts]
 
 
 def one(module: nn.Module) -> Parts:
     return [("", module)]
 
 
-def batch_norm(site: Site) -> Parts:
+def batch_norm(site: KerasCall) -> Parts:
     """Keras' momentum is what is kept, PyTorch's what is taken in."""
     layer = site.layer
     _check_channels(site, site.get("axis"))
@@ -38,7 +38,7 @@ def batch_norm(site: Site) -> Parts:
     return one(norm)
 
 
-def layer_norm(site: Site) -> Parts:
+def layer_norm(site: KerasCall) -> Parts:
     """Over channels; a vector is an image of one pixel."""
     _check_channels(site, site.get("axis"))
     if site.image and not site.channels_last:
@@ -57,7 +57,7 @@ def _fill(parameter: torch.Tensor, variable: Any) -> None:
         parameter.data.copy_(tensor(variable))
 
 
-def check_axis(site: Site, axis: Any) -> None:
+def check_axis(site: KerasCall, axis: Any) -> None:
     """Raises BadModel where a layer works along anything but the channels."""
     rank = len(site.inputs[0]) + 1
     axes = {int(a) % rank for a in (axis if isinstance(axis, list | tuple) else [axis])}
@@ -65,7 +65,7 @@ def check_axis(site: Site, axis: Any) -> None:
         site.refuse(f"works along axis {axis}", "the axis of the channels")
 
 
-def _check_channels(site: Site, axis: Any) -> None:
+def _check_channels(site: KerasCall, axis: Any) -> None:
     """Raises BadModel for anything but the channels of an image or a vector."""
     if not site.image and not site.vector:
         site.refuse(f"works on {len(site.inputs[0]) + 1} dimensions", "an image or a vector")
@@ -79,7 +79,7 @@ def pooling(kind: type[nn.MaxPool2d] | type[nn.AvgPool2d]) -> Translate:
     An average with such a window is refused: Keras' torch backend repeats the edge there, its others leave it out.
     """
 
-    def translate(site: Site) -> Parts:
+    def translate(site: KerasCall) -> Parts:
         kernel, stride = pair(site.get("pool_size")), pair(site.get("strides"))
         same = site.get("padding") == "same"
         left, right, top, bottom = same_padding(site, list(kernel), stride) if same else (0, 0, 0, 0)
@@ -94,22 +94,22 @@ def pooling(kind: type[nn.MaxPool2d] | type[nn.AvgPool2d]) -> Translate:
     return translate
 
 
-def global_max(site: Site) -> Parts:
+def global_max(site: KerasCall) -> Parts:
     pool = ("", nn.AdaptiveMaxPool2d(1))
     return [pool] if site.get("keepdims") else [pool, ("_flat", nn.Flatten(1))]
 
 
-def zero_padding(site: Site) -> Parts:
+def zero_padding(site: KerasCall) -> Parts:
     (top, bottom), (left, right) = site.get("padding")
     return one(nn.ZeroPad2d((left, right, top, bottom)))
 
 
-def cropping(site: Site) -> Parts:
+def cropping(site: KerasCall) -> Parts:
     (top, bottom), (left, right) = site.get("cropping")
     return one(Crop(top, bottom, left, right))
 
 
-def upsampling(site: Site) -> Parts:
+def upsampling(site: KerasCall) -> Parts:
     mode = site.get("interpolation")
     if mode not in ("nearest", "bilinear"):
         site.refuse(f"interpolates by {mode}", "nearest or bilinear")
@@ -117,7 +117,7 @@ def upsampling(site: Site) -> Parts:
     return one(nn.Upsample(scale_factor=size, mode=mode))
 
 
-def reshape(site: Site) -> Parts:
+def reshape(site: KerasCall) -> Parts:
     """Keras' order is (H, W, C). It is the order here too for vectors and for images of one pixel.
 
     A flattened image keeps the order (C, H, W); the walk notes it for the dense layer that reads the vector.
@@ -134,7 +134,7 @@ def reshape(site: Site) -> Parts:
     return one(KerasOrder(View((*after[1:], after[0]) if len(after) == 3 else after)))
 
 
-def affine_layer(site: Site) -> Parts:
+def affine_layer(site: KerasCall) -> Parts:
     """`gain * x + shift` where it is not the model's preprocessing."""
     found = affine_of(site)
     if found is None:
@@ -143,7 +143,7 @@ def affine_layer(site: Site) -> Parts:
     return one(Affine(gain, shift))
 
 
-def affine_of(site: Site) -> tuple[torch.Tensor, torch.Tensor] | None:
+def affine_of(site: KerasCall) -> tuple[torch.Tensor, torch.Tensor] | None:
     """(gain, shift), one number or one a channel, float64, of a layer that only scales an image; None for any other."""
     if site.kind not in ("Rescaling", "Normalization", "LayerScale") or not site.image:
         return None
@@ -160,7 +160,7 @@ def affine_of(site: Site) -> tuple[torch.Tensor, torch.Tensor] | None:
     return (deviation, a) if site.get("invert") else (1 / deviation, -a / deviation)
 
 
-def _per_channel(site: Site, given: Any) -> torch.Tensor | None:
+def _per_channel(site: KerasCall, given: Any) -> torch.Tensor | None:
     """(1,) or (C,) float64 of values that Keras broadcasts to its image; None where they differ by the place."""
     held = hasattr(given, "value") or isinstance(given, torch.Tensor)
     values = tensor(given).double() if held else torch.from_numpy(np.asarray(given, np.float64))
@@ -171,14 +171,14 @@ def _per_channel(site: Site, given: Any) -> torch.Tensor | None:
     return values.reshape(-1)
 
 
-def concatenate(site: Site) -> Parts:
+def concatenate(site: KerasCall) -> Parts:
     site.check_ranks()
     check_axis(site, site.get("axis"))
     return one(Merge("cat", 1 if site.image else len(site.inputs[0])))
 
 
 def _merge(kind: str) -> Translate:
-    def translate(site: Site) -> Parts:
+    def translate(site: KerasCall) -> Parts:
         site.check_ranks()
         return one(Merge(kind))
 

@@ -19,7 +19,7 @@ from .layers import LAYERS, affine_of
 from .modules import Chw, KerasOrder
 from .operations import operation
 from .package import graph_of, import_keras
-from .site import Parts, Site
+from .site import KerasCall, Parts
 from .table import kind_of, reads_layout
 
 
@@ -240,16 +240,16 @@ class _Walk:
         self.numbers[id(node.outputs[0])] = self.shown[layer.name] = inputs[0]
         self._note_order(site, flats, result, inputs[0])
 
-    def _site(self, node: Any) -> Site:
+    def _site(self, node: Any) -> KerasCall:
         """Raises BadModel for a layer that makes several tensors, or has an option that is refused."""
         layer, sources = node.operation, node.arguments.keras_tensors
         if len(node.outputs) != 1:
             raise BadModel(f"The Keras layer {layer.name!r} makes {len(node.outputs)} tensors; one was expected.")
         shapes = tuple(self._shape(s, layer) for s in sources)
         flat = self.flat.get(self.numbers[id(sources[0])]) if id(sources[0]) in self.numbers else None
-        return Site(layer, shapes, self._shape(node.outputs[0], layer), self.channels_last, flat)
+        return KerasCall(layer, shapes, self._shape(node.outputs[0], layer), self.channels_last, flat)
 
-    def _made(self, node: Any, site: Site) -> Named:
+    def _made(self, node: Any, site: KerasCall) -> Named:
         if not _is_model(site.layer):
             return self._register(site.layer.name, self._parts(node, site)), None
         inner = _Walk(graph_of(site.layer), self.channels_last, site.flat)
@@ -267,7 +267,7 @@ class _Walk:
             shape = (shape[2], shape[0], shape[1])
         return tuple(int(d) for d in shape)
 
-    def _parts(self, node: Any, site: Site) -> Parts:
+    def _parts(self, node: Any, site: KerasCall) -> Parts:
         layer = site.layer
         if site.kind == "Lambda":
             site.refuse("holds code", "layers that are data")
@@ -288,7 +288,7 @@ class _Walk:
         self.modules.update({base + suffix: module for suffix, module in parts})
         return [base + suffix for suffix, _ in parts]
 
-    def _note_order(self, site: Site, flats: list[Chw | None], result: Chw | None, output: int) -> None:
+    def _note_order(self, site: KerasCall, flats: list[Chw | None], result: Chw | None, output: int) -> None:
         """A flattened image stands in another order here than in Keras; elementwise layers keep it so."""
         kind, image = site.kind, site.inputs[0]
         if kind in ("Flatten", "Reshape") and len(image) == 3 and len(site.output) == 1:
@@ -311,7 +311,7 @@ def _is_model(layer: Any) -> bool:
     return hasattr(layer, "_nodes_by_depth") or hasattr(layer, "_functional")
 
 
-def _check_call(node: Any, site: Site) -> None:
+def _check_call(node: Any, site: KerasCall) -> None:
     """Raises BadModel for a layer that is called with more than its tensors: a mask.
 
     `training=` has no effect: `predict`, and the judge, call the whole model with training=False, which goes first.

@@ -9,7 +9,7 @@ from torch import nn
 
 from ....graph.ops.table import OPS
 from .modules import GlobalMean, Merge, Number
-from .site import Parts, Site
+from .site import KerasCall, Parts
 
 BINARY = {
     "Add": "add",
@@ -28,7 +28,7 @@ UNARY: dict[str, Callable[[], nn.Module]] = {
 UNARY = dict(sorted(UNARY.items()))
 
 
-def operation(node: Any, site: Site) -> Parts:
+def operation(node: Any, site: KerasCall) -> Parts:
     """The module of an operation that is no layer. Raises BadModel."""
     kind = site.kind
     if kind in BINARY:
@@ -42,7 +42,7 @@ def operation(node: Any, site: Site) -> Parts:
     return [("", _mean(site))]
 
 
-def _binary(node: Any, site: Site, kind: str) -> nn.Module:
+def _binary(node: Any, site: KerasCall, kind: str) -> nn.Module:
     given = [*node.arguments.args, *node.arguments.kwargs.values()][:2]
     numbers = [g for g in given if isinstance(g, int | float)]
     if len(site.inputs) == 2:
@@ -53,7 +53,7 @@ def _binary(node: Any, site: Site, kind: str) -> nn.Module:
     return Number(kind, float(numbers[0]))
 
 
-def _mean(site: Site) -> nn.Module:
+def _mean(site: KerasCall) -> nn.Module:
     axis = site.get("axis")
     axes = axis if isinstance(axis, list | tuple) else [axis]
     wanted = {1, 2} if site.channels_last else {2, 3}

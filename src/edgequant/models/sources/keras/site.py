@@ -18,7 +18,7 @@ Parts = list[tuple[str, nn.Module]]  # in order; each is called <the layer's nam
 
 
 @dataclass(frozen=True)
-class Site:
+class KerasCall:
     """Where a layer is called: it, its inputs' and output's shapes without the batch, and the layout of images.
 
     Shapes of images are (C, H, W), whatever the model's own layout. `flat` is the image that the first input, a

@@ -1,7 +1,7 @@
 """What of each Keras layer and operation is read: every option of its constructor.
 
 Each is "read", "without effect" on what the layer computes here (what draws, punishes or shapes its weights, which
-are read as they are; what matters while a network is trained), or "refused". `Site.get` takes values by this table
+are read as they are; what matters while a network is trained), or "refused". `KerasCall.get` takes values by this table
 alone; a test holds it against the constructors of the installed Keras, so that a new option cannot go unnoticed.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ....core.options import IDLE, READ, Entries, Option, refused
 
-COMMON: Entries = {  # of every layer, `dtype` for all of them by `Site`
+COMMON: Entries = {  # of every layer, `dtype` for all of them by `KerasCall`
     **dict.fromkeys(("activity_regularizer", "autocast", "name", "trainable"), IDLE),
     "dtype": READ,
 }

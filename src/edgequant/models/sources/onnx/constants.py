@@ -8,7 +8,7 @@ import numpy as np
 
 from ....core.arrays import Array
 from ....core.errors import BadModel
-from .site import Site
+from .site import OnnxNode
 from .sizes import narrowed
 
 
@@ -24,7 +24,7 @@ def initializers(graph: Any, name: str) -> dict[str, Array]:
     return {t.name: narrowed(onnx.numpy_helper.to_array(t)) for t in graph.initializer}
 
 
-def constant(site: Site) -> Array:
+def constant(site: OnnxNode) -> Array:
     """Of a Constant node. Raises BadModel."""
     import onnx
 

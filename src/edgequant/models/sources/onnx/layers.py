@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..keras.modules import with_tensors
-from .site import Run, Site
+from .site import Compute, OnnxNode
 from .windows import Pair, pads, pair
 
-Layer = Callable[[Site], Run]
+Layer = Callable[[OnnxNode], Compute]
 
 
-def _conv(site: Site) -> Run:
+def _conv(site: OnnxNode) -> Compute:
     """Weights (out, in / groups, h, w). Uneven pads are a padding before the layer."""
     weight, bias = _kernel(site), site.weight(2)
     outputs, per_group, *size = weight.shape
@@ -36,7 +36,7 @@ def _conv(site: Site) -> Run:
     return lambda x, *_: conv(F.pad(x, pads(site, _image(site, x).shape[2:], extent, stride)))
 
 
-def _kernel(site: Site) -> torch.Tensor:
+def _kernel(site: OnnxNode) -> torch.Tensor:
     weight = site.weight(1)
     if weight is None or weight.dim() != 4:
         site.refuse("is no 2-D convolution", "one on images")
@@ -46,11 +46,11 @@ def _kernel(site: Site) -> torch.Tensor:
     return weight
 
 
-def _image(site: Site, x: torch.Tensor) -> torch.Tensor:
+def _image(site: OnnxNode, x: torch.Tensor) -> torch.Tensor:
     return x if x.dim() == 4 else site.refuse(f"takes {x.dim()} dimensions", "an image (N, C, H, W)")
 
 
-def _conv_transpose(site: Site) -> Run:
+def _conv_transpose(site: OnnxNode) -> Compute:
     """Uneven pads are cut off behind the layer."""
     weight, bias = _kernel(site), site.weight(2)
     if site.get("auto_pad") not in ("NOTSET", "VALID"):
@@ -74,14 +74,14 @@ def _conv_transpose(site: Site) -> Run:
     return cut
 
 
-def _extra(site: Site, stride: Pair, dilation: Pair) -> Pair:
+def _extra(site: OnnxNode, stride: Pair, dilation: Pair) -> Pair:
     found = site.get("output_padding") or [0, 0]
     if len(found) != 2 or any(not 0 <= e < max(s, d) for e, s, d in zip(found, stride, dilation)):
         site.refuse(f"has output_padding = {found}", "less than the stride or the dilation")
     return int(found[0]), int(found[1])
 
 
-def _gemm(site: Site) -> Run:
+def _gemm(site: OnnxNode) -> Compute:
     """`alpha * A @ B + beta * C`, A the vectors and B the stored matrix."""
     matrix, bias = site.weight(1), site.weight(2)
     if matrix is None or matrix.dim() != 2:
@@ -95,14 +95,14 @@ def _gemm(site: Site) -> Run:
     return lambda x, *_: run(x) if x.dim() == 2 else site.refuse(f"takes {x.dim()} dimensions", "vectors (N, C)")
 
 
-def _matmul(site: Site) -> Run:
+def _matmul(site: OnnxNode) -> Compute:
     matrix = site.weight(1)
     if matrix is None or matrix.dim() != 2:
         site.refuse("multiplies by no stored matrix", "a linear layer")
     return _linear(site, matrix.T, None)
 
 
-def _linear(site: Site, weight: torch.Tensor, bias: torch.Tensor | None) -> Run:
+def _linear(site: OnnxNode, weight: torch.Tensor, bias: torch.Tensor | None) -> Compute:
     linear = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta")
     layer = site.add(with_tensors(linear, weight, bias))
     return lambda x, *_: layer(x)
@@ -115,7 +115,7 @@ class _BatchNorm(nn.BatchNorm2d):
         """Nothing to check: PyTorch's function takes any rank."""
 
 
-def _batch_norm(site: Site) -> Run:
+def _batch_norm(site: OnnxNode) -> Compute:
     values = [site.weight(i) for i in range(1, 5)]
     norm = _BatchNorm(len(values[0]) if values[0] is not None else 0, site.get("epsilon"))
     targets = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
@@ -127,7 +127,7 @@ def _batch_norm(site: Site) -> Run:
     return lambda x, *_: layer(x)
 
 
-def _prelu(site: Site) -> Run:
+def _prelu(site: OnnxNode) -> Compute:
     """A slope for all, or one a channel, is a layer; any other is spread over the image as ONNX says."""
     slope = site.weight(1)
     if slope is None:
@@ -147,7 +147,7 @@ def _prelu(site: Site) -> Run:
     return run
 
 
-def _layer_norm(site: Site) -> Run:
+def _layer_norm(site: OnnxNode) -> Compute:
     weight, bias = site.weight(1), site.weight(2)
     if weight is None or (bias is not None and bias.shape != weight.shape):
         site.refuse("has a bias of another shape than its scale", "one shape")

@@ -21,7 +21,7 @@ from ....core.foreign import said
 from .constants import constant, initializers
 from .layers import LAYERS
 from .operators import ANY_PLACE, FLOATS, OPERATORS, type_name
-from .site import TRIED, Run, Shapes, Site, Value
+from .site import TRIED, Compute, OnnxNode, Shapes, Value
 from .sizes import Reference, Sizes, symbolic
 from .table import NEWEST, OLDEST, TABLE
 
@@ -68,12 +68,12 @@ class OnnxNetwork(nn.Module):
             values.update(zip(node.output, made if isinstance(made, tuple) else (made,)))
         return values
 
-    def _step(self, node: Any, index: int, functions: Any) -> tuple[Run, Any] | None:
+    def _step(self, node: Any, index: int, functions: Any) -> tuple[Compute, Any] | None:
         """What runs a node; None where it is computed already. A layer with weights becomes a module of this one."""
         if node.output and node.output[0] in self.turned:
             return None
         self._check_known(node, index, functions)
-        site = Site(self, self.known, self.shapes, self.name, node, index, self.opset)
+        site = OnnxNode(self, self.known, self.shapes, self.name, node, index, self.opset)
         if node.op_type == "Constant":
             self.known[node.output[0]] = constant(site)
             return None
@@ -145,7 +145,7 @@ class OnnxNetwork(nn.Module):
             ) from error
 
 
-def _dispatched(site: Site, on_tensors: Run) -> Run:
+def _dispatched(site: OnnxNode, on_tensors: Compute) -> Compute:
     """On tensors as torch computes it; on sizes as ONNX's reference does, or with symbols."""
     reference: list[Reference] = []
 

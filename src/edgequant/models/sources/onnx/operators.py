@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 
 from .resize import resize
-from .site import Run, Site, Value
+from .site import Compute, OnnxNode, Value
 from .sizes import Sizes, sizes
 from .windows import pooling
 
-Operator = Callable[[Site], Run]
+Operator = Callable[[OnnxNode], Compute]
 FLOATS = {1: "float32", 10: "float16", 11: "float64"}  # of TensorProto; computed in float32, all of them
 LARGEST = 3.4028234663852886e38  # Clip-6's way to say "no bound"
 
@@ -31,7 +31,7 @@ def _unary(run: Callable[[torch.Tensor], torch.Tensor]) -> Operator:
 def _arithmetic(combine: Callable[[Any, Any], Any]) -> Operator:
     """Of one tensor or more, each of them from the image or stored."""
 
-    def prepare(site: Site) -> Run:
+    def prepare(site: OnnxNode) -> Compute:
         def two(x: Value, y: Value) -> Value:
             return combine(_operand(site, x, y), _operand(site, y, x))
 
@@ -40,7 +40,7 @@ def _arithmetic(combine: Callable[[Any, Any], Any]) -> Operator:
     return prepare
 
 
-def _operand(site: Site, value: Value, other: Value) -> Any:
+def _operand(site: OnnxNode, value: Value, other: Value) -> Any:
     """A number where a stored constant is one and adds no dimension, so that no tensor of it is made."""
     if isinstance(value, torch.Tensor):
         return value
@@ -49,7 +49,7 @@ def _operand(site: Site, value: Value, other: Value) -> Any:
     return float(array.reshape(-1)[0]) if plain else site.floats(array)
 
 
-def _clip(site: Site) -> Run:
+def _clip(site: OnnxNode) -> Compute:
     def run(x: torch.Tensor, low: Value = None, high: Value = None) -> torch.Tensor:
         ends = [site.get(n) if v is None else site.number(v) for n, v in (("min", low), ("max", high))]
         ends = [None if e is not None and abs(e) >= LARGEST else e for e in ends]
@@ -62,7 +62,7 @@ def _clip(site: Site) -> Run:
     return run
 
 
-def _pad(site: Site) -> Run:
+def _pad(site: OnnxNode) -> Compute:
     """`pads` are the amounts before each dimension, then those behind; of all dimensions, or of `axes`."""
     modes = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
@@ -91,7 +91,7 @@ def _fits(x: torch.Tensor, flat: list[int], mode: str) -> bool:
     return mode == "replicate" or all(p <= m for p, m in zip(flat, most))
 
 
-def _axes(site: Site, rank: int, axes: Value) -> list[int] | None:
+def _axes(site: OnnxNode, rank: int, axes: Value) -> list[int] | None:
     """An attribute in old versions, an input in new ones; without repeats."""
     given = site.get("axes") if axes is None else site.ints(axes)
     if given is None:
@@ -102,7 +102,7 @@ def _axes(site: Site, rank: int, axes: Value) -> list[int] | None:
     return found
 
 
-def _reduce(site: Site) -> Run:
+def _reduce(site: OnnxNode) -> Compute:
     def run(x: torch.Tensor, axes: Value = None) -> torch.Tensor:
         dims = _axes(site, x.dim(), axes) or []
         if not dims and site.get("noop_with_empty_axes"):
@@ -112,7 +112,7 @@ def _reduce(site: Site) -> Run:
     return run
 
 
-def _reshape(site: Site) -> Run:
+def _reshape(site: OnnxNode) -> Compute:
     def run(x: torch.Tensor, shape: Value) -> torch.Tensor:
         wanted = shape.parts() if isinstance(shape, Sizes) else site.ints(shape)
         zeros = [i for i, s in enumerate(wanted) if isinstance(s, int) and s == 0]
@@ -123,7 +123,7 @@ def _reshape(site: Site) -> Run:
     return run
 
 
-def _reshaped(site: Site, x: torch.Tensor, wanted: list[Any]) -> torch.Tensor:
+def _reshaped(site: OnnxNode, x: torch.Tensor, wanted: list[Any]) -> torch.Tensor:
     """In a file for a fixed number of images, a reshape that keeps the first dimension keeps it for any number."""
     shapes = site.shapes
     if shapes.batch is None:
@@ -139,7 +139,7 @@ def _reshaped(site: Site, x: torch.Tensor, wanted: list[Any]) -> torch.Tensor:
     return x.reshape(wanted)
 
 
-def _flatten(site: Site) -> Run:
+def _flatten(site: OnnxNode) -> Compute:
     def run(x: torch.Tensor) -> torch.Tensor:
         axis = int(site.get("axis"))
         if not -x.dim() <= axis <= x.dim():
@@ -152,7 +152,7 @@ def _flatten(site: Site) -> Run:
     return run
 
 
-def _squeeze(site: Site) -> Run:
+def _squeeze(site: OnnxNode) -> Compute:
     def run(x: torch.Tensor, axes: Value = None) -> torch.Tensor:
         dims = _axes(site, x.dim(), axes)
         images = site.shapes.leads_with_images(x) and site.shapes.batch in (None, 1)
@@ -168,7 +168,7 @@ def _squeeze(site: Site) -> Run:
     return run
 
 
-def _unsqueeze(site: Site) -> Run:
+def _unsqueeze(site: OnnxNode) -> Compute:
     def run(x: torch.Tensor, axes: Value = None) -> torch.Tensor:
         count = len(site.get("axes") or [] if axes is None else site.ints(axes))
         where = _axes(site, x.dim() + count, axes) or []
@@ -179,11 +179,11 @@ def _unsqueeze(site: Site) -> Run:
     return run
 
 
-def _shape(site: Site) -> Run:
+def _shape(site: OnnxNode) -> Compute:
     return lambda x: sizes(list(x.shape)[site.get("start") or 0 : site.get("end")])
 
 
-def _gather(site: Site) -> Run:
+def _gather(site: OnnxNode) -> Compute:
     """Stored places along an axis; one alone takes the axis away."""
 
     def run(x: torch.Tensor, where: Value) -> torch.Tensor:
@@ -203,7 +203,7 @@ def _gather(site: Site) -> Run:
     return run
 
 
-def _concat(site: Site) -> Run:
+def _concat(site: OnnxNode) -> Compute:
     return lambda *given: torch.cat([site.floats(g) for g in given], site.get("axis"))
 
 
@@ -215,7 +215,7 @@ def type_name(number: int) -> str:
     return next((str(name).lower() for name, value in known if value == number), f"the type number {number}")
 
 
-def _cast(site: Site) -> Run:
+def _cast(site: OnnxNode) -> Compute:
     """All floats are float32 here."""
 
     def run(x: torch.Tensor) -> torch.Tensor:
@@ -226,7 +226,7 @@ def _cast(site: Site) -> Run:
     return run
 
 
-def _slice(site: Site) -> Run:
+def _slice(site: OnnxNode) -> Compute:
     """Bounds that lie outside are brought inside, as Python's are."""
 
     def run(x: torch.Tensor, begin: Value = None, end: Value = None, axes: Value = None, steps: Value = None) -> Value:
@@ -244,7 +244,7 @@ def _slice(site: Site) -> Run:
     return run
 
 
-def _part(site: Site, x: torch.Tensor, dim: int, start: int, end: int, step: int) -> torch.Tensor:
+def _part(site: OnnxNode, x: torch.Tensor, dim: int, start: int, end: int, step: int) -> torch.Tensor:
     size: Any = x.shape[dim]
     if isinstance(size, torch.SymInt):  # the number of images while it is captured
         return x if start == 0 and step == 1 and end > 2**16 else x[(slice(None),) * dim + (slice(start, end, step),)]
@@ -254,7 +254,7 @@ def _part(site: Site, x: torch.Tensor, dim: int, start: int, end: int, step: int
     return torch.ops.aten.slice.Tensor(x, dim, first, last, step)  # type: ignore[no-any-return]
 
 
-def _split(site: Site) -> Run:
+def _split(site: OnnxNode) -> Compute:
     """Without sizes, all alike; by `num_outputs` the last may be smaller."""
 
     def run(x: torch.Tensor, given: Value = None) -> tuple[torch.Tensor, ...]:
@@ -276,7 +276,7 @@ def _split(site: Site) -> Run:
     return run
 
 
-def _softmax(site: Site) -> Run:
+def _softmax(site: OnnxNode) -> Compute:
     """Before opset 13 over all dimensions from `axis` on, together."""
 
     def run(x: torch.Tensor) -> torch.Tensor:
@@ -287,7 +287,7 @@ def _softmax(site: Site) -> Run:
     return run
 
 
-def _hard_sigmoid(site: Site) -> Run:
+def _hard_sigmoid(site: OnnxNode) -> Compute:
     """`clamp(alpha * x + beta, 0, 1)`; PyTorch has the one of alpha 1/6 and beta 0.5."""
     alpha, beta = float(site.get("alpha")), float(site.get("beta"))
     if abs(alpha - 1 / 6) < 1e-7 and beta == 0.5:
@@ -299,7 +299,7 @@ def _pixels(x: torch.Tensor) -> list[int]:
     return list(range(2, x.dim()))
 
 
-def _gelu(site: Site) -> Run:
+def _gelu(site: OnnxNode) -> Compute:
     kind = site.get("approximate")
     if kind not in ("none", "tanh"):
         site.refuse(f"is approximated by {kind}", "none or tanh")
@@ -346,7 +346,7 @@ OPERATORS: dict[str, Operator] = {
 }
 
 
-def _dropout(site: Site, x: torch.Tensor, training: Value) -> torch.Tensor:
+def _dropout(site: OnnxNode, x: torch.Tensor, training: Value) -> torch.Tensor:
     if training is not None and (not isinstance(training, np.ndarray) or training.any()):
         site.refuse("drops values also when it predicts (training_mode)", "a network that was exported for inference")
     return x

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from ....core.arrays import Array
-from .site import Run, Site, Value
+from .site import Compute, OnnxNode, Value
 from .sizes import Sizes
 
 Ways = tuple[str, str, str]  # mode, coordinate_transformation_mode, nearest_mode
@@ -26,7 +26,7 @@ TORCH: dict[str, list[dict[str, Any]]] = {
 LARGEST = 1e-4  # of a difference between two weights: coordinates are float32
 
 
-def resize(site: Site) -> Run:
+def resize(site: OnnxNode) -> Compute:
     """The rows of sizes and scales are for all dimensions, or for `axes`."""
     ways: Ways = (site.get("mode"), site.get("coordinate_transformation_mode"), site.get("nearest_mode"))
     old = site.node.op_type == "Upsample" or site.version == 10
@@ -56,7 +56,7 @@ def resize(site: Site) -> Run:
     return run
 
 
-def _targets(site: Site, x: torch.Tensor, *given: Value) -> tuple[tuple[int, int], list[float]]:
+def _targets(site: OnnxNode, x: torch.Tensor, *given: Value) -> tuple[tuple[int, int], list[float]]:
     """(height, width) to make, and the factors; from `scales` or `sizes`. Raises BadModel for other dimensions."""
     if site.node.op_type == "Upsample" or site.version == 10:
         scales, sizes = (given[0] if given else None), None
@@ -77,7 +77,7 @@ def _targets(site: Site, x: torch.Tensor, *given: Value) -> tuple[tuple[int, int
     return _by_sizes(site, x, axes, sizes)
 
 
-def _by_sizes(site: Site, x: torch.Tensor, axes: list[int], sizes: Value) -> tuple[tuple[int, int], list[float]]:
+def _by_sizes(site: OnnxNode, x: torch.Tensor, axes: list[int], sizes: Value) -> tuple[tuple[int, int], list[float]]:
     if sizes is None:
         site.refuse("has neither scales nor sizes", "one of them")
     parts = sizes.parts() if isinstance(sizes, Sizes) else site.ints(sizes)
@@ -94,7 +94,7 @@ def _by_sizes(site: Site, x: torch.Tensor, axes: list[int], sizes: Value) -> tup
     return (high, wide), [high / x.shape[2], wide / x.shape[3]]
 
 
-def _floor(site: Site, size: int, factor: float) -> int:
+def _floor(site: OnnxNode, size: int, factor: float) -> int:
     """`floor(size * factor)`, where rounding does not decide."""
     made, single = int(np.floor(size * factor)), int(np.floor(np.float32(size) * np.float32(factor)))
     if made != single:

@@ -16,7 +16,7 @@ from .sizes import Sizes
 from .table import TABLE
 
 Value = Any  # a tensor that comes from the image; an array that the file stores; Sizes; None where it is left out
-Run = Callable[..., Value]
+Compute = Callable[..., Value]
 TRIED = 3  # images at once in the first run of a file that takes any number
 
 
@@ -33,7 +33,7 @@ class Shapes:
         return not self.known and x.dim() > 0 and x.shape[0] == (self.batch or TRIED)
 
 
-class Site:
+class OnnxNode:
     """A node, its attributes as the table reads them, and the module that its layer is put in."""
 
     def __init__(

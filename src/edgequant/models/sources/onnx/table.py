@@ -1,7 +1,7 @@
 """What of each ONNX operator is read: its attributes and its optional inputs, by version.
 
 Every attribute of every version since opset 7 is "read", "without effect" here, or "refused": then a value other
-than its default stops the reader. `Site` takes defaults from this table and refuses by it; a test holds it against
+than its default stops the reader. `OnnxNode` takes defaults from this table and refuses by it; a test holds it against
 `onnx.defs`, so that an attribute which a later ONNX adds cannot go unnoticed.
 """
 

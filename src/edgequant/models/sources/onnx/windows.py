@@ -14,7 +14,7 @@ from typing import Any, final
 import torch
 import torch.nn.functional as F
 
-from .site import Run, Site
+from .site import Compute, OnnxNode
 
 Pair = tuple[int, int]
 SAME = ("SAME_UPPER", "SAME_LOWER")
@@ -67,7 +67,7 @@ def windows(size: int, kernel: int, stride: int, ceil: bool) -> int:
     return (-((kernel - size) // stride) if ceil else (size - kernel) // stride) + 1
 
 
-def pair(site: Site, name: str) -> Pair:
+def pair(site: OnnxNode, name: str) -> Pair:
     """Two positive numbers of an attribute; (1, 1) where it is left out."""
     found = site.get(name) or [1, 1]
     if len(found) != 2 or min(found) < 1:
@@ -75,7 +75,7 @@ def pair(site: Site, name: str) -> Pair:
     return int(found[0]), int(found[1])
 
 
-def pads(site: Site, sizes: Sequence[int], kernel: Pair, stride: Pair) -> tuple[int, int, int, int]:
+def pads(site: OnnxNode, sizes: Sequence[int], kernel: Pair, stride: Pair) -> tuple[int, int, int, int]:
     """(left, right, top, bottom). SAME: `(ceil(n / s) - 1) * s + k - n` in all, the odd one behind (UPPER) or before.
 
     `kernel` is the extent with dilation.
@@ -101,7 +101,7 @@ def pads(site: Site, sizes: Sequence[int], kernel: Pair, stride: Pair) -> tuple[
 def pooling(kind: str) -> Any:
     """MaxPool or AveragePool as what prepares a node."""
 
-    def prepare(site: Site) -> Run:
+    def prepare(site: OnnxNode) -> Compute:
         kernel, stride, dilation = (pair(site, name) for name in ("kernel_shape", "strides", "dilations"))
         if kind == "average" and dilation != (1, 1):
             site.refuse(f"has dilations = {list(dilation)}", "windows without gaps")
@@ -142,23 +142,19 @@ def _largest(x: torch.Tensor, rows: Axis, columns: Axis, kernel: Pair, stride: P
     return F.max_pool2d(F.pad(x, around, value=float("-inf")), kernel, stride, 0, dilation)  # may step over the border
 
 
-def _average(site: Site, x: torch.Tensor, rows: Axis, columns: Axis, kernel: Pair, stride: Pair) -> torch.Tensor:
+def _average(site: OnnxNode, x: torch.Tensor, rows: Axis, columns: Axis, kernel: Pair, stride: Pair) -> torch.Tensor:
     padded = any((rows.before, rows.behind, columns.before, columns.behind))
     if site.get("count_include_pad") and padded:
-        return _counting_pads(x, rows, columns, kernel, stride)
+        even = (rows.before, columns.before) == (rows.behind, columns.behind)
+        if even and 2 * rows.before <= kernel[0] and 2 * columns.before <= kernel[1]:
+            return F.avg_pool2d(x, kernel, stride, (rows.before, columns.before), rows.ceil, True)
+        # What lies behind the padding, in windows that `ceil_mode` adds, does not count
+        around = (columns.before, columns.behind, rows.before, rows.behind)
+        made = F.avg_pool2d(F.pad(x, around), kernel, stride, 0, rows.ceil)
+        return made[:, :, : rows.count, : columns.count]
     ceil = _native(rows, columns)
     if ceil is not None:
         return F.avg_pool2d(x, kernel, stride, (rows.before, columns.before), ceil, False)
     around = (columns.before, columns.reach, rows.before, rows.reach)
     seen = torch.tensor(rows.counted())[:, None] * torch.tensor(columns.counted())
     return F.avg_pool2d(F.pad(x, around), kernel, stride) * (kernel[0] * kernel[1] / seen).float()
-
-
-def _counting_pads(x: torch.Tensor, rows: Axis, columns: Axis, kernel: Pair, stride: Pair) -> torch.Tensor:
-    """What lies behind the padding, in windows that `ceil_mode` adds, does not count."""
-    even = (rows.before, columns.before) == (rows.behind, columns.behind)
-    if even and 2 * rows.before <= kernel[0] and 2 * columns.before <= kernel[1]:
-        return F.avg_pool2d(x, kernel, stride, (rows.before, columns.before), rows.ceil, True)
-    around = (columns.before, columns.behind, rows.before, rows.behind)
-    made = F.avg_pool2d(F.pad(x, around), kernel, stride, 0, rows.ceil)
-    return made[:, :, : rows.count, : columns.count]
