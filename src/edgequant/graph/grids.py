@@ -28,7 +28,7 @@ def apart(program: Program, image: tuple[float, float]) -> Program:
     steps: list[Step] = []
     for step in program.steps:
         grids[step.name] = _grid(step, grids)
-        if OPS[step.kind].rule in ("same", "unified") and grids[step.name] is None:
+        if OPS[step.kind].shares_grid and grids[step.name] is None:
             between = {t: _between(t, step, program) for t in step.inputs if grids[t] is not None}
             steps += between.values()
             step = replace(step, inputs=tuple(between[t].name if t in between else t for t in step.inputs))
@@ -40,7 +40,7 @@ def _grid(step: Step, grids: dict[str, Grid]) -> Grid:
     """The grid that is prescribed to what the step makes. A padding may write a number that its input's grid lacks."""
     if OPS[step.kind].fixed:
         return OPS[step.kind].fixed
-    if OPS[step.kind].rule not in ("same", "unified"):
+    if not OPS[step.kind].shares_grid:
         return None
     found = {grids[t] for t in step.inputs}
     grid = found.pop() if len(found) == 1 else None

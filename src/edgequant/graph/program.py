@@ -11,6 +11,7 @@ from torch import nn
 
 from ..core.arrays import only
 from ..core.image import Deployment, InputSpec
+from .ops.table import OPS
 
 T = TypeVar("T")
 Activation = Literal["", "relu", "relu6", "relu1"]
@@ -33,7 +34,7 @@ class Step:
 
     @property
     def weighted(self) -> bool:
-        return self.kind in ("conv2d", "linear")
+        return OPS[self.kind].rule == "weights"
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,6 @@ class Network(nn.Module):
         return Network(program, layers).train(self.training)
 
     def run_step(self, step: Step, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        from .ops.table import OPS
-
         module = self.layer(step.layer) if step.weighted else None
         result = OPS[step.kind].run(step.attrs, module, *(values[name] for name in step.inputs))
         return activate(result, step.activation)

@@ -132,7 +132,7 @@ def sharing(program: Program) -> dict[str, str]:
 
     order = {t: i for i, t in enumerate(program.tensors)}
     for step in program.steps:
-        if OPS[step.kind].rule in ("same", "unified"):
+        if OPS[step.kind].shares_grid:
             for other in step.inputs:
                 a, b = sorted((root(step.name), root(other)), key=order.__getitem__)
                 parent[b] = a

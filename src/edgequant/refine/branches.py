@@ -82,7 +82,7 @@ def balanced(captured: Captured, plan: Plan, observers: Ranges) -> tuple[Capture
 def shared(captured: Captured, plan: Plan, observers: Ranges) -> Iterator[tuple[Branch, ...]]:
     """The branches of every grid that more than one tensor is computed onto."""
     program = captured.program
-    moved = {s.name for s in program.steps if OPS[s.kind].rule in ("same", "unified")}
+    moved = {s.name for s in program.steps if OPS[s.kind].shares_grid}
     fixed = {s.name for s in program.steps if OPS[s.kind].fixed}
     groups: dict[str, list[str]] = {}
     for tensor in plan.tensors:

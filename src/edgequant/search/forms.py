@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from ..core.grid import QParams
-from ..graph.ops.table import OPS
+from ..graph.ops.table import keeps_grid
 from ..graph.program import Captured, Step
 from ..quantization.build import Ranges, build
 from ..quantization.reference import Reference
@@ -60,7 +60,8 @@ def alone(reference: Reference) -> dict[str, Form]:
 def together(reference: Reference) -> dict[str, Form]:
     """For every step, its form where all are quantized: each snaps what it makes, and reads what was snapped."""
     program, known = reference.captured.program, reference.activations
-    computed = [step for step in program.steps if OPS[step.kind].rule != "same"]  # the rest leaves values on their grid
+    # the rest leaves values on the grid they are on; average pooling and bilinear upsampling do not: they round
+    computed = [step for step in program.steps if not keeps_grid(step.kind, step.attrs)]
     forms = {step.name: Form(_weight(reference, step), None, known.get(step.name)) for step in computed}
     for step in program.steps:
         if program.input in step.inputs:  # nobody made it: its readers snap it

@@ -360,6 +360,7 @@ def test_a_second_input_is_refused() -> None:
 
 def test_several_traced_inputs_are_refused() -> None:
     from edgequant.graph.parse.builder import Builder
+    from edgequant.graph.parse.parsers import PARSERS
 
     class Two(nn.Module):
         def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -367,11 +368,12 @@ def test_several_traced_inputs_are_refused() -> None:
 
     exported = torch.export.export(Two(), (torch.zeros(2, 4), torch.zeros(2, 4))).module(check_guards=False)
     with pytest.raises(BadModel, match="several inputs"):
-        Builder(exported)
+        Builder(exported, PARSERS)
 
 
 def test_several_traced_outputs_are_refused() -> None:
     from edgequant.graph.parse.builder import Builder
+    from edgequant.graph.parse.parsers import PARSERS
 
     class Two(nn.Module):
         def forward(self, x: torch.Tensor) -> Any:
@@ -380,7 +382,7 @@ def test_several_traced_outputs_are_refused() -> None:
     batch = torch.export.Dim.DYNAMIC
     exported = torch.export.export(Two(), (torch.zeros(2, 4),), dynamic_shapes=({0: batch},)).module(check_guards=False)
     with pytest.raises(BadModel, match="returns 2 results"):
-        Builder(exported)
+        Builder(exported, PARSERS)
 
 
 def test_an_optional_second_input_is_no_obstacle() -> None:

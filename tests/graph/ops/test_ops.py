@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgequant.graph.ops.op import ROOMS, cells, named
 from edgequant.graph.ops.table import OPS
 
 X = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0)) * 4
@@ -142,3 +143,11 @@ def test_upsampling() -> None:
     assert run("upsample", row, mode="nearest", **sizes).flatten().tolist() == [0, 0, 4, 4]
     assert run("upsample", row, mode="bilinear", corners=False, **sizes).flatten().tolist() == [0, 1, 3, 4]
     same(run("upsample", row, mode="bilinear", corners=True, **sizes).flatten(), torch.tensor([0, 4 / 3, 8 / 3, 4]))
+
+
+@pytest.mark.parametrize("kind", sorted(OPS))
+def test_every_cell(kind: str) -> None:
+    """What a row names is there; a name that is not fails with the file that would hold it."""
+    for place, name in cells(OPS[kind]):
+        file, _, function = name.partition(":")
+        assert file and callable(named(place, name)), f"{ROOMS[place]}.{file} has no {function}"

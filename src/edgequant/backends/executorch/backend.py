@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ...quantization.reference import Reference
     from ...quantization.simulation.arithmetic import Pick
 
-IN_FLOAT = {"avg_pool2d", "requantize", "sigmoid", "softmax"}  # between a dequantize and a quantize
 OTHER = "this target writes float32 and static 8-bit files so far. Use w8a8 or float32, or target litert"
 
 
@@ -42,10 +41,14 @@ class ExecuTorch(AbstractBackend):
 
     def arithmetic(self, reference: Reference, path: Path) -> Pick:  # noqa: ARG002
         """XNNPACK's kernels, which LiteRT delegates to as well; what has none is computed in float, rounded once."""
+        from ...graph.ops.op import Kernels
+        from ...graph.ops.table import OPS
         from ...quantization.simulation.kernels.wide import WIDE
         from ...quantization.simulation.kernels.xnnpack import XNNPACK
 
-        return lambda step: WIDE if step.kind in IN_FLOAT else XNNPACK
+        rows = {kind: row.kernels for kind, row in OPS.items()}
+        in_float = {k for k, cell in rows.items() if isinstance(cell, Kernels) and cell.executorch == "wide"}
+        return lambda step: WIDE if step.kind in in_float else XNNPACK
 
     def open(self, path: Path, threads: int = 1) -> AbstractSession:
         """Raises BadFile and MissingExtra."""

@@ -25,18 +25,16 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from ...core.errors import BadFile
+from ...graph.ops.table import tflite_operators
 from ..tflite.inspect import OPERATORS, TYPES, read_model
 
 COMPILER = "edgetpu_compiler"
 CACHE = 8 * 2**20  # bytes of parameters that it keeps on the chip; the rest is streamed for every image
 SOFTMAX_LIMIT = 16_000
 INTEGERS = {"int8", "uint8", "int32"}  # int32: biases, shapes
-TAKEN = {
-    "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS", "FULLY_CONNECTED",
-    "L2_NORMALIZATION", "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PACK", "PAD", "PRELU",
-    "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "RELU", "RELU6", "RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR",
-    "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT", "SQUARED_DIFFERENCE", "SQUEEZE",
-    "STRIDED_SLICE", "SUB", "SUM", "TANH", "TRANSPOSE", "TRANSPOSE_CONV",
+TAKEN = {name for name, (_, operator) in tflite_operators().items() if operator.edgetpu} | {
+    "EXPAND_DIMS", "L2_NORMALIZATION", "PACK", "PRELU", "REDUCE_MAX", "REDUCE_MIN", "RELU_N1_TO_1", "SPACE_TO_DEPTH",
+    "SPLIT", "SQUARED_DIFFERENCE", "SQUEEZE", "SUM", "TRANSPOSE_CONV",
 }  # fmt: skip
 UNFUSED = {"AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION", "L2_NORMALIZATION"}  # no activation fused behind them
 

@@ -12,6 +12,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from torch import nn
 
+from ...graph.ops.op import Onnx, named
+from ...graph.ops.table import OPS
 from ...graph.program import Step
 from . import moves as onnx_moves
 from .graph import OnnxGraph
@@ -35,65 +37,44 @@ class Site(Protocol):
 Emitter = Callable[[Site, Step, Sequence[str], str], str]
 
 
-def _simple(kind: str, **attributes: Any) -> Emitter:
-    return lambda site, _, inputs, output: site.graph.node(kind, inputs, output, **attributes)
-
-
-def _conv2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def conv2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     names = [*inputs, *site.parameters(step)]
     return site.graph.node("Conv", names, output, **conv_attributes(cast(nn.Conv2d, site.layer(step)), step))
 
 
-def _linear(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def linear(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     return site.graph.node("Gemm", [*inputs, *site.parameters(step)], output, transB=1)
 
 
-def _max_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def max_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     return site.graph.node("MaxPool", inputs, output, **_window(step))
 
 
-def _avg_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def avg_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     return site.graph.node("AveragePool", inputs, output, **_window(step))  # count_include_pad is 0 by default
 
 
-def _mean(site: Site, _: Step, inputs: Sequence[str], output: str) -> str:
-    """Height and width stay as 1: the one global pooling that has an integer kernel keeps them."""
-    return site.graph.node("GlobalAveragePool", inputs, output)
-
-
-def _pad(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def pad(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     number = [site.float_constant(step.attrs["value"])] if step.attrs.get("value") else []
     return onnx_moves.pad(site.graph, step, [*inputs, *number], output)
 
 
-def _move(kind: str) -> Emitter:
-    return lambda site, step, inputs, output: onnx_moves.MOVES[kind](site.graph, step, inputs, output)
-
-
-def _clamp(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def clamp(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     ends = [site.float_constant(step.attrs[name]) for name in ("low", "high")]
     return site.graph.node("Clip", [*inputs, *ends], output)
 
 
-def _rsqrt(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def rsqrt(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     root = site.graph.node("Sqrt", inputs, f"{step.name}/root")
     return site.graph.node("Reciprocal", [root], output)
 
 
-def _channel_mean(site: Site, _: Step, inputs: Sequence[str], output: str) -> str:
+def channel_mean(site: Site, _: Step, inputs: Sequence[str], output: str) -> str:
     axes = site.graph.constant(np.array([1], np.int64))
     return site.graph.node("ReduceMean", [*inputs, axes], output)
 
 
-def _leaky_relu(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("LeakyRelu", inputs, output, alpha=float(step.attrs["slope"]))
-
-
-def _gelu(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("Gelu", inputs, output, approximate=step.attrs["approximate"])
-
-
-def _reshape(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+def reshape(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     return site.graph.node("Reshape", [*inputs, batched_shape(site.graph, step.shape)], output)
 
 
@@ -104,36 +85,29 @@ def _bounded(high: float) -> Emitter:
     return emit
 
 
-EMIT: dict[str, Emitter] = {
-    "add": _simple("Add"),
-    "avg_pool2d": _avg_pool2d,
-    "cat": _simple("Concat", axis=1),
-    "channel_mean": _channel_mean,
-    "clamp": _clamp,
-    "conv2d": _conv2d,
-    "depth_to_space": _move("depth_to_space"),
-    "elu": _simple("Elu"),
-    "gelu": _gelu,
-    "hard_swish": _simple("HardSwish"),
-    "leaky_relu": _leaky_relu,
-    "linear": _linear,
-    "max_pool2d": _max_pool2d,
-    "mean": _mean,
-    "mul": _simple("Mul"),
-    "pad": _pad,
-    "relu": _simple("Relu"),
-    "relu6": _bounded(6.0),
-    "requantize": lambda site, step, inputs, output: inputs[0],  # the grids around it are the operation
-    "reshape": _reshape,
-    "rsqrt": _rsqrt,
-    "shuffle": _move("shuffle"),
-    "sigmoid": _simple("Sigmoid"),
-    "slice": _move("slice"),
-    "softmax": _simple("Softmax", axis=1),
-    "sub": _simple("Sub"),
-    "tanh": _simple("Tanh"),
-    "upsample": _move("upsample"),
-}
+def requantize(_: Site, __: Step, inputs: Sequence[str], ___: str) -> str:
+    """The grids around it are the operation."""
+    return inputs[0]
+
+
+relu6 = _bounded(6.0)
+
+
+def _emitter(row: Onnx) -> Emitter:
+    def emit(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+        given = {theirs: step.attrs[ours] for ours, theirs in row.attributes.items()}
+        return site.graph.node(row.nodes[0], inputs, output, **row.fixed, **given)
+
+    def move(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+        return onnx_moves.MOVES[step.kind](site.graph, step, inputs, output)
+
+    if row.write:
+        written: Emitter = named("onnx", row.write)
+        return written
+    return move if row.integers else emit
+
+
+EMIT: dict[str, Emitter] = {kind: _emitter(row.onnx) for kind, row in OPS.items()}
 ACTIVATIONS: dict[str, Emitter] = {"relu": EMIT["relu"], "relu6": EMIT["relu6"], "relu1": _bounded(1.0)}
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...core.errors import Unsupported
+from ...graph.ops.op import named
+from ...graph.ops.table import OPS, keeps_grid
 from ...graph.program import Step
 from .graph import OnnxGraph
 
@@ -90,15 +92,9 @@ def batched_shape(graph: OnnxGraph, shape: Sequence[int]) -> str:
     return graph.constant(np.array([0, *shape], np.int64))  # 0: copy this dimension
 
 
-MOVES: dict[str, Move] = {
-    "depth_to_space": depth_to_space,
-    "pad": pad,
-    "shuffle": shuffle,
-    "slice": slice_,
-    "upsample": upsample,
-}
+MOVES: dict[str, Move] = {kind: named("onnx", row.onnx.integers) for kind, row in OPS.items() if row.onnx.integers}
 
 
 def moves(step: Step) -> bool:
-    """Whether the step's integers are its input's, elsewhere; a bilinear upsampling makes new ones."""
-    return step.kind in MOVES and step.attrs.get("mode") != "bilinear"
+    """Whether the step's integers are its input's, elsewhere."""
+    return step.kind in MOVES and keeps_grid(step.kind, step.attrs)

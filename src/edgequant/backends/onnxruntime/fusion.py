@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from ...graph.ops.table import OPS
+
 if TYPE_CHECKING:
     import onnx
 
 # an operator between Dequantize and Quantize that has an integer kernel, had the optimizer fused it
-FUSABLE = {
-    "Add",
-    "AveragePool",
-    "Concat",
-    "Conv",
-    "Gemm",
-    "GlobalAveragePool",
-    "LeakyRelu",
-    "MatMul",
-    "Mul",
-    "Sigmoid",
-    "Softmax",
-}
+FUSABLE = {node for row in OPS.values() if row.onnx.fused for node in row.onnx.nodes}
 
 
 def unfused(optimized: onnx.ModelProto) -> dict[str, int]:

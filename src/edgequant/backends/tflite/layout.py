@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from ...graph.ops.table import tflite_operators
+
 Op = schema.BuiltinOperator
 Options = schema.BuiltinOptions
 Type = schema.TensorType
@@ -19,18 +21,9 @@ NUMPY = {
     Type.INT32: np.int32,
     Type.INT64: np.int64,
 }
-# Operator versions: (float, int8, int16 activations), from TensorFlow's register.cc and op_version.cc.
-VERSIONS = {
-    Op.CONV_2D: (1, 3, 5), Op.DEPTHWISE_CONV_2D: (1, 3, 5), Op.FULLY_CONNECTED: (1, 4, 7), Op.ADD: (1, 2, 3),
-    Op.MUL: (1, 2, 4), Op.MEAN: (1, 2, 3), Op.MAX_POOL_2D: (1, 2, 3), Op.AVERAGE_POOL_2D: (1, 2, 3),
-    Op.PAD: (1, 2, 3), Op.CONCATENATION: (1, 2, 3), Op.LOGISTIC: (1, 2, 3), Op.SOFTMAX: (1, 2, 3),
-    Op.RELU: (1, 2, 2), Op.RELU6: (1, 2, 2), Op.QUANTIZE: (1, 1, 2), Op.DEQUANTIZE: (2, 2, 3), Op.RESHAPE: (1, 1, 1),
-    Op.SUB: (1, 2, 5), Op.MAXIMUM: (1, 2, 3), Op.MINIMUM: (1, 2, 3), Op.TANH: (1, 2, 3), Op.ELU: (1, 1, 1),
-    Op.GELU: (1, 2, 2), Op.HARD_SWISH: (1, 1, 1), Op.LEAKY_RELU: (1, 2, 2), Op.RSQRT: (1, 2, 3),
-    Op.RESIZE_BILINEAR: (3, 3, 4), Op.RESIZE_NEAREST_NEIGHBOR: (3, 3, 4), Op.SLICE: (1, 2, 4),
-    Op.STRIDED_SLICE: (1, 2, 4), Op.TRANSPOSE: (1, 2, 4), Op.DEPTH_TO_SPACE: (1, 2, 2), Op.PADV2: (1, 2, 3),
-    Op.MIRROR_PAD: (1, 2, 3),
-}  # fmt: skip
+# Operator code -> versions with (float, int8, int16 activations).
+VERSIONS = {getattr(Op, name): operator.versions for name, (_, operator) in tflite_operators().items()}
+VERSIONS[Op.DEQUANTIZE] = (2, 2, 3)  # no row's: between one and the next
 
 
 def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from ...core.preprocess import input_range
 from ...host.hush import hushed
 from ..grids import on_own_grids
 from ..parse.builder import Builder
+from ..parse.parsers import PARSERS
 from ..program import Captured, Network, Program
 from .export import ONE_AT_A_TIME, exported
 from .judge import Judge
@@ -59,7 +60,7 @@ def _captured(
     else:
         tried(module, inputs)
         graph = exported(module, noise)
-        builder = Builder(graph)
+        builder = Builder(graph, PARSERS)
         network = Network(builder.program(inputs), builder.layers.modules).eval()
     _check_output(network.program, classes)
     captive = Captive(module, graph, network, inputs)

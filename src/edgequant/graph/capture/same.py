@@ -23,6 +23,7 @@ from ...core.errors import BadModel
 from ...core.image import InputSpec
 from ..parse.builder import Builder
 from ..parse.nodes import place
+from ..parse.parsers import PARSERS
 from ..program import Network
 from .exact import DISTURBED, FACTOR, run_exact, uncertainty
 from .judge import Judge
@@ -48,7 +49,7 @@ class Captive:
     @cached_property
     def builder(self) -> Builder | None:
         """The walk over the graph once more, with float64 from the first constant on."""
-        return None if self.graph is None else Builder(self.graph, torch.float64)
+        return None if self.graph is None else Builder(self.graph, PARSERS, torch.float64)
 
     @cached_property
     def exact(self) -> Network:

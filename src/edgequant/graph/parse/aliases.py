@@ -6,15 +6,13 @@ operation in place may only write to a tensor whose other names are that same te
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import torch
 from torch import fx
 
 from .nodes import refuse
-
-if TYPE_CHECKING:
-    from .builder import Builder
+from .views import Value
 
 
 def storage(node: fx.Node) -> int | None:
@@ -23,12 +21,12 @@ def storage(node: fx.Node) -> int | None:
     return made.untyped_storage()._cdata if isinstance(made, torch.Tensor) else None
 
 
-def check_written(b: Builder, node: fx.Node) -> None:
+def check_written(values: Mapping[fx.Node, Value], node: fx.Node) -> None:
     """Raises Unreadable where another name of the memory that the node has written is read behind it, and is not a
     name of the very tensor that it became.
     """
-    tensor, order = b.values[node].tensor, {n: i for i, n in enumerate(node.graph.nodes)}
-    for other, value in b.values.items():
+    tensor, order = values[node].tensor, {n: i for i, n in enumerate(node.graph.nodes)}
+    for other, value in values.items():
         shares = value.tensor != tensor and storage(other) == storage(node)
         if shares and any(order[user] > order[node] for user in other.users):
             refuse(node, f"{node.target}, in place on memory that {other} is a view of and that is read again,",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,17 +18,9 @@ from .channel_order import ORDERS, Order, unchanged
 from .constants import Layers, fold, with_weights
 from .nodes import Unreadable, in_place, name_of, odd, path, place, refuse, shape, value
 from .refusals import Refusals
-from .views import Shape, View, whole
+from .views import Shape, Value, View, reshaped, shuffled_groups, whole
 
 KNOWN = f"known are {', '.join(sorted(OPS))}"
-
-
-@dataclass(frozen=True)
-class Value:
-    """What a node of the exported graph holds: a tensor of the program, and how the node sees it."""
-
-    tensor: str
-    view: View
 
 
 @dataclass(frozen=True)
@@ -44,10 +36,14 @@ class Builder:
     """Holds what the walk has made so far; the parsers add to it.
 
     What no parser reads is noted, and its result stands as a tensor from nowhere, so that one walk finds all that is
-    unreadable. Raises BadModel at the end of it. `dtype` is float64 where the source check wants an exact network.
+    unreadable. Raises BadModel at the end of it. `parsers`: which one reads which ATen name. `dtype` is
+    float64 where the source check wants an exact network.
     """
 
-    def __init__(self, exported: fx.GraphModule, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, exported: fx.GraphModule, parsers: Mapping[str, Parser], dtype: torch.dtype = torch.float32
+    ) -> None:
+        self.parsers = parsers
         self.layers = Layers(exported, dtype)
         self.steps: list[Step] = []
         self.shapes: dict[str, Shape] = {}
@@ -119,12 +115,10 @@ class Builder:
         self.outputs = (Output(SCORES, tensor, self.shapes[tensor]),)
 
     def _call(self, node: fx.Node) -> None:
-        from .parsers import PARSERS
-
         name = name_of(node)
-        if name not in PARSERS:
+        if name not in self.parsers:
             raise Unreadable(f"The operation {node.target}", place(node), KNOWN, unknown=True)
-        PARSERS[name](self, node)
+        self.parsers[name](self, node)
         _check_result(node)
 
     # Operands
@@ -143,10 +137,31 @@ class Builder:
         """The tensor itself, in the shape and order in which the node reads it; a step is written where it has none."""
         found = self.value(node, argument)
         if not found.view.identity:
-            from .moves import written
-
-            found = self.values[argument] = written(self, node, argument, found)
+            found = self.values[argument] = self._written(node, argument, found)
         return found.tensor
+
+    def _written(self, node: fx.Node, argument: fx.Node, found: Value) -> Value:
+        """A view as a tensor of its own: a reshape, shuffled channels, or both. Raises BadModel for any other order."""
+        size, view = found.view.shape, found.view
+        image = (*view.base, 1, 1)[:3] if len(view.base) in (1, 3) else ()
+        seen = reshaped(view, image) if image else None  # the same order, whatever shape the node wants it in
+        groups = shuffled_groups(seen) if seen is not None else None
+        if len(size) not in (1, 3) or not (view.plain or groups):
+            refuse(
+                node,
+                f"{node.target} on an image {view.base} seen as {size}, permuted",
+                "permutes that cancel, channel shuffles, and layers on the channels of a permuted image are",
+            )
+        source = found.tensor
+        if groups:
+            if view.base != image:
+                source = self.step(argument, "reshape", [source], image, {"shape": image}, suffix=".image")
+            source = self.step(
+                argument, "shuffle", [source], image, {"groups": groups}, suffix=".order" * (size != image)
+            )
+            if size == image:
+                return Value(source, whole(size))
+        return Value(self.step(argument, "reshape", [source], size, {"shape": size}), whole(size))
 
     def last(self, tensor: str) -> Step | None:
         """The step that makes a tensor; None for the input."""
@@ -192,7 +207,7 @@ class Builder:
         if before is not None:
             same = {n: v for n, v in self.values.items() if v.tensor == before.tensor and storage(n) == storage(node)}
             self.values.update({n: Value(tensor, v.view) for n, v in same.items()})
-            check_written(self, node)
+            check_written(self.values, node)
 
     def activate(self, node: fx.Node, kind: Activation, attrs: Mapping[str, Any] | None = None) -> None:
         """Behind an op that fuses, and whose result nobody else reads, it is part of that op's step.
@@ -287,3 +302,6 @@ def _check_result(node: fx.Node) -> None:
     first = made[0] if isinstance(made, list | tuple) else made
     if first.dtype != torch.float32:
         refuse(node, f"A conversion to {first.dtype}", "networks compute in float32")
+
+
+Parser = Callable[[Builder, fx.Node], None]

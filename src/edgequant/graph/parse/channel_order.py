@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import torch
 
+from ..ops.op import named
+from ..ops.table import OPS
 from ..program import Step
 
 Order = Callable[[torch.Tensor], torch.Tensor]  # one number a channel of a moved result -> one a channel of its layer
@@ -15,11 +17,11 @@ def unchanged(numbers: torch.Tensor) -> torch.Tensor:
     return numbers
 
 
-def _blocks(step: Step, later: Order) -> Order:
+def blocks(step: Step, later: Order) -> Order:
     return lambda numbers: later(numbers).repeat(step.attrs["block"] ** 2)
 
 
-def _unshuffled(step: Step, later: Order) -> Order:
+def unshuffled(step: Step, later: Order) -> Order:
     def order(numbers: torch.Tensor) -> torch.Tensor:
         made = later(numbers)
         source = torch.arange(len(made), device="cpu").view(step.attrs["groups"], -1).t().flatten()
@@ -28,8 +30,10 @@ def _unshuffled(step: Step, later: Order) -> Order:
     return order
 
 
+def kept(_: Step, later: Order) -> Order:
+    return later
+
+
 ORDERS: dict[str, Callable[[Step, Order], Order]] = {
-    "depth_to_space": _blocks,
-    "shuffle": _unshuffled,
-    "slice": lambda step, later: later,
+    kind: named("parse", row.channels) for kind, row in OPS.items() if row.channels
 }

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx
 
 from ..program import Activation
-from .builder import Builder, Value
+from .builder import Builder, Parser
 from .nodes import bound, name_of, refuse, shape
-from .views import Shape, View, whole
-
-Parser = Callable[[Builder, fx.Node], None]
+from .views import Shape, Value, View, whole
 
 
 def unary(kind: str, **attrs: Any) -> Parser:
@@ -121,6 +118,9 @@ def binary(kind: str) -> Parser:
             _constant(b, node, kind, float(alpha), not b.knows(x))  # type: ignore[arg-type]
 
     return parse
+
+
+div = binary("div")
 
 
 def rsub(b: Builder, node: fx.Node) -> None:

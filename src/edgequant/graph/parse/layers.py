@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from .builder import Builder, Value
+from .builder import Builder
 from .constants import with_weights
 from .nodes import arguments, name_of, pair, refuse, shape
-from .views import Shape, View, whole
+from .views import Shape, Value, View, whole
 
 
 def conv2d(b: Builder, node: fx.Node) -> None:

@@ -9,32 +9,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from .builder import Builder, Parts, Value
+from .builder import Builder, Parts
 from .constants import with_weights
 from .nodes import bound, name_of, refuse, shape, value
-from .views import Shape, View, permuted, reshaped, shuffled_groups, whole
-
-
-def written(b: Builder, node: fx.Node, argument: fx.Node, found: Value) -> Value:
-    """A view as a tensor of its own: a reshape, shuffled channels, or both. Raises BadModel for any other order."""
-    size, view = found.view.shape, found.view
-    image = (*view.base, 1, 1)[:3] if len(view.base) in (1, 3) else ()
-    seen = reshaped(view, image) if image else None  # the same order, whatever shape the node wants it in
-    groups = shuffled_groups(seen) if seen is not None else None
-    if len(size) not in (1, 3) or not (view.plain or groups):
-        refuse(
-            node,
-            f"{node.target} on an image {view.base} seen as {size}, permuted",
-            "permutes that cancel, channel shuffles, and layers on the channels of a permuted image are",
-        )
-    source = found.tensor
-    if groups:
-        if view.base != image:
-            source = b.step(argument, "reshape", [source], image, {"shape": image}, suffix=".image")
-        source = b.step(argument, "shuffle", [source], image, {"groups": groups}, suffix=".order" * (size != image))
-        if size == image:
-            return Value(source, whole(size))
-    return Value(b.step(argument, "reshape", [source], size, {"shape": size}), whole(size))
+from .views import Shape, Value, View, permuted, reshaped, whole
 
 
 def transparent(b: Builder, node: fx.Node) -> None:

@@ -132,3 +132,11 @@ def _joined(atoms: list[Atom]) -> tuple[Atom, ...]:
         elif size > 1:
             out.append((axis, size, stride))
     return tuple(out)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a node of the exported graph holds: a tensor of the program, and how the node sees it."""
+
+    tensor: str
+    view: View

@@ -132,7 +132,7 @@ class Builder:
         self.put(Step(first, kind, inputs, shape, attrs or {}, layer, activation if fuses else ""), integer, output)
         if first != name:
             self.put(Step(name, activation, (first,), shape), integer, output)
-        if integer and OPS[kind].rule in ("same", "unified"):
+        if integer and OPS[kind].shares_grid:
             self._check_same(operator, inputs, first)
 
     def put(self, step: Step, integer: bool, like: FileTensor) -> str:

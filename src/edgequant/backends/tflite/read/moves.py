@@ -86,16 +86,14 @@ def _whole_numbers(b: Builder, op: FileOperator, position: int) -> list[int]:
     return [int(v) for v in values_of(b.graph, op, b.tensor(op, position)).reshape(-1)]
 
 
-def resize(mode: str) -> Read:
-    def read(b: Builder, op: FileOperator) -> None:
-        corners, centres = bool(op.option("alignCorners")), bool(op.option("halfPixelCenters"))
-        if (mode == "bilinear" and corners == centres) or (mode == "nearest" and (corners or centres)):
-            b.graph.refuse(op, f"aligns corners {corners} and pixel centres {centres}, which torch does not")
-        before = b.image(op, b.tensor(op, 0))[1:]
-        attrs = {"before": before, "size": tuple(_whole_numbers(b, op, 1)), "mode": mode, "corners": corners}
-        b.append(op, "upsample", (b.source(op, 0),), attrs)
-
-    return read
+def resize(b: Builder, op: FileOperator) -> None:
+    mode = "bilinear" if op.name == "RESIZE_BILINEAR" else "nearest"
+    corners, centres = bool(op.option("alignCorners")), bool(op.option("halfPixelCenters"))
+    if (mode == "bilinear" and corners == centres) or (mode == "nearest" and (corners or centres)):
+        b.graph.refuse(op, f"aligns corners {corners} and pixel centres {centres}, which torch does not")
+    before = b.image(op, b.tensor(op, 0))[1:]
+    attrs = {"before": before, "size": tuple(_whole_numbers(b, op, 1)), "mode": mode, "corners": corners}
+    b.append(op, "upsample", (b.source(op, 0),), attrs)
 
 
 def pad(b: Builder, op: FileOperator) -> None:

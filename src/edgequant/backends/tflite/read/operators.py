@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from ....graph.ops.op import Lacks, Operator, named
+from ....graph.ops.table import OPS, tflite_operators
 from ..graph import FileOperator, FileTensor
 from . import moves
 from .builder import Builder, qparams
-from .layers import conv2d, depthwise, fully_connected, padded_sides
+from .layers import padded_sides
 from .moves import Read
 from .weights import values_of
 
 
-def _mean(b: Builder, op: FileOperator) -> None:
+def mean(b: Builder, op: FileOperator) -> None:
     b.image(op, b.tensor(op, 0))
     axes = sorted(int(a) % 4 for a in values_of(b.graph, op, b.tensor(op, 1)).reshape(-1))
     if axes == [3] and op.option("keepDims"):
@@ -29,23 +31,25 @@ def _mean(b: Builder, op: FileOperator) -> None:
     b.append(op, "mean", (b.source(op, 0),), {"keepdim": bool(op.option("keepDims"))})
 
 
-def _pool(kind: str) -> Read:
-    def read(b: Builder, op: FileOperator) -> None:
-        kernel = (op.option("filterHeight"), op.option("filterWidth"))
-        stride = (op.option("strideH"), op.option("strideW"))
-        (top, bottom), (left, right) = padded_sides(b, op, kernel, stride)
-        # torch's ceil_mode adds the one window over the edge; with a stride of 1 there is none to add.
-        uneven = [n for n, side in enumerate(((top, bottom), (left, right))) if side[0] != side[1]]
-        if any(stride[n] == 1 for n in uneven):
-            b.graph.refuse(op, "pads its two sides by different amounts at stride 1")
-        source, whole = b.source(op, 0), kernel == b.image(op, b.tensor(op, 0))[1:] and not (top or left or uneven)
-        if kind == "avg_pool2d" and whole and not b.output(op).integer:
-            b.append(op, "mean", (source,), {"keepdim": True})  # in integers the two round differently
-        else:
-            window = {"kernel": list(kernel), "stride": list(stride), "padding": [top, left]}
-            b.append(op, kind, (source,), window | ({"ceil": True} if uneven else {}))
-
-    return read
+def pool(b: Builder, op: FileOperator) -> None:
+    kernel = (op.option("filterHeight"), op.option("filterWidth"))
+    stride = (op.option("strideH"), op.option("strideW"))
+    (top, bottom), (left, right) = padded_sides(b, op, kernel, stride)
+    # torch's ceil_mode adds the one window over the edge; with a stride of 1 there is none to add.
+    uneven = [n for n, side in enumerate(((top, bottom), (left, right))) if side[0] != side[1]]
+    if any(stride[n] == 1 for n in uneven):
+        b.graph.refuse(op, "pads its two sides by different amounts at stride 1")
+    source, whole = b.source(op, 0), kernel == b.image(op, b.tensor(op, 0))[1:] and not (top or left or uneven)
+    if op.name == "AVERAGE_POOL_2D" and whole and not b.output(op).integer:
+        b.append(op, "mean", (source,), {"keepdim": True})  # in integers the two round differently
+    else:
+        window = {"kernel": list(kernel), "stride": list(stride), "padding": [top, left]}
+        b.append(
+            op,
+            "avg_pool2d" if op.name == "AVERAGE_POOL_2D" else "max_pool2d",
+            (source,),
+            window | ({"ceil": True} if uneven else {}),
+        )
 
 
 def _binary(kind: str) -> Read:
@@ -67,7 +71,7 @@ def _check_powers(b: Builder, op: FileOperator) -> None:
         b.graph.refuse(op, "adds 16-bit integers by shifts (potScaleInt16)")
 
 
-def _cat(b: Builder, op: FileOperator) -> None:
+def cat(b: Builder, op: FileOperator) -> None:
     rank = len(b.output(op).shape)
     if op.option("axis") % rank != rank - 1:
         b.graph.refuse(op, f"is along dimension {op.option('axis')}, not along channels")
@@ -75,17 +79,21 @@ def _cat(b: Builder, op: FileOperator) -> None:
     b.append(op, "cat", inputs, sources=len(inputs))
 
 
-def _softmax(b: Builder, op: FileOperator) -> None:
+def softmax(b: Builder, op: FileOperator) -> None:
     if op.option("beta") != 1:
         b.graph.refuse(op, f"has the beta {op.option('beta')}")
     b.append(op, "softmax", (b.source(op, 0),))
 
 
-def _unary(kind: str, attrs: Callable[[FileOperator], dict[str, Any]] = lambda _: {}) -> Read:
+def unary(kind: str, attrs: Callable[[FileOperator], dict[str, Any]] = lambda _: {}) -> Read:
     return lambda b, op: b.append(op, kind, (b.source(op, 0),), attrs(op))
 
 
-def _dequantize(b: Builder, op: FileOperator) -> None:
+depth_to_space = unary("depth_to_space", lambda op: {"block": op.option("blockSize")})
+gelu = unary("gelu", lambda op: {"approximate": "tanh" if op.option("approximate") else "none"})
+
+
+def dequantize(b: Builder, op: FileOperator) -> None:
     """Of a constant: its style. Of integers: the same tensor, as floats."""
     source, output = b.tensor(op, 0), b.output(op)
     if source.data is not None:
@@ -97,7 +105,7 @@ def _dequantize(b: Builder, op: FileOperator) -> None:
     b.alias[output.index] = name
 
 
-def _quantize(b: Builder, op: FileOperator) -> None:
+def quantize(b: Builder, op: FileOperator) -> None:
     """Of floats: the same tensor, as integers. Of integers: that too where no value changes (uint8 at the border).
 
     The bytes of the file's input may be made floats and rounded again: to 16 bits there is no other way.
@@ -140,38 +148,18 @@ def _equal(source: FileTensor, output: FileTensor) -> bool:
     return source.integer and len(source.scale) == 1 and qparams(source) == qparams(output)
 
 
+def _reader(kind: str, operator: Operator) -> Read:
+    row = OPS[kind]
+    if operator.read:
+        read: Read = named("tflite.read", str(operator.read))
+        return read
+    if row.inputs == 2:
+        return _binary(kind)
+    return unary(kind, lambda op: {a: float(op.option(b)) for a, b in row.tflite.attributes.items()})
+
+
 READERS: dict[str, Read] = {
-    "ADD": _binary("add"),
-    "AVERAGE_POOL_2D": _pool("avg_pool2d"),
-    "CONCATENATION": _cat,
-    "CONV_2D": conv2d,
-    "DEPTHWISE_CONV_2D": depthwise,
-    "DEPTH_TO_SPACE": _unary("depth_to_space", lambda op: {"block": op.option("blockSize")}),
-    "DEQUANTIZE": _dequantize,
-    "ELU": _unary("elu"),
-    "FULLY_CONNECTED": fully_connected,
-    "GELU": _unary("gelu", lambda op: {"approximate": "tanh" if op.option("approximate") else "none"}),
-    "HARD_SWISH": _unary("hard_swish"),
-    "LEAKY_RELU": _unary("leaky_relu", lambda op: {"slope": float(op.option("alpha"))}),
-    "LOGISTIC": _unary("sigmoid"),
-    "MAX_POOL_2D": _pool("max_pool2d"),
-    "MEAN": _mean,
-    "MIRROR_PAD": moves.mirror_pad,
-    "MUL": _binary("mul"),
-    "PAD": moves.pad,
-    "PADV2": moves.pad_v2,
-    "QUANTIZE": _quantize,
-    "RELU": _unary("relu"),
-    "RELU6": _unary("relu6"),
-    "RESHAPE": moves.reshape,
-    "RESIZE_BILINEAR": moves.resize("bilinear"),
-    "RESIZE_NEAREST_NEIGHBOR": moves.resize("nearest"),
-    "RSQRT": _unary("rsqrt"),
-    "SLICE": moves.slice_,
-    "SOFTMAX": _softmax,
+    **{n: _reader(kind, o) for n, (kind, o) in tflite_operators().items() if not isinstance(o.read, Lacks)},
+    "DEQUANTIZE": dequantize,
     "SQUEEZE": moves.reshape,
-    "STRIDED_SLICE": moves.strided_slice,
-    "SUB": _binary("sub"),
-    "TANH": _unary("tanh"),
-    "TRANSPOSE": moves.transpose,
 }

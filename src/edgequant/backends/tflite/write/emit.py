@@ -8,44 +8,29 @@ from __future__ import annotations
 from ai_edge_litert import schema_py_generated as schema
 
 from ....core.errors import Unsupported
+from ....graph.ops.op import Tflite, named
+from ....graph.ops.table import OPS
 from ....graph.program import Step
 from ..layout import Op
-from . import layers, moves, pads, values
+from . import values
 from .border import enter, leave
 from .emitter import Emit, Emitter, Writing
-from .values import binary, unary
 from .windows import conv_windows
 
-EMIT: dict[str, Emit] = {
-    "add": binary(Op.ADD, schema.AddOptionsT),
-    "avg_pool2d": layers.pool(Op.AVERAGE_POOL_2D),
-    "cat": moves.cat,
-    "channel_mean": values.channel_mean,
-    "clamp": values.clamp,
-    "conv2d": layers.conv2d,
-    "depth_to_space": moves.depth_to_space,
-    "elu": unary(Op.ELU),
-    "gelu": unary(Op.GELU, lambda step: schema.GeluOptionsT(approximate=step.attrs["approximate"] == "tanh")),
-    "hard_swish": unary(Op.HARD_SWISH),
-    "leaky_relu": unary(Op.LEAKY_RELU, lambda step: schema.LeakyReluOptionsT(alpha=step.attrs["slope"])),
-    "linear": layers.linear,
-    "max_pool2d": layers.pool(Op.MAX_POOL_2D),
-    "mean": values.mean,
-    "mul": binary(Op.MUL, schema.MulOptionsT),
-    "pad": pads.pad,
-    "relu": unary(Op.RELU),
-    "relu6": unary(Op.RELU6),
-    "requantize": unary(Op.QUANTIZE),
-    "reshape": moves.reshape,
-    "rsqrt": unary(Op.RSQRT),
-    "shuffle": moves.shuffle,
-    "sigmoid": unary(Op.LOGISTIC),
-    "slice": moves.slice_,
-    "softmax": unary(Op.SOFTMAX, lambda _: schema.SoftmaxOptionsT(beta=1.0)),
-    "sub": binary(Op.SUB, schema.SubOptionsT),
-    "tanh": unary(Op.TANH),
-    "upsample": moves.upsample,
-}
+
+def _emitter(row: Tflite, inputs: int) -> Emit:
+    if row.write:
+        written: Emit = named("tflite.write", row.write)
+        return written
+    code, options = getattr(Op, row.operators[0].name), getattr(schema, f"{row.options}T", None)
+    if options is None:
+        return values.unary(code)
+    if inputs == 2:
+        return values.binary(code, options)
+    return values.unary(code, lambda step: options(**{b: step.attrs[a] for a, b in row.attributes.items()}))
+
+
+EMIT: dict[str, Emit] = {kind: _emitter(row.tflite, row.inputs) for kind, row in OPS.items()}
 
 
 def emit(e: Emitter) -> tuple[int, int]:

@@ -122,3 +122,7 @@ def pool(code: int) -> Emit:
         w.op(code, (x,), options)
 
     return emit
+
+
+avg_pool2d = pool(Op.AVERAGE_POOL_2D)
+max_pool2d = pool(Op.MAX_POOL_2D)

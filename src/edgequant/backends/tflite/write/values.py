@@ -9,18 +9,17 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from ....core.errors import Unsupported
+from ....graph.ops.table import OPS
 from ....graph.program import Step
 from ....quantization.simulation.arithmetic import limits, round_half_even
 from ..layout import Op
 from .emitter import Emit, Writing
 
-NO_INT16 = frozenset({"elu", "gelu", "hard_swish", "rsqrt"})  # rows whose kernel lacks 16 bits, or has them wrong
-
 
 def unary(code: int, options: Callable[[Step], Any] = lambda _: None) -> Emit:
     def emit(w: Writing) -> None:
         """Raises Unsupported where LiteRT 2.3 has no kernel of 16-bit activations."""
-        if w.wide and w.step.kind in NO_INT16:
+        if w.wide and OPS[w.step.kind].tflite.int16:
             raise Unsupported(
                 f"LiteRT has no kernel for {w.step.kind} with 16-bit activations (layer"
                 f" {w.step.layer or w.step.name!r}). Use 8-bit activations (w8a8), or target `simulation`."
@@ -39,6 +38,10 @@ def binary(code: int, make: Callable[[], Any]) -> Emit:
         w.op(code, w.inputs, options)
 
     return emit
+
+
+gelu = unary(Op.GELU, lambda step: schema.GeluOptionsT(approximate=step.attrs["approximate"] == "tanh"))
+softmax = unary(Op.SOFTMAX, lambda _: schema.SoftmaxOptionsT(beta=1.0))
 
 
 def mean(w: Writing) -> None:

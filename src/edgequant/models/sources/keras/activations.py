@@ -7,27 +7,21 @@ from typing import Any
 
 from torch import nn
 
+from ....graph.ops.table import OPS
 from .site import Parts, Site, tensor
 from .table import kind_of
 
 FUNCTIONS: dict[str, Callable[[], nn.Module | None]] = {
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
     "hard_sigmoid": nn.Hardsigmoid,
-    "hard_silu": nn.Hardswish,
-    "leaky_relu": lambda: nn.LeakyReLU(0.2),
     "linear": lambda: None,
     "mish": nn.Mish,
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
     "selu": nn.SELU,
-    "sigmoid": nn.Sigmoid,
     "silu": nn.SiLU,
-    "softmax": lambda: nn.Softmax(1),
     "softplus": nn.Softplus,
     "softsign": nn.Softsign,
-    "tanh": nn.Tanh,
+    **{row.keras.function: row.keras.module for row in OPS.values() if row.keras},
 }
+FUNCTIONS = dict(sorted(FUNCTIONS.items()))
 
 
 def behind(site: Site, parts: Parts) -> Parts:

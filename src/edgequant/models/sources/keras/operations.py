@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from ....graph.ops.table import OPS
 from .modules import GlobalMean, Merge, Number
 from .site import Parts, Site
 
@@ -21,13 +22,10 @@ BINARY = {
 }
 UNARY: dict[str, Callable[[], nn.Module]] = {
     "HardSigmoid": nn.Hardsigmoid,
-    "HardSilu": nn.Hardswish,
-    "Relu": nn.ReLU,
-    "Relu6": nn.ReLU6,
-    "Sigmoid": nn.Sigmoid,
     "Silu": nn.SiLU,
-    "Tanh": nn.Tanh,
+    **{row.keras.operation: row.keras.module for row in OPS.values() if row.keras and row.keras.operation},
 }
+UNARY = dict(sorted(UNARY.items()))
 
 
 def operation(node: Any, site: Site) -> Parts:

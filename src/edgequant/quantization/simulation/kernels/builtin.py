@@ -22,6 +22,7 @@ from torch import nn
 
 from ....core.arrays import Array
 from ....core.grid import QParams
+from ....graph.ops.table import kernels
 from ....graph.program import Step
 from ..arithmetic import Arithmetic, Operands, Product, round_half_even
 from ..fixed_point import (
@@ -37,9 +38,8 @@ from ..fixed_point import (
     single_rounding,
 )
 from ..on_the_fly import BUILTIN_DYNAMIC
-from . import builtin_unary, resize
-from .builtin_tables import sigmoid, softmax
-from .moves import MOVES, moved
+from . import resize
+from .moves import moved
 
 f32 = np.float32
 Rescales = Callable[[Product, Multiplier], Rescaling]
@@ -199,26 +199,6 @@ def upsample(o: Operands) -> torch.Tensor:
     return resize.builtin(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
 
 
-BUILTIN_OPS = MOVES | {
-    "add": add,
-    "avg_pool2d": avg_pool2d,
-    "channel_mean": channel_mean,
-    "clamp": builtin_unary.requantize,
-    "elu": builtin_unary.elu,
-    "gelu": builtin_unary.gelu,
-    "hard_swish": builtin_unary.hard_swish,
-    "leaky_relu": builtin_unary.leaky_relu,
-    "mean": mean,
-    "mul": mul,
-    "relu": relu,
-    "relu6": relu,
-    "requantize": builtin_unary.requantize,
-    "rsqrt": builtin_unary.rsqrt,
-    "sigmoid": sigmoid,
-    "softmax": softmax,
-    "sub": sub,
-    "tanh": builtin_unary.tanh,
-    "upsample": upsample,
-}
+BUILTIN_OPS = kernels("builtin")
 BUILTIN = Arithmetic("builtin", requantize, to_grid, BUILTIN_OPS, BUILTIN_DYNAMIC)
 BUILTIN_ARM = dataclasses.replace(BUILTIN, name="builtin on ARM", requantize=partial(requantize, rescaling=_on_arm))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from ....core.grid import QParams
@@ -36,19 +34,3 @@ def padding_value(step: Step, out: QParams) -> float:
 
 def reshape(o: Operands) -> torch.Tensor:
     return o.values[0].reshape(o.values[0].shape[0], *o.step.attrs["shape"])
-
-
-# Each family's table starts from this one: `OPS = MOVES | {...}`. An entry of its own there takes precedence.
-MOVES: dict[str, Callable[[Operands], torch.Tensor]] = {
-    "cat": cat,
-    "depth_to_space": moved,
-    "max_pool2d": moved,
-    "pad": pad,
-    "reshape": reshape,
-    "shuffle": moved,
-    "slice": moved,
-}
-# Without an integer kernel in families that compute in real numbers: the op table's float operation, rounded once.
-COMPUTED = (
-    "channel_mean", "clamp", "elu", "gelu", "hard_swish", "leaky_relu", "requantize", "rsqrt", "sub", "tanh",
-)  # fmt: skip

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from ....core.grid import QParams
-from ....graph.ops.table import OPS
+from ....graph.ops.table import OPS, kernels
 from ..arithmetic import Arithmetic, Operands, limits
 from ..on_the_fly import ONNXRUNTIME_DYNAMIC
 from . import resize
 from .builtin_tables import look_up
-from .moves import COMPUTED, MOVES, moved
+from .moves import moved
 from .xnnpack import requantize
 
 f32 = np.float32
@@ -111,18 +111,6 @@ def upsample(o: Operands) -> torch.Tensor:
     return resize.onnxruntime(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
 
 
-ONNXRUNTIME_OPS = {
-    **MOVES,
-    **dict.fromkeys(COMPUTED, computed),
-    "add": add,
-    "avg_pool2d": avg_pool2d,
-    "mean": mean,
-    "mul": mul,
-    "relu": relu,
-    "relu6": relu,
-    "sigmoid": sigmoid,
-    "softmax": softmax,
-    "upsample": upsample,
-}
+ONNXRUNTIME_OPS = kernels("onnxruntime")
 # MlasRequantizeOutput (QLinearConv, QGemm, QLinearGlobalAveragePool) scales as XNNPACK does.
 ONNXRUNTIME = Arithmetic("onnxruntime", requantize, to_grid, ONNXRUNTIME_OPS, ONNXRUNTIME_DYNAMIC)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import torch
 
 from ....core.grid import QParams
-from ....graph.ops.table import OPS
+from ....graph.ops.table import OPS, kernels
 from ..arithmetic import Arithmetic, Operands, Product, limits
-from .builtin import avg_pool2d
-from .moves import COMPUTED, MOVES
 
 
 def requantize(accumulator: torch.Tensor, product: Product, out: QParams) -> torch.Tensor:
@@ -70,17 +68,5 @@ def computed(o: Operands) -> torch.Tensor:
     return _rounded(OPS[o.step.kind].run(o.step.attrs, None, *_reals(o)), o)
 
 
-WIDE_OPS = {
-    **MOVES,
-    **dict.fromkeys(COMPUTED, computed),
-    "add": add,
-    "avg_pool2d": avg_pool2d,
-    "mean": mean,
-    "mul": mul,
-    "relu": relu,
-    "relu6": relu,
-    "sigmoid": sigmoid,
-    "softmax": softmax,
-    "upsample": computed,
-}
+WIDE_OPS = kernels("wide")
 WIDE = Arithmetic("wide", requantize, to_grid, WIDE_OPS)

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from ....core.grid import QParams
+from ....graph.ops.table import kernels
 from ..arithmetic import Arithmetic, Operands, Product, limits
 from ..on_the_fly import XNNPACK_DYNAMIC
-from . import builtin, builtin_unary, resize, xnnpack_unary
-from .builtin_tables import softmax
-from .moves import MOVES, moved
+from . import resize, xnnpack_unary
+from .moves import moved
 
 f32 = np.float32
 
@@ -93,25 +93,5 @@ def upsample(o: Operands) -> torch.Tensor:
 
 
 # XNNPACK takes no 8-bit average pooling, softmax or rescaling ReLU; LiteRT runs its builtin kernels there.
-XNNPACK_OPS = MOVES | {
-    "add": add,
-    "avg_pool2d": builtin.avg_pool2d,
-    "channel_mean": channel_mean,
-    "clamp": xnnpack_unary.requantize,
-    "elu": xnnpack_unary.elu,
-    "gelu": builtin_unary.gelu,
-    "hard_swish": builtin_unary.hard_swish,
-    "leaky_relu": xnnpack_unary.leaky_relu,
-    "mean": mean,
-    "mul": mul,
-    "relu": builtin.relu,
-    "relu6": builtin.relu,
-    "requantize": xnnpack_unary.requantize,
-    "rsqrt": builtin_unary.rsqrt,
-    "sigmoid": xnnpack_unary.sigmoid,
-    "softmax": softmax,
-    "sub": sub,
-    "tanh": xnnpack_unary.tanh,
-    "upsample": upsample,
-}
+XNNPACK_OPS = kernels("xnnpack")
 XNNPACK = Arithmetic("xnnpack", requantize, to_grid, XNNPACK_OPS, XNNPACK_DYNAMIC)

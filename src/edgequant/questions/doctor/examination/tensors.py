@@ -85,7 +85,7 @@ def grid_range(grid: QParams) -> tuple[float, float]:
 def shared_grids(program: Program, facts: Sequence[TensorFacts], several: frozenset[str]) -> tuple[TensorFacts, ...]:
     """The facts with `beside` and `bound`: which tensors lie on one grid because a concatenation takes them all, and
     whether that can be changed. `several`: layers that are calls of one module."""
-    groups, moved = sharing(program), {s.name for s in program.steps if OPS[s.kind].rule in ("same", "unified")}
+    groups, moved = sharing(program), {s.name for s in program.steps if OPS[s.kind].shares_grid}
     made: dict[str, list[TensorFacts]] = {}
     for one in facts:
         if one.name not in moved:  # what only moves values has its grid from a tensor that is in the group already
