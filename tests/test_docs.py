@@ -200,3 +200,23 @@ def _loaded(name: str) -> Any:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(UnknownName):
         _check_values("quantize", {"target": "nowhere"})
+
+
+def test_the_drawing_and_the_rooms_are_those_of_the_code() -> None:
+    module = _loaded("house_drawing")
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    told = "type: python docs/house_drawing.py"
+    assert (DOCS / "architecture.svg").read_text(encoding="utf-8") == module.drawing(), told
+    assert page.split(module.BEGIN)[1].split(module.END)[0].strip() == module.table(), told
+
+
+NAMED = re.findall(
+    r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)(?::(\w+))?`", (DOCS / "architecture.md").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("path, name", [one for one in NAMED if not one[0].startswith(("tests/", "docs/"))])
+def test_what_the_architecture_page_names_is_there(path: str, name: str) -> None:
+    tree = ast.parse((ROOT / "src" / "edgequant" / path).read_text(encoding="utf-8"))
+    found = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert not name or name in found, f"{path} has no {name}"

@@ -101,7 +101,7 @@ def _emitter(row: Onnx) -> Emitter:
     def move(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
         return onnx_moves.MOVES[step.kind](site.graph, step, inputs, output)
 
-    if row.write:
+    if row.write and isinstance(row.write, str):
         written: Emitter = named("onnx", row.write)
         return written
     return move if row.integers else emit

@@ -118,7 +118,7 @@ class Op:
     inputs: int = 1  # of a plain row
     fuses: bool = False  # an activation behind it is computed with it
     fixed: tuple[float, float] | None = None  # the range of a "fixed" output
-    traits: frozenset[Trait] = frozenset()
+    traits: frozenset[str] = frozenset()  # of `Trait`
     moves: Callable[[Attrs], bool] = lambda attrs: False
     channels: str = ""
     keras: Keras | None = None

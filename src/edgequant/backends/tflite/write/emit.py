@@ -19,7 +19,7 @@ from .windows import conv_windows
 
 
 def _emitter(row: Tflite, inputs: int) -> Emit:
-    if row.write:
+    if row.write and isinstance(row.write, str):
         written: Emit = named("tflite.write", row.write)
         return written
     code, options = getattr(Op, row.operators[0].name), getattr(schema, f"{row.options}T", None)
