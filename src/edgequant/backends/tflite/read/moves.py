@@ -96,8 +96,6 @@ def resize(b: Builder, op: FileOperator) -> None:
     b.append(op, "upsample", (b.source(op, 0),), attrs)
 
 
-
-
 def pad(b: Builder, op: FileOperator) -> None:
     b.append(op, "pad", (b.source(op, 0),), {"padding": _amounts(b, op)})
 

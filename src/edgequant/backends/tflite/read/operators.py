@@ -6,7 +6,7 @@ What a row cannot say is refused with the operator's name: a wrong guess would b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -151,8 +151,7 @@ def _equal(source: FileTensor, output: FileTensor) -> bool:
 def _reader(kind: str, operator: Operator) -> Read:
     row = OPS[kind]
     if operator.read:
-        read: Read = named("tflite.read", str(operator.read))
-        return read
+        return cast(Read, named("tflite read", str(operator.read), kind))
     if row.inputs == 2:
         return _binary(kind)
     return unary(kind, lambda op: {a: float(op.option(b)) for a, b in row.tflite.attributes.items()})
