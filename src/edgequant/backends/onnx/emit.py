@@ -46,12 +46,9 @@ def linear(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     return site.graph.node("Gemm", [*inputs, *site.parameters(step)], output, transB=1)
 
 
-def max_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("MaxPool", inputs, output, **_window(step))
-
-
-def avg_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("AveragePool", inputs, output, **_window(step))  # count_include_pad is 0 by default
+def pool(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+    """Padding does not count: `count_include_pad` is 0 by default."""
+    return site.graph.node(OPS[step.kind].onnx.nodes[0], inputs, output, **_window(step))
 
 
 def pad(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:

@@ -43,7 +43,7 @@ ACTIVATIONS = {
         Onnx(("Clip",), "emit"), RELU, keras=Keras("relu6", "Relu6", nn.ReLU6)),
     "rsqrt": Op("own", unary(torch.rsqrt), {"layer_norm": "layers:layer_norm"},
         Tflite((Operator("RSQRT", (1, 2, 3)),), int16=Lacks("its kernel has 16 bits wrong")),
-        Onnx(("Sqrt", "Reciprocal"), "emit"), BUILTIN),
+        Onnx(("Sqrt", "Reciprocal"), "emit", Lacks("it reads LayerNormalization, which needs them")), BUILTIN),
     "sigmoid": Op("fixed", unary(torch.sigmoid), {"sigmoid": ""},
         Tflite((Operator("LOGISTIC", (1, 2, 3)),)),
         Onnx(("Sigmoid",), fused=True),

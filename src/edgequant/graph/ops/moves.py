@@ -53,7 +53,8 @@ MOVES = {
     "requantize": Op("own", lambda a, m, x: x,  # the same values on another grid
         Lacks("no network writes it: graph/grids.py puts it between grids that differ"),
         Tflite((Operator("QUANTIZE", (1, 1, 2), "operators:quantize"),)),
-        Onnx((), "emit"), Kernels("builtin_unary", "xnnpack_unary", executorch="wide")),
+        Onnx((), "emit", Lacks("no node: QuantizeLinear and DequantizeLinear around it")),
+        Kernels("builtin_unary", "xnnpack_unary", executorch="wide")),
     "reshape": Op("same", _reshape, {"flatten view reshape squeeze unsqueeze unflatten _unsafe_view": "moves"},
         Tflite((Operator("RESHAPE", (1, 1, 1), "moves"),), "moves"),
         Onnx(("Reshape",), "emit"), OWN, homogeneous=True, moves=True),

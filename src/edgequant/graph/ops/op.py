@@ -71,6 +71,7 @@ class Onnx:
 
     nodes: tuple[str, ...]
     write: str = PLAIN
+    read: Lacks | None = None  # why the ONNX source does not know the nodes
     fixed: Attrs = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     integers: str = ""  # what writes it on a tensor's integers, where ONNX Runtime leaves it in float between Q and DQ

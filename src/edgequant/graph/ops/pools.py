@@ -27,17 +27,17 @@ def _upsample(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
 POOLS = {
     # Its grid is its input's; the averages still have to be rounded to it.
     "avg_pool2d": Op("same", _avg_pool2d, {"avg_pool2d": "pools", "adaptive_avg_pool2d": "pools:adaptive_avg_pool2d"},
-        Tflite((Operator("AVERAGE_POOL_2D", (1, 2, 3), "operators:pool"),), "layers"),
-        Onnx(("AveragePool",), "emit", fused=True),
+        Tflite((Operator("AVERAGE_POOL_2D", (1, 2, 3), "operators:pool"),), "layers:pool"),
+        Onnx(("AveragePool",), "emit:pool", fused=True),
         Kernels("builtin", "builtin", "onnxruntime", "builtin", executorch="wide"), homogeneous=True),
     "max_pool2d": Op("same", _max_pool2d,
         {"max_pool2d": "pools", "adaptive_max_pool2d": "pools:adaptive_max_pool2d", "amax": "pools:amax"},
-        Tflite((Operator("MAX_POOL_2D", (1, 2, 3), "operators:pool"),), "layers"),
-        Onnx(("MaxPool",), "emit"), Kernels("moves:moved", "moves:moved", "moves:moved", "moves:moved"),
+        Tflite((Operator("MAX_POOL_2D", (1, 2, 3), "operators:pool"),), "layers:pool"),
+        Onnx(("MaxPool",), "emit:pool"), Kernels("moves:moved", "moves:moved", "moves:moved", "moves:moved"),
         homogeneous=True, moves=True),
     # Bilinear ones are sums of pixels, to be rounded; the nearest is a pixel, which rounding leaves as it is.
     "upsample": Op("same", _upsample, {"upsample_bilinear2d upsample_nearest2d": "moves"},
         Tflite((Operator("RESIZE_BILINEAR", (3, 3, 4), "moves:resize"),
             Operator("RESIZE_NEAREST_NEIGHBOR", (3, 3, 4), "moves:resize")), "moves"),
-        Onnx(("Resize",), integers="moves"), Kernels("builtin", "xnnpack", "onnxruntime")),
+        Onnx(("Resize",), integers="moves"), Kernels("resize:builtin", "resize:xnnpack", "resize:onnxruntime")),
 }  # fmt: skip
