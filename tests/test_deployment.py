@@ -18,7 +18,7 @@ from edgequant.files.files import evaluate_file, open_file
 from edgequant.models.wrap import Wrapped
 from edgequant.study.study import Calibration
 
-SPEC = InputSpec(3, 8, 8, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+SPEC = InputSpec(3, 8, 8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 class Colours(nn.Module):

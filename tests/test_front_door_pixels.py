@@ -34,7 +34,7 @@ from edgequant.study.prepared import Prepared
 from edgequant.study.study import NetworkSpec, Study, load_study
 from stated import RAW, taught
 
-INPUTS = InputSpec(3, 8, 8, *IMAGENET)
+INPUTS = InputSpec(3, 8, 8, mean=IMAGENET[0], std=IMAGENET[1])
 NET = """
 from pathlib import Path
 import torch

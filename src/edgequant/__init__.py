@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .host import forks as _forks  # noqa: F401 - it watches from here on
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["EdgequantError", "quantize", "run"]
 
 if TYPE_CHECKING:

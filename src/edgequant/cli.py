@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__
-from .commands import files, listing, reports, runs, widths
+from .commands import env, files, listing, reports, runs, widths
 from .commands.grouped import Command, grouped
 from .commands.mistyped import check_words, mistyped
 from .commands.terminal import refused
@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = {  # as `--help` lists them
     "benchmark": files.benchmark,
     "inspect": files.inspect,
     "doctor": files.doctor,
+    "env": env.env,
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(grouped(_command))

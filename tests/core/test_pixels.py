@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +19,8 @@ from edgequant.core.image import InputSpec
 from edgequant.core.pixels import UNKNOWN, USUAL, Stated, described, filled, merged, settled, stated_of
 from edgequant.core.preprocess import from_pixel_record, normalise, normalise_tensor, pixel_record
 
-IMAGENET = InputSpec(3, 8, 6, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-OPEN = InputSpec(3, 8, 6, (), ())
+IMAGENET = InputSpec(3, 8, 6, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+OPEN = InputSpec(3, 8, 6, mean=(), std=())
 floats = st.floats(0.01, 1, allow_nan=False)
 triples = st.tuples(floats, floats, floats)
 FIT = st.sampled_from(["", "crop", "letterbox"])
@@ -63,7 +66,7 @@ def test_a_formula_of_pixels_and_fractions(words: str) -> None:
 def test_bgr_is_rgb_with_every_channel_turned(mean: Any, std: Any, seed: int) -> None:
     """An independent judge: the turned image, mean and std through the plain formula."""
     images = np.random.default_rng(seed).integers(0, 256, (2, 3, 4, 3), np.uint8)
-    spec = InputSpec(3, 3, 4, mean, std, order="bgr")
+    spec = InputSpec(3, 3, 4, mean=mean, std=std, order="bgr")
     wanted = (images[..., ::-1] / 255.0 - np.array(mean)) / np.array(std)
     np.testing.assert_allclose(normalise(images, spec), wanted.transpose(0, 3, 1, 2), atol=1e-4, rtol=1e-4)
     pixels = torch.from_numpy(images.astype(np.float32).transpose(0, 3, 1, 2).copy())
@@ -73,7 +76,9 @@ def test_bgr_is_rgb_with_every_channel_turned(mean: Any, std: Any, seed: int) ->
 def test_a_preset_belongs_to_its_colours() -> None:
     bgr = merged(OPEN, Stated(mean="imagenet", channels="bgr"), "net")
     assert (bgr.mean, bgr.order) == ((0.406, 0.456, 0.485), "bgr")
-    assert merged(InputSpec(1, 8, 8, (), ()), Stated(mean="imagenet"), "net").mean == pytest.approx((0.449,), abs=1e-3)
+    assert merged(InputSpec(1, 8, 8, mean=(), std=()), Stated(mean="imagenet"), "net").mean == pytest.approx(
+        (0.449,), abs=1e-3
+    )
     assert all(len(merged(OPEN, Stated(mean=name), "net").std) in (1, 3) for name in USUAL)
 
 
@@ -158,10 +163,17 @@ def test_the_contract_in_a_line() -> None:
     assert "cropped at the centre" in described(replace(IMAGENET, fit="crop"))
 
 
+def test_all_but_the_sizes_are_given_by_name() -> None:
+    with pytest.raises(BadOption, match=r"Got 5 values by position. Write InputSpec\(1, 20, 30, mean=…, std=…\)"):
+        InputSpec(1, 20, 30, (0.5,), (0.25,))  # type: ignore[misc]
+    spec = InputSpec(1, 20, 30, mean=(0.5,), std=(0.25,))
+    assert pickle.loads(pickle.dumps(spec)) == copy.deepcopy(spec) == dataclasses.replace(spec) == spec
+
+
 def test_a_repr_of_before_stays_as_it_was() -> None:
     """Kept weights and data sets scaled for them are named by it."""
     was = "InputSpec(channels=1, height=2, width=3, mean=(0.5,), std=(0.5,), resize=None, interpolation='bilinear', "
-    assert repr(InputSpec(1, 2, 3, (0.5,), (0.5,))) == was + "antialias=True)"
+    assert repr(InputSpec(1, 2, 3, mean=(0.5,), std=(0.5,))) == was + "antialias=True)"
     assert repr(InputSpec(3, 2, 3, order="bgr", fit="crop")).endswith("antialias=True, order='bgr', fit='crop')")
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import final
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgequant.data.draw import asked, drawn, words
+from edgequant.core.arrays import Array
+from edgequant.core.image import InputSpec
+from edgequant.data.calibration.checks import check_calibration
+from edgequant.data.dataset import AbstractSplit, Splits
+from edgequant.data.draw import asked, calibration_subset, drawn, words
+from edgequant.data.rescale import Rescaled
 from edgequant.data.splits import ArraySplit
 
 CLASSES = st.lists(st.integers(0, 4), min_size=1, max_size=80)
@@ -40,6 +48,42 @@ def test_a_folder_sorted_by_class_gives_every_class() -> None:
 def test_without_labels_a_draw_is_uniform() -> None:
     positions = drawn(split([0] * 1000, labelled=False), 100).indices
     assert len(set(positions.tolist())) == 100 and 350 < positions.mean() < 650
+
+
+@final
+@dataclass(frozen=True)
+class Boxes(AbstractSplit):
+    """Images of another task than classes: each has a list of boxes, and a kind by which it is drawn."""
+
+    kinds: Array
+    labels = None
+
+    @property
+    def strata(self) -> Array:
+        return self.kinds
+
+    def annotations(self, positions: Array) -> list[str]:
+        return [f"boxes of {position}" for position in positions]
+
+    @property
+    def indices(self) -> Array:
+        return np.arange(len(self.kinds))
+
+    def take(self, positions: Array) -> Array:
+        return np.random.default_rng(0).integers(0, 256, (len(self.kinds), 4, 4, 1)).astype(np.uint8)[positions]
+
+
+def test_images_of_another_task_are_drawn_checked_and_cut_by_their_strata() -> None:
+    boxes = Boxes(np.repeat([0, 1], [300, 40]))
+    subset = calibration_subset(boxes, 100, 0)
+    assert subset.labels is None and subset.strata is not None
+    assert np.bincount(subset.strata).tolist() == [60, 40]
+    assert subset.annotations(np.arange(2)) == [f"boxes of {position}" for position in subset.indices[:2]]
+    small = Rescaled(boxes, InputSpec(1, 2, 2))
+    assert small.strata is boxes.kinds and small.annotations(np.array([7])) == ["boxes of 7"]
+    assert [known for _, known in boxes.batches(339)][1] == ["boxes of 339"]
+    checks = {c.name: c for c in check_calibration(subset, Splits((), boxes, boxes, None, ""), InputSpec(1, 4, 4))}
+    assert checks["classes covered"].seen == "2 of 2" and checks["class balance"].met
 
 
 def test_a_draw_is_in_the_key_and_in_words() -> None:

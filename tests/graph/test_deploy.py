@@ -80,14 +80,14 @@ def test_one_mean_that_is_a_byte_needs_no_layer_even_where_the_stem_pads() -> No
 
 @pytest.mark.parametrize("mean", [0, 127, 128, 255])
 def test_what_is_raw_already_stays_as_it_is(mean: int) -> None:
-    plain = capture(NETS["padded"][0]().eval(), InputSpec(3, 10, 10, (mean / 255,), (0.3,)), ())
+    plain = capture(NETS["padded"][0]().eval(), InputSpec(3, 10, 10, mean=(mean / 255,), std=(0.3,)), ())
     assert raw_pixels(plain) is plain
 
 
 @given(mean=st.floats(-0.5, 1.5), std=st.floats(0.01, 2.0), channels=st.integers(1, 4))
 @settings(max_examples=60)
 def test_on_raw_pixels_the_8_bit_grid_is_the_bytes(mean: float, std: float, channels: int) -> None:
-    spec = raw_spec(InputSpec(channels, 1, 256, (mean,), (std,)))
+    spec = raw_spec(InputSpec(channels, 1, 256, mean=(mean,), std=(std,)))
     grid = choose_qparams(*input_range(spec), 8, False)
     pixels = np.repeat(np.arange(256, dtype=np.uint8).reshape(1, 1, 256, 1), channels, 3)
     integers = np.rint(normalise(pixels, spec) / np.float32(grid.scale)) + grid.zero_point

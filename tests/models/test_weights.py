@@ -114,7 +114,7 @@ def test_a_pickled_network_is_refused_and_told_why(tmp_path):
         read_state(tmp_path / "whole.pt")
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch\\.jit")
 def test_a_torchscript_program_is_refused_by_its_name(tmp_path):
     torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)).save(tmp_path / "net.pt")
     with pytest.raises(BadModel, match=r"is a TorchScript program.*torch\.jit\.load\('net\.pt'\)\.state_dict"):

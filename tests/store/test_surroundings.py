@@ -28,3 +28,10 @@ def test_a_worker_says_what_it_was_told_but_for_its_threads(monkeypatch: pytest.
     found = surroundings.measuring()
     assert found["processor"] != "another" and found["cores"] != 77
     assert found["torch"]["threads"] == torch.get_num_threads()
+
+
+def test_a_package_that_is_newer_than_the_tested_ones_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not surroundings.untested()
+    monkeypatch.setitem(surroundings.TESTED, "torch", "2.1")
+    found = surroundings.untested()
+    assert len(found) == 1 and found[0].startswith("torch 2.") and "(2.1)" in found[0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Annotated, Literal
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Annotated, Any, Literal
 
+from .errors import BadOption
 from .help import Help
 
 
@@ -16,11 +17,15 @@ class InputSpec:
     which is also that of `mean` and `std`: with "bgr" the blue channel and its mean come first.
     With mean = std = 128/255 that is `(pixel - 128) / 128`: an int8 input of scale 1/128 and zero
     point 0 then *is* the camera byte minus 128, and quantizing the input loses nothing.
+
+    The sizes come in the order of every image tensor here, (C, H, W), so `InputSpec(*shape)` is one; what follows is
+    given by name.
     """
 
     channels: int
     height: int
     width: int
+    _: KW_ONLY
     mean: tuple[float, ...] = (128 / 255,)
     std: tuple[float, ...] = (128 / 255,)
     resize: int | None = None  # the shorter side before the centre crop; None: resize straight to (height, width)
@@ -28,6 +33,15 @@ class InputSpec:
     antialias: bool = True  # False: as TensorFlow's plain resize, which samples without a filter
     order: Literal["rgb", "bgr"] = "rgb"  # of three channels
     fit: Literal["", "crop", "letterbox"] = ""  # "": as `resize` says; crop: the largest box of the middle that fits
+
+    def __new__(cls, *sizes: int, **_: Any) -> InputSpec:
+        """Raises BadOption, with what to type, where more than the sizes came by position."""
+        if len(sizes) > 3:
+            raise BadOption(
+                f"InputSpec takes channels, height and width by position and the rest by name. Got {len(sizes)} values"
+                f" by position. Write InputSpec({', '.join(map(str, sizes[:3]))}, mean=…, std=…)."
+            )
+        return super().__new__(cls)
 
     def __repr__(self) -> str:
         """Names kept weights and cached steps: a field that is newer than they are appears only where it was set."""

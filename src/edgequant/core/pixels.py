@@ -21,7 +21,7 @@ from .image import InputSpec
 Words = str | int | float | tuple[float, ...]  # "0.485,0.456,0.406", "0.485:0.456:0.406", 0.5 or (0.485, 0.456, 0.406)
 Numbers = tuple[float, ...]
 
-UNKNOWN = InputSpec(0, 0, 0, (), ())
+UNKNOWN = InputSpec(0, 0, 0, mean=(), std=())
 CHANNELS = {"grey": 1, "rgb": 3, "bgr": 3}
 FITS = ("stretch", "crop", "letterbox")
 BYTE = 255

@@ -75,8 +75,9 @@ def from_pixel_record(shape: tuple[int, int, int], record: Mapping[str, Any]) ->
     order, fit = record.get("order", "rgb"), record.get("fit", "")
     if order not in ("rgb", "bgr") or fit not in ("", "crop", "letterbox"):
         raise ValueError(f"order {order!r} and fit {fit!r}; expected rgb or bgr, and crop, letterbox or none")
-    resized, antialias = None if resize is None else _side(resize), bool(record.get("antialias", True))
-    return InputSpec(channels, height, width, mean, std, resized, interpolation, antialias, order, fit)
+    how = {"interpolation": interpolation, "antialias": bool(record.get("antialias", True)), "order": order, "fit": fit}
+    resized = None if resize is None else _side(resize)
+    return InputSpec(channels, height, width, mean=mean, std=std, resize=resized, **how)
 
 
 LARGEST = 1 << 14  # pixels a side

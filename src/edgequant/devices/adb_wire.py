@@ -74,6 +74,17 @@ def transport(link: socket.socket, serial: str) -> None:
         raise DeviceError(f"{error} List the devices with: adb devices") from error
 
 
+def listed(server: tuple[str, int]) -> dict[str, str]:
+    """Serial -> state of every device that the server knows. Raises DeviceError."""
+    with connect(server) as link:
+        request(link, "host:devices")
+        try:
+            lines = exactly(link, int(exactly(link, 4), 16)).decode(errors="replace").splitlines()
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"The adb server broke off at 'devices': {error}.") from error
+    return {serial: state for serial, _, state in (line.partition("\t") for line in lines) if serial}
+
+
 def request(link: socket.socket, text: str) -> None:
     """Raises DeviceError where the server refuses, or does not speak adb."""
     data = text.encode()

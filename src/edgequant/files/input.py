@@ -91,5 +91,5 @@ def spec_for(file: OpenFile, stated: Stated = NOTHING) -> InputSpec:
     found = file.backend.entry(file.path)
     raw = found.type in ("int8", "uint8") and found.scale and stated.mean == "" and stated.std == ""
     pixels = raw_bytes(found.scale, found.zero_point, found.type) if raw else ((), ())
-    spec = merged(InputSpec(*found.shape, (), ()), stated, str(file.path))
+    spec = merged(InputSpec(*found.shape, mean=(), std=()), stated, str(file.path))
     return settled(replace(spec, mean=pixels[0] or spec.mean, std=pixels[1] or spec.std), str(file.path))

@@ -67,6 +67,11 @@ def cpu_name() -> str:
     return next((fields[name] for name in NAMES if fields.get(name)), platform.processor() or platform.machine())
 
 
+def cpu_flags() -> set[str]:
+    """The instructions that the kernel says the processor has; empty where it does not say."""
+    return {flag for key, value in _fields() if key in ("flags", "Features") for flag in value.split()}
+
+
 def cores() -> int:
     """How many of them this process may run on."""
     return len(_own())

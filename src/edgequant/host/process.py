@@ -67,9 +67,8 @@ def die_with(parent: int) -> None:
 
     Linux; elsewhere nothing is done. The kernel watches the thread that started this process: it must live on.
     """
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is None:
+    if sys.platform != "linux":
         return
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the kernel was asked
         os._exit(1)

@@ -117,7 +117,7 @@ class Worker:
             printed.seek(max(0, printed.seek(0, os.SEEK_END) - TAIL))
             lines = printed.read().decode(errors="replace").strip().splitlines()
         if status < 0:
-            hint = ", as the system does where memory runs out" if status == -signal.SIGKILL else ""
+            hint = ", as the system does where memory runs out" if signal.Signals(-status).name == "SIGKILL" else ""
             return f"its process was killed by {signal.Signals(-status).name}{hint}"
         return f"its process ended with status {status}" + (f" ({lines[-1]})" if lines else "")
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
-from ..core.errors import DeviceError, EdgequantError, MissingExtra
+from ..core.errors import DeviceError, EdgequantError
+from ..core.extras import need
 from ..core.progress import AbstractProgress
 from .pool import AbstractPool, Errand
 from .turns import Turns
@@ -58,10 +59,7 @@ class Ray(AbstractPool):
     def _cluster(self, workers: int) -> Iterator[Any]:
         """Ray, connected. One that was connected before stays so. Raises MissingExtra and DeviceError."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else it reports to its makers
-        try:
-            import ray
-        except ImportError as error:
-            raise MissingExtra("The pool 'ray' needs Ray. Install it: pip install 'edgequant[ray]'.") from error
+        ray = need("ray", "ray", "The pool 'ray'")
         if ray.is_initialized():
             yield ray
             return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.extras import installed, line
 from ..store.run import Run
 from . import format as fmt
 from . import headline
@@ -21,6 +22,7 @@ from .section import AbstractSection
 if TYPE_CHECKING:
     import altair
 
+WITHOUT = {"charts": "No chart", "pdf": "No PDF"}  # extra -> what there is not without it
 PNG_SCALE = 2
 PICTURE_BYTES = 200_000
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.png")  # needs no escaping in any format
@@ -82,20 +84,21 @@ def build(run: Run, sections: Sequence[AbstractSection]) -> Document:
     """Ask each section once, on results whose text every format can hold."""
     run = Run(md.clean(run.results), run.folder)
     notes = run.results.get("notes")
+    missing = [f"{what} here: {line(extra)} adds it." for extra, what in WITHOUT.items() if not installed(extra)]
     return Document(
         title=md.line(headline.title(run)),
         subtitle=_subtitle(run),
         answer=md.line(headline.answer(run)),
         figures=headline.figures(run),
         contract=[md.line(one) for one in contract(run)],
-        notes=[md.line(note) for note in notes] if isinstance(notes, list) else [],
+        notes=[md.line(note) for note in [*(notes if isinstance(notes, list) else []), *missing]],
         parts=[part for part in (_part(run, section) for section in sections) if part.text or part.rows or part.charts],
     )
 
 
 def _part(run: Run, section: AbstractSection) -> Part:
     rows, views = _lines(section.rows(run)), {name: _lines(table) for name, table in section.views(run).items()}
-    charts = [_drawn(stem, chart) for stem, chart in section.charts(run).items()]
+    charts = [_drawn(stem, chart) for stem, chart in section.charts(run).items()] if installed("charts") else []
     pictures = [picture for file, words in section.images(run) for picture in _read(run.folder, file, words)]
     return Part(type(section).__name__.lower(), section.title, section.text(run), rows, charts, pictures, views)
 

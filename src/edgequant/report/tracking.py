@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.errors import BadOption, MissingExtra
+from ..core.errors import BadOption
+from ..core.extras import need
 from ..store.run import Run
 from . import lookup as look
 
@@ -25,13 +26,11 @@ REPORTS = ("results.json", "study.toml", "report.html", "report.md", "report.pdf
 def client(uri: str) -> Any:
     """A client of the tracking server at `uri`; nothing is sent yet. Raises MissingExtra and BadOption."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a measuring tool tells nobody that it ran
+    mlflow = need("mlflow", "mlflow", "--mlflow")
+    from mlflow.exceptions import MlflowException
+
     try:
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-    except ImportError as error:
-        raise MissingExtra(f"--mlflow needs MLflow ({error}). Install it: pip install 'edgequant[mlflow]'.") from error
-    try:
-        return MlflowClient(tracking_uri=uri)
+        return mlflow.MlflowClient(tracking_uri=uri)
     except MlflowException as error:
         raise _refused(uri, error) from error
 

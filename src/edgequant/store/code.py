@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # what decides what a training ends with; a change elsewhere does not train again
-TRAINING = ("core/grid.py", "core/preprocess.py", "graph", "refine", "train")
+TRAINING = ("core/grid.py", "core/preprocess.py", "graph", "refine", "tasks", "train")
 
 
 @cache
@@ -26,7 +26,7 @@ def training_code() -> str:
 
 def _worded(path: Path) -> bool:
     """Whether a file words results and decides none: the report, and the parts of it that lie beside their question."""
-    return "report" in path.parts or "advise" in path.parts or path.name in ("section.py", "chart.py")
+    return "report" in path.parts or "advise" in path.parts or path.name in ("section.py", "charts.py")
 
 
 def _hash(paths: Iterable[Path]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import portalocker
 
 POLL_S = 0.01
 
@@ -19,12 +20,22 @@ def take(path: Path, shared: bool = False, patience_s: float | None = 0.0) -> in
     Raises BlockingIOError where they did not, and OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    kind = portalocker.LockFlags.SHARED if shared else portalocker.LockFlags.EXCLUSIVE
+    deadline = None if patience_s is None else time.monotonic() + patience_s
     try:
-        _wait(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience_s)
+        while True:
+            try:
+                portalocker.lock(descriptor, kind | portalocker.LockFlags.NON_BLOCKING)
+                return descriptor
+            except portalocker.AlreadyLocked as error:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise BlockingIOError(f"{path} is held by another process") from error
+            except portalocker.LockException as error:  # a file system without locks, for one
+                raise OSError(f"{path} cannot be locked: {error}") from error
+            time.sleep(POLL_S)
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
 
 
 @contextlib.contextmanager
@@ -35,16 +46,3 @@ def held(path: Path, patience_s: float | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _wait(descriptor: int, kind: int, patience_s: float | None) -> None:
-    if patience_s is None:
-        return fcntl.flock(descriptor, kind)
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            return fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise
-        time.sleep(POLL_S)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -33,6 +34,16 @@ SWITCHES = (
     "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
     "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE",
 )  # fmt: skip
+
+# the newest that the matrix ran (`make matrix`); what is newer may well work, and every run says that it is newer
+TESTED = {
+    "python": "3.13",
+    "torch": "2.14",
+    "onnxruntime": "1.32",
+    "onnx": "1.23",
+    "ai-edge-litert": "2.3",
+    "keras": "3.15",
+}
 
 Surroundings = dict[str, Any]
 
@@ -71,6 +82,21 @@ def version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
+
+
+def untested() -> list[str]:
+    """A line for each package here that is newer than the newest which was tested."""
+    here = {"python": platform.python_version()} | versions(tuple(TESTED)[1:])
+    return [
+        f"{name} {found} is newer than what edgequant was tested with ({TESTED[name]})."
+        for name, found in here.items()
+        if _numbers(found) > _numbers(TESTED[name])
+    ]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """(2, 14) of 2.14.1+cu130: a release of the same series is no newer."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
 
 
 @cache

@@ -23,10 +23,13 @@ from torch import nn
 
 from ..core.arrays import Array
 from ..core.errors import BadData, BadOption, Diverged
+from ..core.extras import need
 from ..core.image import InputSpec
 from ..core.preprocess import normalise_tensor
 from ..core.progress import Tick
 from ..data.dataset import AbstractSplit, Splits
+from ..graph.program import SCORES
+from ..tasks.classify import Classify
 from . import checkpoint
 from .augment import augment, resize
 from .schedule import average_decay, learning_rate, make_optimizer
@@ -83,7 +86,7 @@ def fit(
     Raises BadData for a split that is empty or unlabelled, Diverged, and, for a checkpoint that
     does not belong here, BadModel (damaged, another network) or RunFolderError (other settings or data).
     """
-    from accelerate import Accelerator
+    accelerate = need("train", "accelerate", "Training")
     from accelerate.utils import set_seed
 
     for name, split in (("train", splits.train), ("validation", splits.validation)):
@@ -96,7 +99,7 @@ def fit(
     set_seed(settings.seed)
     optimizer = make_optimizer(network, settings)
     # bf16 is ours (see _in_parts): accelerate's would stay patched into the network, and a process has only one.
-    accelerator = Accelerator(mixed_precision="no")
+    accelerator = accelerate.Accelerator(mixed_precision="no")
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval() if settings.ema else None
     wrapped, optimizer = accelerator.prepare(network, optimizer)
@@ -120,9 +123,11 @@ def fit(
 
 
 def smoothed_cross_entropy(smoothing: float) -> Loss:
+    task = Classify(smoothing)
+
     def loss(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits = network(images).float()
-        return F.cross_entropy(logits, labels, label_smoothing=smoothing), logits
+        return task.loss({SCORES: logits}, labels), logits
 
     return loss
 

@@ -35,7 +35,9 @@ def test_the_network_has_the_published_number_of_parameters() -> None:
 def test_its_record_and_its_options() -> None:
     model = EfficientNetLite0()
     assert model.has_weights and not model.with_weights("random").has_weights
-    assert model.inputs(None) == InputSpec(3, 224, 224, (127 / 255,), (128 / 255,), 256, "bicubic")
+    assert model.inputs(None) == InputSpec(
+        3, 224, 224, mean=(127 / 255,), std=(128 / 255,), resize=256, interpolation="bicubic"
+    )
     assert EfficientNetLite0(weights="random", size=64).inputs((1, 28, 28)).shape == (1, 64, 64)
     with pytest.raises(BadModel, match="weights=imagenet and weights=random"):
         EfficientNetLite0(weights="mine.pth")

@@ -62,7 +62,7 @@ def test_a_program_computes_what_its_module_did_under_its_names(saved: tuple[str
     path, network = saved
     source = Exported(path, mean="0.5", std="0.25")
     inputs = source.inputs(None)
-    assert inputs == InputSpec(3, 8, 8, (0.5,), (0.25,)) and source.has_weights
+    assert inputs == InputSpec(3, 8, 8, mean=(0.5,), std=(0.25,)) and source.has_weights
     found = capture(source.build(inputs, 5).train(), inputs, tuple("abcde"))
     assert [step.layer for step in found.program.layers] == ["features.0", "head"]
     x = torch.randn(3, 3, 8, 8)

@@ -49,7 +49,7 @@ def test_an_option_with_a_default_is_not_taken_for_the_classes(write):
 def test_path_may_hold_the_factory_as_in_a_spec_on_the_command_line(write):
     model = MODELS.build(f"file:{write('def make(): return nn.ReLU()')}:make,size=24,mean=0.1,0.2,0.3,std=1")
     assert isinstance(model.build(SPEC, 1), nn.ReLU)
-    assert model.inputs(None) == InputSpec(3, 24, 24, (0.1, 0.2, 0.3), (1.0,))
+    assert model.inputs(None) == InputSpec(3, 24, 24, mean=(0.1, 0.2, 0.3), std=(1.0,))
 
 
 def test_two_files_of_one_name_and_a_changed_file_are_kept_apart(write, tmp_path):
@@ -86,13 +86,13 @@ def test_dataclasses_and_files_beside_it_work(write):
         "class make(nn.Module):\n    input_spec = dict(channels=1, height=20, width=30, mean=(0.5,), std=(0.25,))",
         "def make():\n    n = nn.ReLU()\n    n.input_spec = dict(channels=1, height=20, width=30, mean=(0.5,), "
         "std=(0.25,))\n    return n",
-        "from edgequant.core.image import InputSpec\ninput_spec = InputSpec(1, 20, 30, (0.5,), (0.25,))\n"
+        "from edgequant.core.image import InputSpec\ninput_spec = InputSpec(1, 20, 30, mean=(0.5,), std=(0.25,))\n"
         "def make(n): ...",
     ],
     ids=["file", "class", "network", "record"],
 )
 def test_input_spec_is_found(write, text):
-    assert File(write(text), "make").inputs((3, 64, 64)) == InputSpec(1, 20, 30, (0.5,), (0.25,))
+    assert File(write(text), "make").inputs((3, 64, 64)) == InputSpec(1, 20, 30, mean=(0.5,), std=(0.25,))
 
 
 def test_looking_at_the_network_leaves_the_seed_alone(write):
@@ -107,7 +107,7 @@ def test_looking_at_the_network_leaves_the_seed_alone(write):
 def test_options_win_over_the_data_and_must_agree_with_the_file(write):
     path = write("def make(n): ...")
     spec = File(path, "make", size="40", channels="1", mean="0.25", std="0.5").inputs((3, 64, 64))
-    assert spec == InputSpec(1, 40, 40, (0.25,), (0.5,))
+    assert spec == InputSpec(1, 40, 40, mean=(0.25,), std=(0.5,))
     path = write("input_spec = dict(channels=3, height=20, width=20)\ndef make(n): ...")
     assert File(path, "make", mean="0.1:0.2:0.3", std="1").inputs(None).mean == (0.1, 0.2, 0.3)
     with pytest.raises(BadOption, match="itself says size 20 / 20, and 40 / 40 was stated"):
@@ -116,7 +116,9 @@ def test_options_win_over_the_data_and_must_agree_with_the_file(write):
 
 def test_else_the_data_says_what_it_takes(write):
     path = write("def make(n): ...")
-    assert File(path, "make").inputs((1, 28, 28)) == InputSpec(1, 28, 28, (), ()), "and nothing says mean and std"
+    assert File(path, "make").inputs((1, 28, 28)) == InputSpec(1, 28, 28, mean=(), std=()), (
+        "and nothing says mean and std"
+    )
     assert File(path, "make", size="48").inputs(None).shape == (3, 48, 48)
 
 

@@ -15,7 +15,7 @@ from edgequant.core.pixels import settled
 from edgequant.core.preprocess import from_pixel_record, pixel_record
 from edgequant.models.sources.float_file import AbstractFloatFile
 
-SPEC = InputSpec(3, 8, 6, (0.5, 0.4, 0.3), (0.2,), resize=9, interpolation="bicubic", antialias=False)
+SPEC = InputSpec(3, 8, 6, mean=(0.5, 0.4, 0.3), std=(0.2,), resize=9, interpolation="bicubic", antialias=False)
 
 
 @final
@@ -46,7 +46,7 @@ def test_options_must_say_what_the_file_says() -> None:
 @pytest.mark.parametrize("record", [{}, {"recipe": "float32"}, {"mean": [0.5]}])
 def test_a_file_that_does_not_say_needs_both_options(record: dict[str, Any]) -> None:
     said = Some("net.some", "0.5", "0.2:0.3:0.4", record=record)
-    assert said.inputs(None) == InputSpec(3, 8, 6, (0.5,), (0.2, 0.3, 0.4))
+    assert said.inputs(None) == InputSpec(3, 8, 6, mean=(0.5,), std=(0.2, 0.3, 0.4))
     with pytest.raises(BadModel, match=r"Nothing says how pixels become what net.some takes.*--mean 0.5 --std 0.5"):
         settled(Some("net.some", record=record).inputs(None), "net.some")
     with pytest.raises(BadOption, match=r"mean and std go together, and std is missing"):

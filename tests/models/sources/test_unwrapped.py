@@ -9,7 +9,7 @@ from torch import nn
 from edgequant.core.errors import BadModel
 from edgequant.models.sources.unwrapped import unwrapped
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch\\.jit.*:DeprecationWarning")  # of torch.compile itself
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch\\.jit")  # of torch.compile itself
 
 
 class Holder(nn.Module):

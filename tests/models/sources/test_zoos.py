@@ -43,12 +43,25 @@ def test_timm_gives_its_record_and_its_weights(monkeypatch: pytest.MonkeyPatch) 
     timm = fake_timm()
     monkeypatch.setitem(sys.modules, "timm", timm)
     source = Timm("tiny")
-    assert source.inputs(None) == InputSpec(3, 224, 224, MEAN, STD, 256, "bicubic")
-    assert Timm("tiny", size=96).inputs((3, 32, 32)) == InputSpec(3, 96, 96, MEAN, STD, None, "bicubic")
+    assert source.inputs(None) == InputSpec(3, 224, 224, mean=MEAN, std=STD, resize=256, interpolation="bicubic")
+    assert Timm("tiny", size=96).inputs((3, 32, 32)) == InputSpec(
+        3, 96, 96, mean=MEAN, std=STD, resize=None, interpolation="bicubic"
+    )
     assert source.build(source.inputs(None), 7).out_channels == 1000 and source.has_weights
     fresh = source.with_weights("mine.pt")
     assert fresh.build(source.inputs(None), 7).out_channels == 7 and not fresh.has_weights
     assert timm.made[0] == ("tiny", {"pretrained": True, "in_chans": 3, "exportable": True})
+
+
+def test_timm_fits_images_as_its_record_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    timm = fake_timm()
+    monkeypatch.setitem(sys.modules, "timm", timm)
+    record = timm.get_pretrained_cfg("tiny").to_dict()
+    record |= {"crop_mode": "squash", "crop_pct": 1.0}
+    assert Timm("tiny").inputs(None) == InputSpec(3, 224, 224, mean=MEAN, std=STD, interpolation="bicubic")
+    record |= {"crop_mode": "border"}
+    with pytest.raises(BadModel, match="'border'"):
+        Timm("tiny").inputs(None)
 
 
 def test_timm_says_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +103,7 @@ def fake_torchvision() -> Any:
 def test_torchvision_gives_the_record_of_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", fake_torchvision())
     source = Torchvision("resnet18", weights="IMAGENET1K_V1")
-    assert source.inputs(None) == InputSpec(3, 224, 224, MEAN, STD, 232)
+    assert source.inputs(None) == InputSpec(3, 224, 224, mean=MEAN, std=STD, resize=232)
     assert Torchvision("resnet18", size=64).inputs(None).resize is None
     assert source.build(source.inputs(None), 7).out_channels == 1000
     assert source.with_weights("mine.pt").build(source.inputs(None), 7).out_channels == 7
@@ -100,13 +113,13 @@ def test_torchvision_gives_the_record_of_its_weights(monkeypatch: pytest.MonkeyP
         Torchvision("broken").build(InputSpec(3, 8, 8), 2)
 
 
-@pytest.mark.parametrize("name", ["timm", "torchvision"])
+@pytest.mark.parametrize("name, typed", [("timm", r"edgequant\[timm\]"), ("torchvision", r"torchvision==0\.\d+\.\*")])
 def test_a_zoo_that_is_not_there_is_refused_with_the_install_command(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     source = Timm("tiny") if name == "timm" else Torchvision("resnet18")
-    with pytest.raises(MissingExtra, match=f"pip install {name}"):
+    with pytest.raises(MissingExtra, match=f"pip install '{typed}'"):
         source.inputs(None)
 
 

@@ -103,7 +103,7 @@ LAYERS = {
 def dynamic(name: str, target: str, recipe: str = "dynamic-w8") -> Reference:
     torch.manual_seed(1)
     arguments, options = LAYERS[name]
-    spec = InputSpec(8, 9, 7, (0.5,) * 8, (0.5,) * 8)
+    spec = InputSpec(8, 9, 7, mean=(0.5,) * 8, std=(0.5,) * 8)
     captured = capture(Around(nn.Conv2d(*arguments, **options)).eval(), spec, ())  # type: ignore[arg-type]
     return build(
         captured, resolve(captured.program, parse_recipe(recipe), target, BACKENDS.build(target).capability), {}

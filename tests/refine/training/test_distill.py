@@ -78,7 +78,7 @@ def test_hints_draw_the_last_feature_maps_together() -> None:
 
 
 def test_a_teacher_with_its_own_normalisation_sees_the_same_pixels() -> None:
-    theirs = InputSpec(3, 8, 8, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    theirs = InputSpec(3, 8, 8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     shown = images(4)
     torch.testing.assert_close(renormalised(tensors(shown), SPEC, theirs), tensors(shown, theirs), rtol=1e-4, atol=1e-4)
     assert renormalised(tensors(shown), SPEC, SPEC).equal(tensors(shown))

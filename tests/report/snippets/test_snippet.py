@@ -29,9 +29,9 @@ from edgequant.store.run import Run
 from edgequant.study.study import to_dict
 
 CLASSES = tuple(f"class {k}" for k in range(9))
-COLOUR = InputSpec(3, 16, 12, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 20, "bicubic")
+COLOUR = InputSpec(3, 16, 12, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), resize=20, interpolation="bicubic")
 GREY = InputSpec(1, 12, 12)
-BLUE_FIRST = InputSpec(3, 16, 12, (0.406, 0.456, 0.485), (0.225, 0.224, 0.229), order="bgr", fit="letterbox")
+BLUE_FIRST = InputSpec(3, 16, 12, mean=(0.406, 0.456, 0.485), std=(0.225, 0.224, 0.229), order="bgr", fit="letterbox")
 MIDDLE = InputSpec(3, 12, 16, order="bgr", fit="crop")
 
 

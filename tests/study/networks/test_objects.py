@@ -68,9 +68,9 @@ def test_a_model_by_name_by_object_and_in_memory() -> None:
     network, given = tiny(), MicroCNN(0.5)
     assert as_model("micro_cnn:width=0.5", in_memory()) == given and as_model(given, in_memory()) is given
     found = as_model(network, in_memory())
-    assert isinstance(found, Wrapped) and found.network is network and found.spec == InputSpec(1, 8, 8, (), ())
+    assert isinstance(found, Wrapped) and found.network is network and found.spec == InputSpec(1, 8, 8, mean=(), std=())
     stated = as_model(network, in_memory(), Stated(mean=0.5, std="0.25"))
-    assert isinstance(stated, Wrapped) and stated.spec == InputSpec(1, 8, 8, (0.5,), (0.25,))
+    assert isinstance(stated, Wrapped) and stated.spec == InputSpec(1, 8, 8, mean=(0.5,), std=(0.25,))
 
 
 def test_a_module_and_images_of_no_one_size_need_to_be_told_the_size(tmp_path: Path) -> None:

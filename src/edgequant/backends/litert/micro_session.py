@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core.arrays import Array, Outputs
-from ...core.errors import BadFile, BadModel, MissingExtra
+from ...core.errors import BadFile, BadModel
+from ...core.extras import need
 from ...host.process import ERRORS, OUTPUT, quiet
 from ..contract import AbstractSession, OutputInfo
 from ..tflite.graph import load_graph
@@ -78,12 +79,7 @@ class MicroSession(AbstractSession):
 
 
 def _open(path: Path) -> Any:
-    try:
-        from tflite_micro.python.tflite_micro import runtime
-    except ImportError as error:
-        raise MissingExtra(
-            "Target tflm needs TensorFlow Lite Micro's interpreter. Type: pip install 'edgequant[tflm]'."
-        ) from error
+    runtime = need("tflm", "tflite_micro.python.tflite_micro.runtime", "The target tflm")
     made: list[Any] = []
     failed: list[Exception] = []
 

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from ...core.arrays import Array
+from ...core.extras import need
 from ...core.image import InputSpec
 from ..dataset import AbstractDataset, Splits
 from ..splits import ArraySplit, check_shape, fingerprint, stratified
@@ -46,8 +47,6 @@ class Digits(AbstractDataset):
 
 def read_digits() -> tuple[Array, Array]:
     """(1797, 8, 8, 1) uint8 images, their 17 grey levels spread over 0..255, and (1797,) int64 labels."""
-    from sklearn.datasets import load_digits
-
-    levels, labels = load_digits(return_X_y=True)
+    levels, labels = need("digits", "sklearn.datasets", "The data set `digits`").load_digits(return_X_y=True)
     images = np.round(levels * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
     return images, labels.astype(np.int64)

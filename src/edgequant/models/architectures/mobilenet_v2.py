@@ -98,7 +98,7 @@ class MobileNetV2(AbstractModel):
         if self.stem == "cifar":
             return InputSpec(*(image_shape or (3, 32, 32)))
         resize: Literal[256] | None = 256 if self.size == 224 else None
-        return InputSpec(3, self.size, self.size, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), resize)
+        return InputSpec(3, self.size, self.size, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), resize=resize)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
         strides = (1, 1) if self.stem == "cifar" else (2, 2)

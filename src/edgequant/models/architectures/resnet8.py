@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...core.errors import BadModel, MissingExtra
+from ...core.errors import BadModel
+from ...core.extras import need
 from ...core.image import InputSpec
 from ..model import AbstractModel
 from ..weights import load_state, load_weights
@@ -105,12 +106,7 @@ def load_keras_weights(network: nn.Module, path: Path | str) -> None:
 
 def _read_h5(path: Path) -> dict[str, Array]:
     """{"conv2d/kernel": values, ...}: each layer's name and the last part of the variable's."""
-    try:
-        import h5py  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError as error:
-        raise MissingExtra(
-            "Keras .h5 weights need h5py. Install it: pip install 'edgequant[keras-weights]'."
-        ) from error
+    h5py = need("keras", "h5py", "A .h5 file of Keras weights")
     found: dict[str, Array] = {}
 
     def visit(name: str, item: Any) -> None:

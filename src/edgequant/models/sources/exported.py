@@ -68,7 +68,7 @@ class Exported(AbstractModel):
     has_weights = True
 
     def inputs(self, image_shape: tuple[int, int, int] | None) -> InputSpec:  # noqa: ARG002
-        spec = InputSpec(*_image_shape(self._load(), self.path), (), ())
+        spec = InputSpec(*_image_shape(self._load(), self.path), mean=(), std=())
         return merged(spec, stated_of(self), self.path)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002

@@ -36,5 +36,5 @@ class AbstractFloatFile(AbstractModel):
             shape, record = self.declared()
             told = {"mean", "std"} <= record.keys()
         with foreign(self.path, f"a float .{self.format} of edgequant's", BadModel):
-            spec = from_pixel_record(shape, record) if told else InputSpec(*shape, (), ())
+            spec = from_pixel_record(shape, record) if told else InputSpec(*shape, mean=(), std=())
         return merged(spec, stated_of(self), self.path)

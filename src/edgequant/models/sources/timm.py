@@ -46,9 +46,22 @@ class Timm(AbstractModel):
         record = dict(timm.data.resolve_data_config(pretrained_cfg=config.to_dict() if config else {}))
         channels, height, width = (int(d) for d in record["input_size"])
         height, width = (self.size, self.size) if self.size else (height, width)
-        resize = None if image_shape else math.floor(min(height, width) / float(record["crop_pct"]))
-        pixels = (tuple(record["mean"]), tuple(record["std"]))
-        return InputSpec(channels, height, width, *pixels, resize, interpolation(record["interpolation"]))
+        resize = None if image_shape else self._resize(record, min(height, width))
+        mean, std, filtered = tuple(record["mean"]), tuple(record["std"]), interpolation(record["interpolation"])
+        return InputSpec(channels, height, width, mean=mean, std=std, resize=resize, interpolation=filtered)
+
+    def _resize(self, record: dict[str, Any], side: int) -> int | None:
+        """The shorter side before the crop; None where images are stretched. timm/data/transforms_factory.py,
+        transforms_imagenet_eval. Raises BadModel for a fit that edgequant has not."""
+        mode, share = record.get("crop_mode") or "center", float(record["crop_pct"])
+        if mode == "center":
+            return math.floor(side / share)
+        if mode == "squash" and share == 1:
+            return None
+        raise BadModel(
+            f"timm's {self.model} wants images fitted by {mode!r} to {share:g} of their size; a centre crop or a"
+            " stretch to the whole size were expected. Give the network as file:net.py:make with --fit letterbox."
+        )
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:
         options: dict[str, Any] = {} if self.has_weights else {"num_classes": classes}

@@ -37,8 +37,8 @@ class Torchvision(AbstractModel):
         record = self._entry().transforms()
         side = self.size or int(_first(record.crop_size))
         resize = None if image_shape or self.size else int(_first(record.resize_size))
-        pixels = (tuple(record.mean), tuple(record.std))
-        return InputSpec(3, side, side, *pixels, resize, interpolation(record.interpolation))
+        mean, std, filtered = tuple(record.mean), tuple(record.std), interpolation(record.interpolation)
+        return InputSpec(3, side, side, mean=mean, std=std, resize=resize, interpolation=filtered)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
         models = self._models()

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Literal
 
-from ...core.errors import BadModel, MissingExtra, UnknownName
+import torch
+
+from ...core.errors import BadModel, UnknownName
+from ...core.extras import need
 from ...core.registry import unknown
 
 
 def package(name: str) -> Any:
-    """Raises MissingExtra where it is not installed, or does not load beside the torch that is."""
-    try:
-        return importlib.import_module(name)
-    except Exception as error:  # a wheel for another torch raises RuntimeError or OSError while it is imported
-        said = " ".join(str(error).split())[:120].rstrip(".")
-        raise MissingExtra(
-            f"{name}'s models need {name}, which cannot be imported ({said}). Install the one for your torch:"
-            f" pip install {name}."
-        ) from error
+    """Raises MissingExtra where it is not installed, or does not load beside the torch that is.
+
+    torchvision asks for one torch alone, so the line to type names the one for the torch that is here: minor 15 higher
+    (torch 2.9 and torchvision 0.24, 2.14 and 0.29). A bare `pip install torchvision` would replace torch.
+    """
+    major, minor = torch.__version__.split(".")[:2]
+    fitting = f"torchvision==0.{int(minor) + 15}.*" if name == "torchvision" and major == "2" else f"edgequant[{name}]"
+    return need(fitting, name, f"A model of {name}")
 
 
 def check_name(source: str, name: str, known: list[str]) -> None:

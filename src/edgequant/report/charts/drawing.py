@@ -8,13 +8,13 @@ a program that forks may make reports before and after.
 from __future__ import annotations
 
 import os
-import socket
+import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
 from typing import IO, Any, final
 
 from ...core.errors import EdgequantError
@@ -29,20 +29,27 @@ class Drawer:
 
     def __init__(self) -> None:
         self.owner = os.getpid()
-        self._started: tuple[subprocess.Popen[bytes], Connection[Any, Any], IO[bytes]] | None = None
+        self._started: tuple[subprocess.Popen[bytes], IO[bytes]] | None = None
 
     def ask(self, name: str, *arguments: Any) -> Any:
         """What the function gives. Raises EdgequantError where it fails, or its process does."""
         self._started = self._started or _start()
-        _, link, _ = self._started
+        process, _ = self._started
+        assert process.stdin and process.stdout
+        # pipes, as every system has them, cannot be waited for with a limit everywhere: a clock ends the process
+        clock = threading.Timer(LIMIT_S, process.kill)
+        clock.start()
         try:
-            link.send((name, arguments))
-            if not link.poll(LIMIT_S):
-                raise EdgequantError(f"A chart of the report was not drawn within {LIMIT_S:g} s. {_AGAIN}")
-            answered, value = link.recv()
-        except (EOFError, OSError) as error:
-            why = self.end(GOING_S)
+            pickle.dump((name, arguments), process.stdin)
+            process.stdin.flush()
+            answered, value = pickle.load(process.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            late, why = not clock.is_alive(), self.end(GOING_S)
+            if late:
+                raise EdgequantError(f"A chart of the report was not drawn within {LIMIT_S:g} s. {_AGAIN}") from error
             raise EdgequantError(f"The process that draws the report's charts ended ({why}). {_AGAIN}") from error
+        finally:
+            clock.cancel()
         if not answered:
             raise EdgequantError(f"The report could not be drawn ({name}): {value}. {_AGAIN}")
         return value
@@ -51,13 +58,15 @@ class Drawer:
         """Kill the process, unless it goes by itself in time. Why it ended."""
         if self._started is None:
             return ""
-        process, link, printed = self._started
+        process, printed = self._started
         self._started = None
-        link.close()
+        assert process.stdin and process.stdout
+        with suppress(OSError):  # it is gone, and something is left to be sent
+            process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience_s)
         process.kill()
-        with printed:
+        with printed, process.stdout:
             status, _ = process.wait(), printed.seek(0)
             return f"status {status}" + f": {' '.join(printed.read().decode(errors='replace').split())[-200:]}"
 
@@ -94,17 +103,14 @@ def _here() -> Drawer | None:
     return next((one for one in reversed(_drawers) if one.owner == os.getpid()), None)
 
 
-def _start() -> tuple[subprocess.Popen[bytes], Connection[Any, Any], IO[bytes]]:
-    """The process, the line to it, and what it prints. It finds its modules where this process does."""
+def _start() -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """The process and what it prints. It finds its modules where this process does."""
     printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "edgequant.report.charts.drawing_worker", str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=printed,
-            stderr=printed,
-            pass_fds=(theirs.fileno(),),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-    return process, Connection(ours.detach()), printed
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgequant.report.charts.drawing_worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=printed,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    return process, printed

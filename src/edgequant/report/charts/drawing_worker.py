@@ -1,12 +1,12 @@
-"""`python -m edgequant.report.charts.drawing_worker DESCRIPTOR`: draws until nobody can ask any more."""
+"""`python -m edgequant.report.charts.drawing_worker`: draws what is asked on stdin until nobody can ask any more."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,11 @@ def answer(name: str, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
-    descriptor = int(sys.argv[1])
-    os.set_inheritable(descriptor, False)
-    link: Connection[Any, Any] = Connection(descriptor)
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError), os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)  # what a library prints is no answer
         while True:
-            link.send(answer(*link.recv()))
+            pickle.dump(answer(*pickle.load(sys.stdin.buffer)), answers)
+            answers.flush()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...core.errors import RunFolderError
+from ...core.extras import installed
 from ...store.belongings import claim
 from ...store.disk import writing
 from ...store.run import Run
@@ -22,7 +23,7 @@ from .pdf import pdf
 
 
 def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
-    """Write the report of `run` into its folder, and say which files that made.
+    """Write the report of `run` into its folder, and say which files that made; without the extra `pdf`, no PDF.
 
     The sections come in the order of the report. A file that is there is replaced only by a
     whole one. The same results give the same bytes. Raises RunFolderError.
@@ -30,7 +31,8 @@ def render(run: Run, sections: Sequence[AbstractSection]) -> list[Path]:
     with writing(run.folder), drawing.at_hand():  # the drawing, too, needs a place for its files
         document = build(run, sections)
         made = {"report.md": markdown(document).encode(), "report.html": html(document).encode()}
-        made["report.pdf"] = pdf(document)
+        if installed("pdf"):
+            made["report.pdf"] = pdf(document)
     for chart in document.charts:
         made |= {f"{chart.stem}.png": chart.png, f"{chart.stem}.svg": chart.svg.encode()}
     described = card(Run(md.clean(run.results), run.folder))

@@ -14,6 +14,7 @@ from torch import nn
 
 from ...catalog import REFINERS
 from ...core.errors import BadData, BadModel, BadOption
+from ...core.extras import check
 from ...core.image import InputSpec
 from ...core.pixels import settled
 from ...graph.capture.capture import capture
@@ -45,6 +46,9 @@ def check_refiners(base: str, refiners: Sequence[str]) -> None:
         raise BadOption(f"{twice} stands twice behind {base}. Expected each refiner once.")
     for refiner in refiners:
         name, built = refiner.partition(":")[0], REFINERS.build(refiner)
+        for kind, extra in ((Trains, "train"), (Shrinks, "prune")):
+            if isinstance(built, kind):
+                check(extra, f"+{name}")
         trained = trained or isinstance(built, Trains)
         if isinstance(built, Teaches) and not trained:
             raise BadOption(f"{name} changes a training, and {base} has none before it. Write {base}+qat+{name}.")

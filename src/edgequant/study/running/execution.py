@@ -17,6 +17,7 @@ from ...store.belongings import belongings, claim
 from ...store.disk import write_bytes, write_json
 from ...store.folder import RunFolder
 from ...store.run import Run
+from ...store.surroundings import untested
 from .. import results, widths
 from ..answering import changes, runtime
 from ..answering.against_float import caution
@@ -76,7 +77,9 @@ def _notes(study: Study, networks: Networks) -> list[str]:
     """Where the weights came from, how the data were split, what to beware of, and whether all images were used."""
     lines = [f"{n.name} on {n.data}: weights {n.provenance}. {n.splits.note}".strip() for _, n in networks]
     flattered = [f"{n.name} on {n.data}: {told}" for _, n in networks if (told := caution(n))]
-    notes = list(dict.fromkeys([*lines, *flattered, *draw_notes(study, networks), *risks(study, networks)]))
+    notes = list(
+        dict.fromkeys([*lines, *flattered, *draw_notes(study, networks), *risks(study, networks), *untested()])
+    )
     if study.quick:
         notes.append(f"--quick: every figure is from {words(study.quick)} of its split only.")
     return notes

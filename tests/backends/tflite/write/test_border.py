@@ -27,7 +27,7 @@ from edgequant.quantization.simulation.simulate import simulator
 from edgequant.recipe.recipe import parse_recipe
 from edgequant.recipe.resolve import resolve
 
-SPEC = InputSpec(3, 8, 6, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+SPEC = InputSpec(3, 8, 6, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 8, 6, 3), np.uint8)
 TARGETS = ("litert", "onnxruntime")
 TYPES = {"uint8": np.uint8, "int8": np.int8, "float32": np.float32}

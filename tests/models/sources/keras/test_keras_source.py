@@ -62,7 +62,7 @@ def test_a_saved_model_gives_keras_own_scores_for_pixels_under_the_users_names(s
     wanted = keras.saving.load_model(saved).predict(pixels().astype(np.float32), verbose=0)
     np.testing.assert_allclose(scores(source, pixels()), wanted, atol=1e-5)
     inputs = source.inputs(None)
-    assert inputs == InputSpec(3, 8, 8, (0.5,), (0.5,)) and source.has_weights
+    assert inputs == InputSpec(3, 8, 8, mean=(0.5,), std=(0.5,)) and source.has_weights
     program = capture(source.build(inputs, 5), inputs, tuple("abcde")).program
     assert [step.layer for step in program.layers] == ["stem", "head"]
 
@@ -97,8 +97,8 @@ def test_a_changed_file_is_read_again(saved: str) -> None:
 def test_a_model_that_does_not_scale_needs_mean_and_std(tmp_path: Path) -> None:
     small(scaled=False).save(tmp_path / "plain.keras")
     path = str(tmp_path / "plain.keras")
-    assert Keras(path).inputs(None) == InputSpec(3, 8, 8, (), ()), "mean and std are not known"
-    assert Keras(path, mean="0.5", std="0.25").inputs(None) == InputSpec(3, 8, 8, (0.5,), (0.25,))
+    assert Keras(path).inputs(None) == InputSpec(3, 8, 8, mean=(), std=()), "mean and std are not known"
+    assert Keras(path, mean="0.5", std="0.25").inputs(None) == InputSpec(3, 8, 8, mean=(0.5,), std=(0.25,))
 
 
 def test_a_lambda_is_refused_and_never_run(tmp_path: Path) -> None:
@@ -180,14 +180,14 @@ def test_a_family_of_blue_green_red_takes_red_green_blue_here() -> None:
     network = from_keras(made).eval()
     applications.swap_colours(network)
     with torch.no_grad():
-        got = network(torch.from_numpy(normalise(pixels(), InputSpec(3, 8, 8, mean, std))))
+        got = network(torch.from_numpy(normalise(pixels(), InputSpec(3, 8, 8, mean=mean, std=std))))
     torch.testing.assert_close(got, wanted.detach(), rtol=1e-3, atol=1e-3)
 
 
 def test_an_application_of_any_size_width_and_classes_with_seeded_weights() -> None:
     source = Keras("MobileNetV2", weights="random", size=32, alpha=0.35)
     inputs = source.inputs(None)
-    assert inputs == InputSpec(3, 32, 32, (0.5,), (0.5,)) and not source.has_weights
+    assert inputs == InputSpec(3, 32, 32, mean=(0.5,), std=(0.5,)) and not source.has_weights
     torch.manual_seed(3)
     one = source.build(inputs, 7).eval()
     torch.manual_seed(3)
@@ -242,7 +242,7 @@ def test_an_image_that_goes_elsewhere_cannot_have_its_colours_swapped() -> None:
 def test_a_model_in_memory_says_what_it_sees() -> None:
     made = small()
     wrapped = as_model(made, None)  # type: ignore[arg-type]
-    assert wrapped.inputs(None) == InputSpec(3, 8, 8, (0.5,), (0.5,))
+    assert wrapped.inputs(None) == InputSpec(3, 8, 8, mean=(0.5,), std=(0.5,))
     assert wrapped.build(wrapped.inputs(None), 5).get_submodule("stem").out_channels == 6
 
 

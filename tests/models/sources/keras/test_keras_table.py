@@ -285,7 +285,7 @@ def test_a_model_of_bytes_or_halves_is_judged_on_what_its_input_holds(dtype: str
     image = keras.Input((8, 8, 3), dtype=dtype)
     scores = L.Dense(2)(L.Flatten()(L.Rescaling(1 / 255.0)(image)))
     network = from_keras(keras.Model(image, {"scores": scores}), skip)
-    inputs = InputSpec(3, 8, 8, network.spec.mean or (0.0,), network.spec.std or (1 / 255,))
+    inputs = InputSpec(3, 8, 8, mean=network.spec.mean or (0.0,), std=network.spec.std or (1 / 255,))
     capture(network, inputs, (), None, network.judge)  # held against Keras, on noise
 
 

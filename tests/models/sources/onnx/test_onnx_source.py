@@ -182,7 +182,7 @@ def test_a_classifier_is_captured_under_its_exporters_names(batch: Any, tmp_path
     onnx.save(classifier(batch), tmp_path / "net.onnx")
     source = Onnx(str(tmp_path / "net.onnx"), mean="0.5", std="0.25")
     inputs = source.inputs(None)
-    assert inputs == InputSpec(3, 9, 8, (0.5,), (0.25,)) and source.has_weights
+    assert inputs == InputSpec(3, 9, 8, mean=(0.5,), std=(0.25,)) and source.has_weights
     found = capture(source.build(inputs, 5), inputs, tuple("abcde"))
     assert [(step.kind, step.layer) for step in found.program.layers] == [
         ("conv2d", "features.0"),
@@ -237,7 +237,9 @@ def test_our_own_record_is_read_back(tmp_path: Path) -> None:
     record = {"mean": [0.1], "std": [0.2], "resize": 12, "interpolation": "bicubic", "classes": []}
     helper.set_model_props(model, {"edgequant": json.dumps(record)})
     onnx.save(model, tmp_path / "net.onnx")
-    assert Onnx(str(tmp_path / "net.onnx")).inputs(None) == InputSpec(3, 9, 8, (0.1,), (0.2,), 12, "bicubic")
+    assert Onnx(str(tmp_path / "net.onnx")).inputs(None) == InputSpec(
+        3, 9, 8, mean=(0.1,), std=(0.2,), resize=12, interpolation="bicubic"
+    )
 
 
 def test_files_that_are_no_classifier(tmp_path: Path) -> None:
@@ -257,7 +259,9 @@ def test_files_that_are_no_classifier(tmp_path: Path) -> None:
     out.graph.output.append(helper.make_tensor_value_info("p", TensorProto.FLOAT, None))
     with pytest.raises(BadModel, match="2 outputs"):
         source(out).build(InputSpec(3, 9, 8), 5)
-    assert Onnx(str(tmp_path / "net.onnx")).inputs(None) == InputSpec(3, 9, 8, (), ()), "mean and std are not known"
+    assert Onnx(str(tmp_path / "net.onnx")).inputs(None) == InputSpec(3, 9, 8, mean=(), std=()), (
+        "mean and std are not known"
+    )
     (tmp_path / "torn.onnx").write_bytes(b"\x08 torn")
     with pytest.raises(BadModel, match="not an ONNX model"):
         Onnx(str(tmp_path / "torn.onnx")).inputs(None)

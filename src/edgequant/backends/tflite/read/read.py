@@ -91,7 +91,7 @@ def input_spec(
     raw = RAW
     if tensor.integer and tensor.type != "int16":
         raw = raw_bytes(float(tensor.scale[0]), int(tensor.zero_point[0]), tensor.type)
-    return InputSpec(*shape, mean or raw[0], std or raw[1])
+    return InputSpec(*shape, mean=mean or raw[0], std=std or raw[1])
 
 
 def image_shape(graph: FileGraph) -> tuple[int, int, int]:

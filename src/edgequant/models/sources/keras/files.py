@@ -6,7 +6,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ....core.errors import BadModel, MissingExtra
+from ....core.errors import BadModel
+from ....core.extras import need
 from ....core.foreign import check_archive_size
 from .package import import_keras
 
@@ -52,10 +53,7 @@ def _check_file(path: Path) -> None:
         raise BadModel(f"There is no file {path}. Expected a Keras model or weights: {', '.join(FILES)}.")
     check_archive_size(path, BadModel)
     if path.suffix != ".keras":
-        try:
-            import h5py  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: F401
-        except ImportError as error:
-            raise MissingExtra("Keras .h5 files need h5py. Install it: pip install h5py.") from error
+        need("keras", "h5py", "A .h5 file")
 
 
 def _why(path: Path, error: Exception) -> str:

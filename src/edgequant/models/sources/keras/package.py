@@ -6,7 +6,8 @@ import os
 import sys
 from typing import Any
 
-from ....core.errors import BadModel, MissingExtra
+from ....core.errors import BadModel
+from ....core.extras import need
 
 
 def import_keras() -> Any:
@@ -16,10 +17,7 @@ def import_keras() -> Any:
     """
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, while it is imported
-    try:
-        import keras
-    except ImportError as error:
-        raise MissingExtra(f"A Keras model needs Keras 3 ({error}). Install it: pip install 'keras~=3.15'.") from error
+    keras = need("keras", "keras", "A Keras model")
     if keras.config.backend() != "torch":
         raise BadModel(
             f"Keras runs on {keras.config.backend()} in this process; edgequant reads Keras models on its torch"

@@ -67,7 +67,7 @@ class Keras(AbstractModel):
         crop = image_shape is None and not self._is_file and height >= 160  # a folder's photographs
         resize = round(min(height, width) / CROP) if crop else None
         mean, std = self._pixels(model, channels)
-        spec = InputSpec(channels, height, width, mean, std, resize)
+        spec = InputSpec(channels, height, width, mean=mean, std=std, resize=resize)
         return merged(spec, Stated(mean=self.mean, std=self.std), self.path)
 
     def build(self, inputs: InputSpec, classes: int) -> nn.Module:  # noqa: ARG002
@@ -136,6 +136,7 @@ def from_keras(model: Any, skip: bool = True) -> KerasNetwork:
     network. A model without such layers does not say what it sees: mean and std are empty. Raises BadModel.
     """
     network, pixels = translate(model, skip)
-    spec = InputSpec(*input_shape(model), *(pixels or ((), ())))
-    network.input_spec, network.judge = spec, judge_of(model, skip)
+    mean, std = pixels or ((), ())
+    network.input_spec = InputSpec(*input_shape(model), mean=mean, std=std)
+    network.judge = judge_of(model, skip)
     return network
