@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgequant.backends.tflite.read_options import TABLE as OPTIONS
 from edgequant.graph.ops.op import COMPUTED, PLAIN, ROOMS, Kernels, Lacks, Onnx, named
 from edgequant.graph.ops.table import FAMILIES, OPS, cells
 from edgequant.models.sources.onnx.table import TABLE
@@ -166,7 +167,8 @@ def missing(kind: str) -> list[str]:
                     named(room, f"{file}:{function}" if function else file, kind)
                 except (ImportError, AttributeError):
                     found.append(f"{ROOMS[room]}.{file} has no {function or kind}")
-    return found
+    read = [o.name for o in row.tflite.operators if not isinstance(o.read, Lacks)]
+    return found + [f"edgequant.backends.tflite.read_options has no {name}" for name in read if name not in OPTIONS]
 
 
 @pytest.mark.parametrize("kind", sorted(OPS))
