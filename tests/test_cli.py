@@ -17,6 +17,7 @@ from edgequant import __version__
 from edgequant.catalog import KINDS
 from edgequant.cli import main
 from edgequant.commands.listing import RECIPES
+from edgequant.graph.ops.table import matrix
 from edgequant.models.architectures.micro_cnn import MicroCNN
 from edgequant.store.folder import RunFolder
 from stated import WORDS
@@ -99,6 +100,11 @@ def test_list_shows_every_name_with_its_summary(edgequant: Cli) -> None:
         assert f"\n{kind}\n" in f"\n{said.out}"
         assert all(f"  {name:22s} {registry.summary(name)}\n" in said.out for name in registry)
     assert "  digits " in said.out and all(name in said.out for name in RECIPES)
+
+
+def test_list_of_operations_has_a_line_for_each(edgequant: Cli) -> None:
+    said = edgequant("list", "ops")
+    assert said.status == 0 and said.out.strip() == matrix() and "\n| `hard_swish` |" in said.out
 
 
 def test_list_of_a_kind_shows_that_kind_alone(edgequant: Cli) -> None:

@@ -20,6 +20,7 @@ from edgequant.catalog import BACKENDS, CALIBRATORS, DATASETS, KINDS, MODELS
 from edgequant.cli import app
 from edgequant.commands.listing import RECIPES
 from edgequant.core.errors import UnknownName
+from edgequant.graph.ops.table import matrix
 from edgequant.study.running.checks import check_names
 from edgequant.study.study import Calibration, NetworkSpec, Study, load_study, shipped
 
@@ -87,7 +88,7 @@ def _check_values(command: str, given: dict[str, Any]) -> None:
     if command in ("run", "train"):
         load_study(given.get("study", "digits"), tuple(given.get("set_", ())))
     if command == "list" and given.get("kind"):
-        assert given["kind"] in (*KINDS, "recipes", "studies")
+        assert given["kind"] in (*KINDS, "recipes", "studies", "ops")
     if command == "quantize" and "model" in given and ".py" not in given["model"]:
         MODELS.build(given["model"])
     if "target" in given:
@@ -151,6 +152,11 @@ def test_the_table_of_methods_is_that_of_the_results() -> None:
     module = _loaded("methods_table")
     _, shown, _ = module.split(module.PAGE.read_text("utf-8"))
     assert shown == module.table(), "type: python docs/methods_table.py"
+
+
+def test_the_table_of_operations_is_that_of_the_code() -> None:
+    page = (DOCS / "reference" / "operations.md").read_text("utf-8")
+    assert page.split("\n\n")[-1].strip() == matrix(), "put what `edgequant list ops` prints at the end of the page"
 
 
 def test_the_recipes_of_the_table_exist() -> None:

@@ -58,6 +58,10 @@ def batches(count: int = 40, size: int = 16) -> list[torch.Tensor]:
 @cache
 def observers(seed: int = 0, softmax: bool = False) -> dict[str, AbstractObserver]:
     """What every tensor was, on the images."""
-    made = network(seed, softmax)
+    return ranges(network(seed, softmax))
+
+
+def ranges(made: Captured) -> dict[str, AbstractObserver]:
+    """What every tensor of a network of these inputs was, on the images."""
     pixels = ((images() * 128) + 128).clamp(0, 255).permute(0, 2, 3, 1).numpy()
     return collect(made, [pixels], MinMax(), tuple(s.name for s in made.program.steps), lambda n: None)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from edgequant.core.arrays import only
 from edgequant.core.grid import fake_quantize
 from edgequant.core.preprocess import normalise
+from edgequant.graph.capture.capture import capture
 from edgequant.quantization.simulation.executor import IntegerExecutor
 from edgequant.quantization.simulation.kernels.xnnpack import XNNPACK
 from edgequant.quantization.simulation.simulate import dequantize_weight
 from edgequant.search import engine
 from edgequant.search.forms import FLOAT, alone, together, uniform
-from search_samples import batches, images, network, observers
+from search_samples import batches, images, network, observers, ranges
 
 
 def nothing(done: int, total: int) -> None:
@@ -85,3 +87,32 @@ def test_the_batch_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_images_are_what_a_file_would_be_fed() -> None:
     pixels = np.full((1, 8, 8, 3), 128, np.uint8)
     assert not normalise(pixels, network().inputs).any()
+
+
+class Resized(nn.Module):
+    """Averages and sums of pixels, which are no pixels of their grid; moves, which are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 3, 1, 1), nn.Linear(16, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.interpolate(nn.functional.avg_pool2d(self.stem(x), 2), scale_factor=2, mode="bilinear")
+        x = torch.cat([nn.functional.max_pool2d(x, 2), nn.functional.avg_pool2d(x, 2)], 1)
+        return self.head(nn.functional.interpolate(x, scale_factor=2).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_every_result_lies_on_its_grid_as_in_the_integer_executor() -> None:
+    torch.manual_seed(0)
+    captured = capture(Resized().eval(), network().inputs, ("a", "b", "c", "d"))
+    reference = uniform(captured, ranges(captured), 8, 8)
+    with torch.inference_mode():
+        values = engine.Engine(captured, together(reference)).keep(images())
+    for step in captured.program.steps:
+        torch.testing.assert_close(
+            values[step.name], fake_quantize(values[step.name], reference.activations[step.name])
+        )
+    exact = IntegerExecutor(reference, XNNPACK)(images())
+    out = reference.activations[captured.program.only.tensor]
+    found, wanted = values[captured.program.only.tensor], (only(exact) - out.zero_point) * out.scale
+    assert float((found - wanted).abs().max()) <= 3.5 * out.scale  # three steps, in float32

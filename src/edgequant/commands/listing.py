@@ -27,14 +27,19 @@ RECIPES = {
 
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="data, models, calibrators, refiners, targets, findings, recipes, studies …")
+        str, typer.Argument(help="data, models, calibrators, refiners, targets, findings, recipes, studies, ops …")
     ] = "",
 ) -> None:
-    """Everything in the catalog, one line each."""
+    """Everything in the catalog, one line each. `ops` is the op table: what stands where for each operation."""
+    if kind == "ops":
+        from ..graph.ops.table import matrix
+
+        typer.echo(matrix())
+        return
     tables: dict[str, dict[str, str]] = {k: {n: r.summary(n) for n in r} for k, r in KINDS.items()}
     tables |= {"recipes": RECIPES, "studies": _studies()}
     if kind and kind not in tables:
-        raise UnknownName(unknown("kind", kind, tables))
+        raise UnknownName(unknown("kind", kind, (*tables, "ops")))
     for title, entries in tables.items():
         if kind in ("", title):
             typer.echo(title)

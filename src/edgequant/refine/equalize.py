@@ -16,7 +16,7 @@ from torch import nn
 from ..core.arrays import Array
 from ..core.progress import Tick
 from ..graph.copies import copied
-from ..graph.ops.table import having
+from ..graph.ops.table import OPS
 from ..graph.program import TOPS, Captured, Network, Program, Step
 from ..quantization.reference import Reference
 from .refiner import Corrects, Rewrites, noted
@@ -25,7 +25,7 @@ SWEEPS = 50  # over chains of pairs; a chain of three converges in about ten
 CONVERGED = 1e-3  # no factor of a sweep is further from 1
 DEAD = 1e-6  # of the layer's widest channel: equalizing a channel that says nothing would blow up its bias
 # op(s * x) = s * op(x) for s > 0 and one s a channel. All but `relu` and `relu6` hold for any channelwise x.
-HOMOGENEOUS = having("homogeneous")
+HOMOGENEOUS = frozenset(kind for kind, row in OPS.items() if row.homogeneous)
 
 Layer = nn.Conv2d | nn.Linear
 

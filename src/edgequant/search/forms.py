@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from ..core.grid import QParams
-from ..graph.ops.table import keeps_grid
+from ..graph.ops.table import OPS
 from ..graph.program import Captured, Step
 from ..quantization.build import Ranges, build
 from ..quantization.reference import Reference
@@ -61,7 +61,7 @@ def together(reference: Reference) -> dict[str, Form]:
     """For every step, its form where all are quantized: each snaps what it makes, and reads what was snapped."""
     program, known = reference.captured.program, reference.activations
     # the rest leaves values on the grid they are on; average pooling and bilinear upsampling do not: they round
-    computed = [step for step in program.steps if not keeps_grid(step.kind, step.attrs)]
+    computed = [step for step in program.steps if not OPS[step.kind].keeps_grid]
     forms = {step.name: Form(_weight(reference, step), None, known.get(step.name)) for step in computed}
     for step in program.steps:
         if program.input in step.inputs:  # nobody made it: its readers snap it

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from edgequant.graph.ops.op import ROOMS, cells, named
-from edgequant.graph.ops.table import OPS
+from edgequant.backends.tflite.read_options import TABLE as OPTIONS
+from edgequant.graph.ops.op import COMPUTED, PLAIN, ROOMS, Kernels, Lacks, Onnx, named
+from edgequant.graph.ops.table import FAMILIES, OPS, cells
+from edgequant.models.sources.onnx.table import TABLE
 
 X = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0)) * 4
 Y = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(1))
@@ -145,9 +148,52 @@ def test_upsampling() -> None:
     same(run("upsample", row, mode="bilinear", corners=True, **sizes).flatten(), torch.tensor([0, 4 / 3, 8 / 3, 4]))
 
 
+def missing(kind: str) -> list[str]:
+    """Files, with what each of them lacks to fill the row."""
+    row, found = OPS[kind], []
+    for column, cell in cells(kind).items():
+        room = column if column in ROOMS else "kernels"
+        for what, name in cell.items():
+            if isinstance(name, Lacks):
+                found += [] if name.why else [f"{column} of {what} says no reason"]
+            elif column in ("edgetpu", "executorch", "onnx read"):
+                continue
+            elif name == PLAIN:  # of a kernel there is no plain one
+                plain = {"tflite write": row.tflite.operators, "onnx write": row.onnx.nodes}.get(column, ("",))
+                found += [f"{ROOMS[room]}: no {column}"] if room == "kernels" or not plain else []
+            else:
+                file, _, function = (f"{column}:{COMPUTED}" if name == COMPUTED else name).partition(":")
+                try:
+                    named(room, f"{file}:{function}" if function else file, kind)
+                except (ImportError, AttributeError):
+                    found.append(f"{ROOMS[room]}.{file} has no {function or kind}")
+    read = [o.name for o in row.tflite.operators if not isinstance(o.read, Lacks)]
+    return found + [f"edgequant.backends.tflite.read_options has no {name}" for name in read if name not in OPTIONS]
+
+
 @pytest.mark.parametrize("kind", sorted(OPS))
 def test_every_cell(kind: str) -> None:
-    """What a row names is there; a name that is not fails with the file that would hold it."""
-    for place, name in cells(OPS[kind]):
-        file, _, function = name.partition(":")
-        assert file and callable(named(place, name)), f"{ROOMS[place]}.{file} has no {function}"
+    """Code that is there, plain data, or a reason; a miss fails with the file that would fill it."""
+    assert not missing(kind)
+    assert OPS[kind].tflite.operators and (OPS[kind].onnx.read or set(OPS[kind].onnx.nodes) <= set(TABLE))
+
+
+def test_an_empty_cell_names_the_file_that_would_fill_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(OPS["tanh"], onnx=Onnx(()), kernels=Kernels("builtin_unary:none", "", executorch="wide"))
+    monkeypatch.setitem(OPS, "tanh", row)
+    assert missing("tanh") == [
+        "edgequant.backends.onnx: no onnx write",
+        "edgequant.quantization.simulation.kernels.builtin_unary has no none",
+        "edgequant.quantization.simulation.kernels: no xnnpack",
+    ]
+
+
+def test_what_keeps_its_grid_is_what_every_kernel_only_moves() -> None:
+    """So that the search engine and the executor round the same results, and QAT at least those."""
+    moved = {
+        k
+        for k, row in OPS.items()
+        if {str(c).split(":")[0] for f in FAMILIES[:4] for c in cells(k)[f].values()} == {"moves"}
+    }
+    assert {kind for kind, row in OPS.items() if row.moves} == moved
+    assert {kind for kind, row in OPS.items() if row.keeps_grid} == moved - {"cat"}

@@ -46,12 +46,9 @@ def linear(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
     return site.graph.node("Gemm", [*inputs, *site.parameters(step)], output, transB=1)
 
 
-def max_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("MaxPool", inputs, output, **_window(step))
-
-
-def avg_pool2d(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-    return site.graph.node("AveragePool", inputs, output, **_window(step))  # count_include_pad is 0 by default
+def pool(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+    """Padding does not count: `count_include_pad` is 0 by default."""
+    return site.graph.node(OPS[step.kind].onnx.nodes[0], inputs, output, **_window(step))
 
 
 def pad(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
@@ -93,21 +90,17 @@ def requantize(_: Site, __: Step, inputs: Sequence[str], ___: str) -> str:
 relu6 = _bounded(6.0)
 
 
-def _emitter(row: Onnx) -> Emitter:
+def _emitter(kind: str, row: Onnx) -> Emitter:
     def emit(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
+        if row.integers:
+            return onnx_moves.MOVES[kind](site.graph, step, inputs, output)
         given = {theirs: step.attrs[ours] for ours, theirs in row.attributes.items()}
         return site.graph.node(row.nodes[0], inputs, output, **row.fixed, **given)
 
-    def move(site: Site, step: Step, inputs: Sequence[str], output: str) -> str:
-        return onnx_moves.MOVES[step.kind](site.graph, step, inputs, output)
-
-    if row.write and isinstance(row.write, str):
-        written: Emitter = named("onnx", row.write)
-        return written
-    return move if row.integers else emit
+    return named("onnx write", row.write, kind) if row.write else emit
 
 
-EMIT: dict[str, Emitter] = {kind: _emitter(row.onnx) for kind, row in OPS.items()}
+EMIT: dict[str, Emitter] = {kind: _emitter(kind, row.onnx) for kind, row in OPS.items()}
 ACTIVATIONS: dict[str, Emitter] = {"relu": EMIT["relu"], "relu6": EMIT["relu6"], "relu1": _bounded(1.0)}
 
 

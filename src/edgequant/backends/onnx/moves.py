@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.errors import Unsupported
 from ...graph.ops.op import named
-from ...graph.ops.table import OPS, keeps_grid
+from ...graph.ops.table import OPS
 from ...graph.program import Step
 from .graph import OnnxGraph
 
@@ -92,9 +92,11 @@ def batched_shape(graph: OnnxGraph, shape: Sequence[int]) -> str:
     return graph.constant(np.array([0, *shape], np.int64))  # 0: copy this dimension
 
 
-MOVES: dict[str, Move] = {kind: named("onnx", row.onnx.integers) for kind, row in OPS.items() if row.onnx.integers}
+MOVES: dict[str, Move] = {
+    kind: named("onnx write", row.onnx.integers, kind) for kind, row in OPS.items() if row.onnx.integers
+}
 
 
 def moves(step: Step) -> bool:
-    """Whether the step's integers are its input's, elsewhere."""
-    return step.kind in MOVES and keeps_grid(step.kind, step.attrs)
+    """Whether the step's integers are its input's, elsewhere; a bilinear upsampling makes new ones."""
+    return step.kind in MOVES and step.attrs.get("mode") != "bilinear"

@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .op import Attrs, Kernels, Onnx, Op, Operator, Tflite, always
+from .op import Attrs, Kernels, Lacks, Onnx, Op, Operator, Tflite
 
 MOVED = Kernels("moves:moved", "moves:moved", "moves:moved", "moves:moved")
-RESHAPES = dict.fromkeys(
-    ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", "_unsafe_view"), "moves:reshape"
-)
+OWN = Kernels("moves", "moves", "moves", "moves")
 
 
 def _reshape(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
@@ -41,81 +39,30 @@ def depth_to_space(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
 
 
 MOVES = {
-    "cat": Op(
-        "unified",
-        lambda a, m, *xs: torch.cat(xs, 1),
-        moves=always,
-        aten=dict.fromkeys(("cat", "concat", "concatenate"), "moves:cat"),
-        tflite=Tflite((Operator("CONCATENATION", (1, 2, 3), "operators:cat"),), "moves:cat"),
-        onnx=Onnx(("Concat",), fixed={"axis": 1}, fused=True),
-        kernels=Kernels("moves:cat", "moves:cat", "moves:cat", "moves:cat"),
-    ),
-    "depth_to_space": Op(
-        "same",
-        depth_to_space,
-        moves=always,
-        channels="channel_order:blocks",
-        aten={"pixel_shuffle": "moves:pixel_shuffle"},
-        tflite=Tflite(
-            (Operator("DEPTH_TO_SPACE", (1, 2, 2), "operators:depth_to_space", edgetpu=False),), "moves:depth_to_space"
-        ),
-        onnx=Onnx(("Reshape", "Transpose"), integers="moves:depth_to_space"),
-        kernels=MOVED,
-    ),
-    "pad": Op(
-        "same",
-        _pad,
-        moves=always,
-        traits=frozenset({"homogeneous"}),
-        aten=dict.fromkeys(("constant_pad_nd", "pad", "reflection_pad2d", "replication_pad2d"), "moves:pad"),
-        tflite=Tflite(
-            (
-                Operator("PAD", (1, 2, 3), "moves:pad"),
-                Operator("PADV2", (1, 2, 3), "moves:pad_v2", edgetpu=False),
-                Operator("MIRROR_PAD", (1, 2, 3), "moves:mirror_pad", edgetpu=False),
-            ),
-            "pads:pad",
-        ),
-        onnx=Onnx(("Pad",), "emit:pad", integers="moves:pad"),
-        kernels=Kernels("moves:pad", "moves:pad", "moves:pad", "moves:pad"),
-    ),
-    "reshape": Op(
-        "same",
-        _reshape,
-        moves=always,
-        traits=frozenset({"homogeneous"}),
-        aten=RESHAPES,
-        tflite=Tflite((Operator("RESHAPE", (1, 1, 1), "moves:reshape"),), "moves:reshape"),
-        onnx=Onnx(("Reshape",), "emit:reshape"),
-        kernels=Kernels("moves:reshape", "moves:reshape", "moves:reshape", "moves:reshape"),
-    ),
-    "shuffle": Op(
-        "same",
-        shuffle,
-        moves=always,
-        channels="channel_order:unshuffled",
-        aten=dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), "moves:channel_shuffle"),
-        tflite=Tflite((Operator("TRANSPOSE", (1, 2, 4), "moves:transpose"),), "moves:shuffle"),
-        onnx=Onnx(("Reshape", "Transpose"), integers="moves:shuffle"),
-        kernels=MOVED,
-    ),
-    "slice": Op(
-        "same",
-        _slice,
-        moves=always,
-        channels="channel_order:kept",
-        aten={
-            **dict.fromkeys(("slice", "narrow"), "moves:slice_"),
-            **dict.fromkeys(("split", "split_with_sizes", "chunk"), "moves:split"),
-        },
-        tflite=Tflite(
-            (
-                Operator("SLICE", (1, 2, 4), "moves:slice_"),
-                Operator("STRIDED_SLICE", (1, 2, 4), "moves:strided_slice"),
-            ),
-            "moves:slice_",
-        ),
-        onnx=Onnx(("Slice",), integers="moves:slice_"),
-        kernels=MOVED,
-    ),
-}
+    "cat": Op("unified", lambda a, m, *xs: torch.cat(xs, 1), {"cat concat concatenate": "moves"},
+        Tflite((Operator("CONCATENATION", (1, 2, 3), "operators"),), "moves"),
+        Onnx(("Concat",), fixed={"axis": 1}, fused=True), OWN, moves=True),
+    "depth_to_space": Op("same", depth_to_space, {"pixel_shuffle": "moves:pixel_shuffle"},
+        Tflite((Operator("DEPTH_TO_SPACE", (1, 2, 2), "operators", edgetpu=False),), "moves"),
+        Onnx(("Reshape", "Transpose"), integers="moves"), MOVED, moves=True, channels="channel_order:blocks"),
+    "pad": Op("same", _pad, {"constant_pad_nd pad reflection_pad2d replication_pad2d": "moves"},
+        Tflite((Operator("PAD", (1, 2, 3), "moves"),
+            Operator("PADV2", (1, 2, 3), "moves:pad_v2", edgetpu=False),
+            Operator("MIRROR_PAD", (1, 2, 3), "moves:mirror_pad", edgetpu=False)), "pads"),
+        Onnx(("Pad",), "emit", integers="moves"), OWN, homogeneous=True, moves=True),
+    "requantize": Op("own", lambda a, m, x: x,  # the same values on another grid
+        Lacks("no network writes it: graph/grids.py puts it between grids that differ"),
+        Tflite((Operator("QUANTIZE", (1, 1, 2), "operators:quantize"),)),
+        Onnx((), "emit", Lacks("no node: QuantizeLinear and DequantizeLinear around it")),
+        Kernels("builtin_unary", "xnnpack_unary", executorch="wide")),
+    "reshape": Op("same", _reshape, {"flatten view reshape squeeze unsqueeze unflatten _unsafe_view": "moves"},
+        Tflite((Operator("RESHAPE", (1, 1, 1), "moves"),), "moves"),
+        Onnx(("Reshape",), "emit"), OWN, homogeneous=True, moves=True),
+    "shuffle": Op("same", shuffle, {"channel_shuffle native_channel_shuffle": "moves:channel_shuffle"},
+        Tflite((Operator("TRANSPOSE", (1, 2, 4), "moves:transpose"),), "moves"),
+        Onnx(("Reshape", "Transpose"), integers="moves"), MOVED, moves=True, channels="channel_order:unshuffled"),
+    "slice": Op("same", _slice, {"slice narrow": "moves:slice_", "split split_with_sizes chunk": "moves:split"},
+        Tflite((Operator("SLICE", (1, 2, 4), "moves:slice_"),
+            Operator("STRIDED_SLICE", (1, 2, 4), "moves:strided_slice")), "moves:slice_"),
+        Onnx(("Slice",), integers="moves:slice_"), MOVED, moves=True, channels="channel_order:kept"),
+}  # fmt: skip

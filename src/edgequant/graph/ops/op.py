@@ -1,13 +1,14 @@
 """What a row of the op table says of an operation.
 
-A row names the code of formats and kernels by "file:function" and imports none of it: who needs it asks `named`. A cell
-is such a name, plain data, or `Lacks("why")`; an empty one fails tests/graph/ops/test_ops.py::test_every_cell.
+A row names the code of formats and kernels and imports none of it: "file:function", or "file" alone where the function
+has the row's name. A cell is such a name, PLAIN, COMPUTED or `Lacks("why")`; `test_every_cell` in tests/graph/ops names
+the file that a cell misses.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,19 +23,14 @@ Rule = Literal[
     "unified",  # all its inputs and its output have the same parameters
     "fixed",  # its output's parameters are given by what it computes
 ]
-Trait = Literal[
-    "homogeneous",  # f(a * x) == a * f(x) for a > 0, channel by channel
-    "overwritten",  # autograd keeps the inputs at most, so that the result may be written over
-]
 PLAIN = ""  # made from the row's own data
 COMPUTED = "computed"  # without an integer kernel: the row's float operation, rounded once
-# Where the names of a row lie.
-ROOMS = {
-    "parse": "edgequant.graph.parse",
+ROOMS = {  # where the names of a row lie
+    "aten": "edgequant.graph.parse",
     "kernels": "edgequant.quantization.simulation.kernels",
-    "tflite.read": "edgequant.backends.tflite.read",
-    "tflite.write": "edgequant.backends.tflite.write",
-    "onnx": "edgequant.backends.onnx",
+    "tflite read": "edgequant.backends.tflite.read",
+    "tflite write": "edgequant.backends.tflite.write",
+    "onnx write": "edgequant.backends.onnx",
 }
 
 
@@ -63,7 +59,7 @@ class Tflite:
     """The operators that write a row. A plain one has the row's inputs, `options`, `attributes` (ours -> theirs)."""
 
     operators: tuple[Operator, ...]
-    write: Name = PLAIN
+    write: str = PLAIN
     options: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     int16: Lacks | None = None  # why the kernel lacks 16-bit activations, or has them wrong
@@ -74,7 +70,8 @@ class Onnx:
     """The nodes that write a row. A plain one has the row's inputs, `fixed` and `attributes` (ours -> theirs)."""
 
     nodes: tuple[str, ...]
-    write: Name = PLAIN
+    write: str = PLAIN
+    read: Lacks | None = None  # why the ONNX source does not know the nodes
     fixed: Attrs = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     integers: str = ""  # what writes it on a tensor's integers, where ONNX Runtime leaves it in float between Q and DQ
@@ -92,12 +89,12 @@ class Keras:
 
 @dataclass(frozen=True)
 class Kernels:
-    """Integer arithmetic by family: "file:function", or COMPUTED. `executorch` says which family its delegate runs."""
+    """Integer arithmetic by family. `executorch` is the family that its delegate runs."""
 
-    builtin: Name
-    xnnpack: Name
-    onnxruntime: Name = COMPUTED
-    wide: Name = COMPUTED
+    builtin: str
+    xnnpack: str
+    onnxruntime: str = COMPUTED
+    wide: str = COMPUTED
     executorch: Literal["xnnpack", "wide"] = "xnnpack"
 
 
@@ -105,8 +102,8 @@ class Kernels:
 class Op:
     """A row. `run(attrs, module, *inputs)` is the float operation in torch, NCHW.
 
-    `aten`: names of ATen that lead to the row -> parser. `moves`: whether the result is on its input's grid as it
-    stands, so that nobody rounds it again. `channels`: how channels lie after it, where it only reorders them.
+    `aten`: names of ATen, several in a key, that lead to the row -> parser. `moves`: its values are its inputs', so
+    that they lie on a grid as they are. `channels`: how channels lie after it, where it only reorders them.
     """
 
     rule: Rule
@@ -118,8 +115,9 @@ class Op:
     inputs: int = 1  # of a plain row
     fuses: bool = False  # an activation behind it is computed with it
     fixed: tuple[float, float] | None = None  # the range of a "fixed" output
-    traits: frozenset[str] = frozenset()  # of `Trait`
-    moves: Callable[[Attrs], bool] = lambda attrs: False
+    homogeneous: bool = False  # f(a * x) == a * f(x) for a > 0, channel by channel
+    overwritten: bool = False  # autograd keeps the inputs at most, so that the result may be written over
+    moves: bool = False
     channels: str = ""
     keras: Keras | None = None
 
@@ -128,35 +126,17 @@ class Op:
         """Whether its inputs and its result must have one set of parameters."""
         return self.rule in ("same", "unified")
 
-
-def always(_: Attrs) -> bool:
-    return True
-
-
-def in_place_too(name: str, parser: str = PLAIN) -> dict[str, str]:
-    return {name: parser, f"{name}_": parser}
+    @property
+    def keeps_grid(self) -> bool:
+        """Whether its result lies on its input's grid as it stands; a concatenation has several inputs."""
+        return self.moves and self.rule == "same"
 
 
 def unary(function: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
     return lambda attrs, module, x: function(x)
 
 
-def named(room: str, name: str) -> Any:
-    """What "file:function" of a room means; loaded when it is asked for."""
+def named(room: str, name: str, kind: str) -> Any:
+    """What a row of this kind names in a room; loaded when it is asked for."""
     file, _, function = name.partition(":")
-    return getattr(importlib.import_module(f"{ROOMS[room]}.{file}"), function)
-
-
-def cells(row: Op) -> Iterable[tuple[str, str]]:
-    """(room, name) of all code that the row names."""
-    found: list[tuple[str, Name]] = [("parse", row.channels)]
-    found += [("parse", name) for name in ({} if isinstance(row.aten, Lacks) else row.aten).values()]
-    found += [("tflite.write", row.tflite.write), *(("tflite.read", o.read) for o in row.tflite.operators)]
-    found += [("onnx", row.onnx.write), ("onnx", row.onnx.integers)]
-    if isinstance(row.kernels, Kernels):
-        of = vars(row.kernels)
-        found += [("kernels", f"{f}:{of[f]}" if of[f] == COMPUTED else of[f]) for f in FAMILIES]
-    return [(room, name) for room, name in found if isinstance(name, str) and name]
-
-
-FAMILIES = ("builtin", "xnnpack", "onnxruntime", "wide")
+    return getattr(importlib.import_module(f"{ROOMS[room]}.{file}"), function or kind)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .op import Attrs, Kernels, Onnx, Op, Operator, Tflite, always
-
-HOMOGENEOUS = frozenset({"homogeneous"})
+from .op import Attrs, Kernels, Onnx, Op, Operator, Tflite
 
 
 def _max_pool2d(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
@@ -27,44 +25,19 @@ def _upsample(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
 
 
 POOLS = {
-    "avg_pool2d": Op(
-        "same",  # the grid is its input's; the averages still have to be rounded to it
-        _avg_pool2d,
-        traits=HOMOGENEOUS,
-        aten={"avg_pool2d": "pools:avg_pool2d", "adaptive_avg_pool2d": "pools:adaptive_avg_pool2d"},
-        tflite=Tflite((Operator("AVERAGE_POOL_2D", (1, 2, 3), "operators:avg_pool2d"),), "layers:avg_pool2d"),
-        onnx=Onnx(("AveragePool",), "emit:avg_pool2d", fused=True),
-        kernels=Kernels(
-            "builtin:avg_pool2d", "builtin:avg_pool2d", "onnxruntime:avg_pool2d", "builtin:avg_pool2d", "wide"
-        ),
-    ),
-    "max_pool2d": Op(
-        "same",
-        _max_pool2d,
-        moves=always,
-        traits=HOMOGENEOUS,
-        aten={
-            "max_pool2d": "pools:max_pool2d",
-            "adaptive_max_pool2d": "pools:adaptive_max_pool2d",
-            "amax": "pools:amax",
-        },
-        tflite=Tflite((Operator("MAX_POOL_2D", (1, 2, 3), "operators:max_pool2d"),), "layers:max_pool2d"),
-        onnx=Onnx(("MaxPool",), "emit:max_pool2d"),
-        kernels=Kernels("moves:moved", "moves:moved", "moves:moved", "moves:moved"),
-    ),
-    "upsample": Op(
-        "same",
-        _upsample,
-        moves=lambda attrs: attrs["mode"] == "nearest",  # bilinear ones are sums of pixels
-        aten={"upsample_bilinear2d": "moves:upsample", "upsample_nearest2d": "moves:upsample"},
-        tflite=Tflite(
-            (
-                Operator("RESIZE_BILINEAR", (3, 3, 4), "moves:bilinear"),
-                Operator("RESIZE_NEAREST_NEIGHBOR", (3, 3, 4), "moves:nearest"),
-            ),
-            "moves:upsample",
-        ),
-        onnx=Onnx(("Resize",), integers="moves:upsample"),
-        kernels=Kernels("builtin:upsample", "xnnpack:upsample", "onnxruntime:upsample"),
-    ),
-}
+    # Its grid is its input's; the averages still have to be rounded to it.
+    "avg_pool2d": Op("same", _avg_pool2d, {"avg_pool2d": "pools", "adaptive_avg_pool2d": "pools:adaptive_avg_pool2d"},
+        Tflite((Operator("AVERAGE_POOL_2D", (1, 2, 3), "operators:pool"),), "layers:pool"),
+        Onnx(("AveragePool",), "emit:pool", fused=True),
+        Kernels("builtin", "builtin", "onnxruntime", "builtin", executorch="wide"), homogeneous=True),
+    "max_pool2d": Op("same", _max_pool2d,
+        {"max_pool2d": "pools", "adaptive_max_pool2d": "pools:adaptive_max_pool2d", "amax": "pools:amax"},
+        Tflite((Operator("MAX_POOL_2D", (1, 2, 3), "operators:pool"),), "layers:pool"),
+        Onnx(("MaxPool",), "emit:pool"), Kernels("moves:moved", "moves:moved", "moves:moved", "moves:moved"),
+        homogeneous=True, moves=True),
+    # Bilinear ones are sums of pixels, to be rounded; the nearest is a pixel, which rounding leaves as it is.
+    "upsample": Op("same", _upsample, {"upsample_bilinear2d upsample_nearest2d": "moves"},
+        Tflite((Operator("RESIZE_BILINEAR", (3, 3, 4), "moves:resize"),
+            Operator("RESIZE_NEAREST_NEIGHBOR", (3, 3, 4), "moves:resize")), "moves"),
+        Onnx(("Resize",), integers="moves"), Kernels("resize:builtin", "resize:xnnpack", "resize:onnxruntime")),
+}  # fmt: skip

@@ -15,34 +15,12 @@ def _layer(_: Attrs, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 PRODUCTS = {
-    "conv2d": Op(
-        "weights",
-        _layer,
-        fuses=True,
-        traits=frozenset({"overwritten"}),
-        aten={
-            "conv2d": "layers:conv2d",
-            "conv_transpose2d": "layers:conv_transpose2d",
-            "batch_norm": "layers:batch_norm",
-        },
-        tflite=Tflite(
-            (
-                Operator("CONV_2D", (1, 3, 5), "layers:conv2d"),
-                Operator("DEPTHWISE_CONV_2D", (1, 3, 5), "layers:depthwise"),
-            ),
-            "layers:conv2d",
-        ),
-        onnx=Onnx(("Conv",), "emit:conv2d", fused=True),
-        kernels=ACCUMULATED,
-    ),
-    "linear": Op(
-        "weights",
-        _layer,
-        fuses=True,
-        traits=frozenset({"overwritten"}),
-        aten={"linear": "layers:linear"},
-        tflite=Tflite((Operator("FULLY_CONNECTED", (1, 4, 7), "layers:fully_connected"),), "layers:linear"),
-        onnx=Onnx(("Gemm", "MatMul"), "emit:linear", fused=True),
-        kernels=ACCUMULATED,
-    ),
+    "conv2d": Op("weights", _layer, {"conv2d": "layers", "conv_transpose2d": "layers:conv_transpose2d",
+        "batch_norm": "layers:batch_norm"},
+        Tflite((Operator("CONV_2D", (1, 3, 5), "layers"),
+            Operator("DEPTHWISE_CONV_2D", (1, 3, 5), "layers:depthwise")), "layers"),
+        Onnx(("Conv",), "emit", fused=True), ACCUMULATED, fuses=True, overwritten=True),
+    "linear": Op("weights", _layer, {"linear": "layers"},
+        Tflite((Operator("FULLY_CONNECTED", (1, 4, 7), "layers:fully_connected"),), "layers"),
+        Onnx(("Gemm", "MatMul"), "emit", fused=True), ACCUMULATED, fuses=True, overwritten=True),
 }  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from .op import PLAIN, Attrs, Kernels, Onnx, Op, Operator, Tflite, in_place_too
+from .op import Attrs, Kernels, Onnx, Op, Operator, Tflite
 
-OVERWRITTEN = frozenset({"overwritten"})
+EVERY = Kernels("builtin", "xnnpack", "onnxruntime", "wide")
 
 
 def _mean(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
@@ -15,59 +15,21 @@ def _mean(attrs: Attrs, _: None, x: torch.Tensor) -> torch.Tensor:
 
 
 SUMS = {
-    "add": Op(
-        "own",
-        lambda a, m, x, y: x + y,
-        inputs=2,
-        fuses=True,
-        traits=OVERWRITTEN,
-        aten=in_place_too("add"),
-        tflite=Tflite((Operator("ADD", (1, 2, 3)),), options="AddOptions"),
-        onnx=Onnx(("Add",), fused=True),
-        kernels=Kernels("builtin:add", "xnnpack:add", "onnxruntime:add", "wide:add"),
-    ),
-    "channel_mean": Op(
-        "own",
-        lambda a, m, x: x.mean(1, keepdim=True),
-        traits=OVERWRITTEN,
-        aten={"mean": "pools:mean"},
-        tflite=Tflite((Operator("MEAN", (1, 2, 3), "operators:mean"),), "values:channel_mean"),
-        onnx=Onnx(("ReduceMean",), "emit:channel_mean"),
-        kernels=Kernels("builtin:channel_mean", "xnnpack:channel_mean"),
-    ),
-    "mean": Op(
-        "own",
-        _mean,
-        traits=frozenset({"homogeneous", "overwritten"}),
-        aten={"mean": "pools:mean"},
-        tflite=Tflite((Operator("MEAN", (1, 2, 3), "operators:mean"),), "values:mean"),
-        onnx=Onnx(("GlobalAveragePool",), fused=True),  # keeps height and width as 1: the one with an integer kernel
-        kernels=Kernels("builtin:mean", "xnnpack:mean", "onnxruntime:mean", "wide:mean"),
-    ),
-    "mul": Op(
-        "own",
-        lambda a, m, x, y: x * y,
-        inputs=2,
-        aten={
-            **in_place_too("mul"),
-            **dict.fromkeys(("div", "div_"), "elementwise:div"),
-            **dict.fromkeys(("silu", "silu_"), "elementwise:silu"),
-            "multiply": PLAIN,
-            "pow": "elementwise:power",
-            "square": "elementwise:power",
-        },
-        tflite=Tflite((Operator("MUL", (1, 2, 4)),), options="MulOptions"),
-        onnx=Onnx(("Mul",), fused=True),
-        kernels=Kernels("builtin:mul", "xnnpack:mul", "onnxruntime:mul", "wide:mul"),
-    ),
-    "sub": Op(
-        "own",
-        lambda a, m, x, y: x - y,
-        inputs=2,
-        traits=OVERWRITTEN,
-        aten={**in_place_too("sub"), "rsub": "elementwise:rsub"},
-        tflite=Tflite((Operator("SUB", (1, 2, 5)),), options="SubOptions"),
-        onnx=Onnx(("Sub",)),
-        kernels=Kernels("builtin:sub", "xnnpack:sub"),
-    ),
-}
+    "add": Op("own", lambda a, m, x, y: x + y, {"add add_": ""},
+        Tflite((Operator("ADD", (1, 2, 3)),), options="AddOptions"),
+        Onnx(("Add",), fused=True), EVERY, inputs=2, fuses=True, overwritten=True),
+    "channel_mean": Op("own", lambda a, m, x: x.mean(1, keepdim=True), {"mean": "pools:mean"},
+        Tflite((Operator("MEAN", (1, 2, 3), "operators:mean"),), "values"),
+        Onnx(("ReduceMean",), "emit"), Kernels("builtin", "xnnpack"), overwritten=True),
+    "mean": Op("own", _mean, {"mean": "pools"},
+        Tflite((Operator("MEAN", (1, 2, 3), "operators"),), "values"),
+        # The global pooling keeps height and width as 1: it is the one with an integer kernel.
+        Onnx(("GlobalAveragePool",), fused=True), EVERY, homogeneous=True, overwritten=True),
+    "mul": Op("own", lambda a, m, x, y: x * y,
+        {"mul mul_ multiply": "", "div div_": "elementwise:div", "silu silu_": "elementwise:silu",
+            "pow square": "elementwise:power"},
+        Tflite((Operator("MUL", (1, 2, 4)),), options="MulOptions"), Onnx(("Mul",), fused=True), EVERY, inputs=2),
+    "sub": Op("own", lambda a, m, x, y: x - y, {"sub sub_": "", "rsub": "elementwise:rsub"},
+        Tflite((Operator("SUB", (1, 2, 5)),), options="SubOptions"),
+        Onnx(("Sub",)), Kernels("builtin", "xnnpack"), inputs=2, overwritten=True),
+}  # fmt: skip

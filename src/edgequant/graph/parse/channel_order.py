@@ -35,5 +35,5 @@ def kept(_: Step, later: Order) -> Order:
 
 
 ORDERS: dict[str, Callable[[Step, Order], Order]] = {
-    kind: named("parse", row.channels) for kind, row in OPS.items() if row.channels
+    kind: named("aten", row.channels, kind) for kind, row in OPS.items() if row.channels
 }

@@ -1,28 +1,30 @@
-"""ATen nodes as rows of the op table: which function reads which operation.
+"""ATen operations as steps of the op table: which function reads which.
 
-What a row cannot say is refused, with the layer's name: a wrong guess would be a wrong file.
+What a row cannot say is refused, with the layer's name: a wrong guess would be a wrong network.
 """
 
 from __future__ import annotations
 
 from ..ops.op import Lacks, named
-from ..ops.spellings import SPELLINGS
 from ..ops.table import OPS
+from . import moves
 from .builder import Parser
-from .elementwise import binary, unary
+from .elementwise import binary, neg, unary
 
-
-def _parser(kind: str, name: str) -> Parser:
-    parser: Parser = named("parse", name) if name else (unary, binary)[OPS[kind].inputs - 1](kind)
-    return parser
-
-
+TRANSPARENT = ("alias", "clone", "contiguous", "detach", "detach_", "lift_fresh_copy", "to")
+DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 PARSERS: dict[str, Parser] = {
+    # These make no row of their own: what they leave is a view, a part, or another layer's weights.
+    "getitem": moves.getitem,
+    "neg": neg,
+    **dict.fromkeys(TRANSPARENT, moves.transparent),
+    **dict.fromkeys(("permute", "transpose"), moves.permute),
+    **{name + end: moves.dropout for name in DROPOUTS for end in ("", "_")},
     **{
-        name: _parser(kind, parser)
+        name: named("aten", parser, kind) if parser else (unary, binary)[row.inputs - 1](kind)
         for kind, row in OPS.items()
         if not isinstance(row.aten, Lacks)
-        for name, parser in row.aten.items()
+        for names, parser in row.aten.items()
+        for name in names.split()
     },
-    **{name: named("parse", parser) for name, parser in SPELLINGS.items()},
 }

@@ -9,7 +9,7 @@ from torch import nn
 
 from ...core.errors import Diverged
 from ...core.grid import QParams
-from ...graph.ops.table import OPS, having
+from ...graph.ops.table import OPS
 from ...graph.program import Step
 from ...quantization.reference import Reference
 from ...quantization.simulation.arithmetic import limits
@@ -17,7 +17,7 @@ from ...recipe.resolve import sharing
 from .fake_quant import Grid, per_channel
 
 # Ops of which autograd keeps the inputs at most, not the result.
-OVERWRITTEN = having("overwritten")
+OVERWRITTEN = frozenset(kind for kind, row in OPS.items() if row.overwritten)
 FARTHEST = 10.0  # a scale that is e^10 times the calibrated one, or NaN, is past mending
 CELL = 0.45  # of a step: how far from its integer a weight starts that was rounded the other way
 TIE = 0.499  # one that was rounded to the nearest: a tie would fall to either side by an error of float32

@@ -17,7 +17,7 @@ from torch import nn
 
 from ...core.grid import QParams
 from ...graph.copies import copies
-from ...graph.ops.table import OPS, keeps_grid
+from ...graph.ops.table import OPS
 from ...graph.program import Program, Step, activate, last_uses, mangle
 from ...quantization.reference import Reference
 from ...recipe.resolve import sharing
@@ -168,7 +168,7 @@ class FakeQuantized(nn.Module):
         return grid[self.output] if self.output in grid else real[self.output]
 
     def _run(self, step: Step, inputs: list[torch.Tensor], params: dict[str, QParams]) -> torch.Tensor:
-        if keeps_grid(step.kind, step.attrs):
+        if OPS[step.kind].moves:
             return OPS[step.kind].run(step.attrs, None, *inputs)
         result = self._unfused(step, inputs, params.get(step.inputs[0]))
         return self._quantize(step, result, params, step.kind in OVERWRITTEN)

@@ -86,19 +86,14 @@ def _whole_numbers(b: TfliteBuilder, op: FileOperator, position: int) -> list[in
     return [int(v) for v in values_of(b.graph, op, b.tensor(op, position)).reshape(-1)]
 
 
-def resize(mode: str) -> Read:
-    def read(b: TfliteBuilder, op: FileOperator) -> None:
-        corners, centres = bool(op.option("alignCorners")), bool(op.option("halfPixelCenters"))
-        if (mode == "bilinear" and corners == centres) or (mode == "nearest" and (corners or centres)):
-            b.graph.refuse(op, f"aligns corners {corners} and pixel centres {centres}, which torch does not")
-        before = b.image(op, b.tensor(op, 0))[1:]
-        attrs = {"before": before, "size": tuple(_whole_numbers(b, op, 1)), "mode": mode, "corners": corners}
-        b.append(op, "upsample", (b.source(op, 0),), attrs)
-
-    return read
-
-
-bilinear, nearest = resize("bilinear"), resize("nearest")
+def resize(b: TfliteBuilder, op: FileOperator) -> None:
+    mode = "bilinear" if op.name == "RESIZE_BILINEAR" else "nearest"
+    corners, centres = bool(op.option("alignCorners")), bool(op.option("halfPixelCenters"))
+    if (mode == "bilinear" and corners == centres) or (mode == "nearest" and (corners or centres)):
+        b.graph.refuse(op, f"aligns corners {corners} and pixel centres {centres}, which torch does not")
+    before = b.image(op, b.tensor(op, 0))[1:]
+    attrs = {"before": before, "size": tuple(_whole_numbers(b, op, 1)), "mode": mode, "corners": corners}
+    b.append(op, "upsample", (b.source(op, 0),), attrs)
 
 
 def pad(b: TfliteBuilder, op: FileOperator) -> None:

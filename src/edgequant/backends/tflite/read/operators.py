@@ -6,7 +6,7 @@ What a row cannot say is refused with the operator's name: a wrong guess would b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,27 +31,25 @@ def mean(b: TfliteBuilder, op: FileOperator) -> None:
     b.append(op, "mean", (b.source(op, 0),), {"keepdim": bool(op.option("keepDims"))})
 
 
-def _pool(kind: str) -> Read:
-    def read(b: TfliteBuilder, op: FileOperator) -> None:
-        kernel = (op.option("filterHeight"), op.option("filterWidth"))
-        stride = (op.option("strideH"), op.option("strideW"))
-        (top, bottom), (left, right) = padded_sides(b, op, kernel, stride)
-        # torch's ceil_mode adds the one window over the edge; with a stride of 1 there is none to add.
-        uneven = [n for n, side in enumerate(((top, bottom), (left, right))) if side[0] != side[1]]
-        if any(stride[n] == 1 for n in uneven):
-            b.graph.refuse(op, "pads its two sides by different amounts at stride 1")
-        source, whole = b.source(op, 0), kernel == b.image(op, b.tensor(op, 0))[1:] and not (top or left or uneven)
-        if kind == "avg_pool2d" and whole and not b.output(op).integer:
-            b.append(op, "mean", (source,), {"keepdim": True})  # in integers the two round differently
-        else:
-            window = {"kernel": list(kernel), "stride": list(stride), "padding": [top, left]}
-            b.append(op, kind, (source,), window | ({"ceil": True} if uneven else {}))
-
-    return read
-
-
-avg_pool2d = _pool("avg_pool2d")
-max_pool2d = _pool("max_pool2d")
+def pool(b: TfliteBuilder, op: FileOperator) -> None:
+    kernel = (op.option("filterHeight"), op.option("filterWidth"))
+    stride = (op.option("strideH"), op.option("strideW"))
+    (top, bottom), (left, right) = padded_sides(b, op, kernel, stride)
+    # torch's ceil_mode adds the one window over the edge; with a stride of 1 there is none to add.
+    uneven = [n for n, side in enumerate(((top, bottom), (left, right))) if side[0] != side[1]]
+    if any(stride[n] == 1 for n in uneven):
+        b.graph.refuse(op, "pads its two sides by different amounts at stride 1")
+    source, whole = b.source(op, 0), kernel == b.image(op, b.tensor(op, 0))[1:] and not (top or left or uneven)
+    if op.name == "AVERAGE_POOL_2D" and whole and not b.output(op).integer:
+        b.append(op, "mean", (source,), {"keepdim": True})  # in integers the two round differently
+    else:
+        window = {"kernel": list(kernel), "stride": list(stride), "padding": [top, left]}
+        b.append(
+            op,
+            "avg_pool2d" if op.name == "AVERAGE_POOL_2D" else "max_pool2d",
+            (source,),
+            window | ({"ceil": True} if uneven else {}),
+        )
 
 
 def _binary(kind: str) -> Read:
@@ -153,8 +151,7 @@ def _equal(source: FileTensor, output: FileTensor) -> bool:
 def _reader(kind: str, operator: Operator) -> Read:
     row = OPS[kind]
     if operator.read:
-        read: Read = named("tflite.read", str(operator.read))
-        return read
+        return cast(Read, named("tflite read", str(operator.read), kind))
     if row.inputs == 2:
         return _binary(kind)
     return unary(kind, lambda op: {a: float(op.option(b)) for a, b in row.tflite.attributes.items()})

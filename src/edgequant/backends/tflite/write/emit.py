@@ -5,6 +5,8 @@ A flattened image keeps its NHWC order, and the linear layer behind it has its c
 
 from __future__ import annotations
 
+from typing import cast
+
 from ai_edge_litert import schema_py_generated as schema
 
 from ....core.errors import Unsupported
@@ -18,10 +20,9 @@ from .emitter import Emit, Emitter, Writing
 from .windows import conv_windows
 
 
-def _emitter(row: Tflite, inputs: int) -> Emit:
-    if row.write and isinstance(row.write, str):
-        written: Emit = named("tflite.write", row.write)
-        return written
+def _emitter(kind: str, row: Tflite, inputs: int) -> Emit:
+    if row.write:
+        return cast(Emit, named("tflite write", row.write, kind))
     code, options = getattr(Op, row.operators[0].name), getattr(schema, f"{row.options}T", None)
     if options is None:
         return values.unary(code)
@@ -30,7 +31,7 @@ def _emitter(row: Tflite, inputs: int) -> Emit:
     return values.unary(code, lambda step: options(**{b: step.attrs[a] for a, b in row.attributes.items()}))
 
 
-EMIT: dict[str, Emit] = {kind: _emitter(row.tflite, row.inputs) for kind, row in OPS.items()}
+EMIT: dict[str, Emit] = {kind: _emitter(kind, row.tflite, row.inputs) for kind, row in OPS.items()}
 
 
 def emit(e: Emitter) -> tuple[int, int]:

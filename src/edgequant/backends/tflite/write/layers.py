@@ -12,8 +12,9 @@ from ai_edge_litert import schema_py_generated as schema
 from torch import nn
 
 from ....core.errors import Unsupported
+from ....graph.ops.table import OPS
 from ..layout import Op
-from .emitter import Emit, Layout, Writing
+from .emitter import Layout, Writing
 from .pads import padded
 from .windows import Window, conv_windows, pool_windows, sides
 
@@ -101,28 +102,21 @@ def _fully_connected(w: Writing, layout: Layout, options: schema.FullyConnectedO
     w.op(Op.FULLY_CONNECTED, (w.inputs[0], weight, bias), options)
 
 
-def pool(code: int) -> Emit:
-    def emit(w: Writing) -> None:
-        step, x = w.step, w.inputs[0]
-        (kh, kw), (sh, sw) = (step.attrs[k] for k in ("kernel", "stride"))
-        windows = pool_windows(step, w.shape(x)[1:3])
-        fitting = _fitting(windows)
-        if not fitting and code == Op.MAX_POOL_2D:
-            # a border that no maximum is taken from
-            lowest = (LOWEST, w.grid.low - w.grid.zero_point if w.integer else 0)
-            x, fitting = padded(w, x, sides(windows), lowest), [schema.Padding.VALID]
-        if not fitting:
-            raise Unsupported(
-                f"{step.kind} {kh}x{kw} with padding {step.attrs['padding']} (layer {step.layer or step.name!r}) is"
-                " neither SAME nor VALID, which LiteRT has. Pad the image before it, or count the padding."
-            )
-        options = schema.Pool2DOptionsT()
-        options.padding, options.strideH, options.strideW = fitting[-1], sh, sw
-        options.filterHeight, options.filterWidth = kh, kw
-        w.op(code, (x,), options)
-
-    return emit
-
-
-avg_pool2d = pool(Op.AVERAGE_POOL_2D)
-max_pool2d = pool(Op.MAX_POOL_2D)
+def pool(w: Writing) -> None:
+    step, x = w.step, w.inputs[0]
+    (kh, kw), (sh, sw) = (step.attrs[k] for k in ("kernel", "stride"))
+    windows = pool_windows(step, w.shape(x)[1:3])
+    fitting = _fitting(windows)
+    if not fitting and step.kind == "max_pool2d":
+        # a border that no maximum is taken from
+        lowest = (LOWEST, w.grid.low - w.grid.zero_point if w.integer else 0)
+        x, fitting = padded(w, x, sides(windows), lowest), [schema.Padding.VALID]
+    if not fitting:
+        raise Unsupported(
+            f"{step.kind} {kh}x{kw} with padding {step.attrs['padding']} (layer {step.layer or step.name!r}) is"
+            " neither SAME nor VALID, which LiteRT has. Pad the image before it, or count the padding."
+        )
+    options = schema.Pool2DOptionsT()
+    options.padding, options.strideH, options.strideW = fitting[-1], sh, sw
+    options.filterHeight, options.filterWidth = kh, kw
+    w.op(getattr(Op, OPS[step.kind].tflite.operators[0].name), (x,), options)

@@ -38,8 +38,6 @@ from ..fixed_point import (
     single_rounding,
 )
 from ..on_the_fly import BUILTIN_DYNAMIC
-from . import resize
-from .moves import moved
 
 f32 = np.float32
 Rescales = Callable[[Product, Multiplier], Rescaling]
@@ -193,10 +191,6 @@ def relu(o: Operands) -> torch.Tensor:
     multiplier = quantize_multiplier(np.asarray(f32(o.params[0].scale) / f32(o.out.scale)))
     largest = 2.0 ** o.params[0].bits
     return rescale(o.values[0], doubled(multiplier), largest, *bounds(o.step, o.out, o.step.kind))
-
-
-def upsample(o: Operands) -> torch.Tensor:
-    return resize.builtin(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
 
 
 BUILTIN_OPS = kernels("builtin")

@@ -16,9 +16,7 @@ from ....core.grid import QParams
 from ....graph.ops.table import OPS, kernels
 from ..arithmetic import Arithmetic, Operands, limits
 from ..on_the_fly import ONNXRUNTIME_DYNAMIC
-from . import resize
 from .builtin_tables import look_up
-from .moves import moved
 from .xnnpack import requantize
 
 f32 = np.float32
@@ -105,10 +103,6 @@ def computed(o: Operands) -> torch.Tensor:
     reals = [value * float(f32(p.scale)) for value, p in zip(o.values, o.params)]
     real = OPS[o.step.kind].run(o.step.attrs, None, *reals)
     return to_grid(real, o.out).clamp_(*limits(o.step, o.out))
-
-
-def upsample(o: Operands) -> torch.Tensor:
-    return resize.onnxruntime(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
 
 
 ONNXRUNTIME_OPS = kernels("onnxruntime")

@@ -1,4 +1,4 @@
-"""Bilinear resizing of 8- and 16-bit images: four neighbours, weighted in fixed point."""
+"""Upsampling of 8- and 16-bit images. Bilinear: four neighbours, weighted in fixed point. Nearest: a move."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 
 from ....core.arrays import Array
 from ..arithmetic import Operands
+from .moves import moved
 
 f32 = np.float32
 
@@ -24,6 +25,8 @@ class Line:
 
 def xnnpack(o: Operands) -> torch.Tensor:
     """s8-ibilinear: weights of 11 bits, ties upwards. Of the integers as they are."""
+    if o.step.attrs["mode"] == "nearest":
+        return moved(o)
     rows, columns = (_xnnpack_line(o, axis) for axis in (0, 1))
     total = _weighted(o, rows, columns, 11)
     return ((total + (1 << 21)) >> 22).float() - o.params[0].zero_point
@@ -47,6 +50,8 @@ def _xnnpack_line(o: Operands, axis: int) -> Line:
 
 def builtin(o: Operands) -> torch.Tensor:
     """reference_ops::ResizeBilinearInteger: weights of 10 bits, ties away from zero. Of the integers as they are."""
+    if o.step.attrs["mode"] == "nearest":
+        return moved(o)
     rows, columns = (_builtin_line(o, axis) for axis in (0, 1))
     total = _weighted(o, rows, columns, 10)
     half = torch.where(total > 0, 1 << 19, -(1 << 19))
@@ -67,6 +72,8 @@ def _builtin_line(o: Operands, axis: int) -> Line:
 
 def onnxruntime(o: Operands) -> torch.Tensor:
     """UpsampleBilinear (onnxruntime/core/providers/cpu/tensor/upsample.h) of dequantized values, all in float32."""
+    if o.step.attrs["mode"] == "nearest":
+        return moved(o)
     real = o.values[0] * float(f32(o.params[0].scale))
     rows, columns = (_onnx_line(o, axis) for axis in (0, 1))
     total = torch.zeros(())

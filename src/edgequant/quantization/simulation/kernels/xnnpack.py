@@ -14,8 +14,7 @@ from ....core.grid import QParams
 from ....graph.ops.table import kernels
 from ..arithmetic import Arithmetic, Operands, Product, limits
 from ..on_the_fly import XNNPACK_DYNAMIC
-from . import resize, xnnpack_unary
-from .moves import moved
+from . import xnnpack_unary
 
 f32 = np.float32
 
@@ -86,10 +85,6 @@ def _averaged(o: Operands, total: torch.Tensor, n: int) -> torch.Tensor:
     offset = zero - f32(source.zero_point * n) * multiplier
     value = (total + source.zero_point * n).mul_(float(multiplier)).add_(float(offset)).round_()
     return value.sub_(float(zero)).clamp_(*limits(o.step, o.out))
-
-
-def upsample(o: Operands) -> torch.Tensor:
-    return resize.xnnpack(o) if o.step.attrs["mode"] == "bilinear" else moved(o)
 
 
 # XNNPACK takes no 8-bit average pooling, softmax or rescaling ReLU; LiteRT runs its builtin kernels there.
