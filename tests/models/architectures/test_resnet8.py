@@ -107,7 +107,7 @@ def test_other_h5_files_are_refused(tmp_path):
 
 def test_without_h5py_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'edgequant\[keras-weights\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'edgequant\[keras\]'"):
         ResNet8(weights="any.h5").build(ResNet8().inputs(None), 10)
 
 
