@@ -17,7 +17,7 @@ from edgequant.core.image import InputSpec
 from edgequant.data.dataset import AbstractSplit
 from edgequant.files.files import open_file
 from edgequant.host.machine import conditions, machine
-from edgequant.measure.accuracy import Answers, evaluate, summary
+from edgequant.measure.accuracy import CLASSIFY, evaluate, summary
 from edgequant.measure.latency import benchmark
 from edgequant.store.artifact import artifact
 from edgequant.tasks.classify import unpack_hits
@@ -74,13 +74,8 @@ def drops(folder: Path, key: str, runtime: str) -> dict[str, Any]:
     """Points lost against the float file of the same runtime, paired image by image."""
     one, base = (json.loads((folder / f"{name}.accuracy.json").read_text()) for name in (key, BASELINES[runtime]))
     hits, before = (unpack_hits(record["hits"], record["n"]) for record in (one, base))
-    figures = summary(_answers(hits), _answers(before), 0)
-    return {name: figures[name] for name in ("drop", "drop_ci95", "p_value")}
-
-
-def _answers(hits: Any) -> Answers:
-    nothing = np.zeros((len(hits), 0), np.float32)
-    return Answers(np.zeros(len(hits), np.int64), nothing, hits, None)
+    drop = CLASSIFY.drop({"top1": before}, {"top1": hits}, 0)
+    return {"drop": drop.value, "drop_ci95": list(drop.ci95), "p_value": drop.p_value}
 
 
 def latency(folder: Path) -> None:
