@@ -46,7 +46,9 @@ def test_two_thousand_random_graphs(bench: Any) -> None:
 def test_the_table_is_printed(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
     backend = {
         "cases": 1,
-        **bench.tally([("a", "refused", "a: the node 'x' (Cast) casts to int32. Expected float32")]),
+        **bench.tally(
+            [("a", "refused", "a: the node 'x' (Cast) casts to int32. Expected float32")], bench.reason, ("crashed",)
+        ),
     }
     monkeypatch.setattr(bench, "backend_tests", lambda: backend)
     monkeypatch.setattr(sys, "argv", ["onnx_conformance.py", "--graphs", "3", "--out", str(tmp_path / "out.json")])
@@ -54,5 +56,7 @@ def test_the_table_is_printed(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_p
     said = capsys.readouterr().out
     assert "1 tried, 0 right, 1 refused, 0 wrong" in said and "1 refused: (Cast) casts to int32" in said
     assert "against ONNX Runtime: 3 tried" in said and (tmp_path / "out.json").read_text()
-    monkeypatch.setattr(bench, "backend_tests", lambda: {"cases": 1, **bench.tally([("a", "wrong", "1 of 2 values")])})
+    monkeypatch.setattr(
+        bench, "backend_tests", lambda: {"cases": 1, **bench.tally([("a", "wrong", "1 of 2 values")], bench.reason)}
+    )
     assert bench.main() == 1 and "FAILED a: 1 of 2 values" in capsys.readouterr().out

@@ -42,12 +42,14 @@ def test_two_thousand_random_sources(part: str, bench: Any) -> None:
 
 def test_the_table_is_printed(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
     refused = "drawn.tflite: operator 3, SOFTMAX, has the beta 2.0, which edgequant cannot read into its own graph."
-    monkeypatch.setattr(bench, "PARTS", {"files": lambda *_: bench.tally([("a", "refused", refused)])})
+    monkeypatch.setattr(bench, "PARTS", {"files": lambda *_: bench.tally([("a", "refused", refused)], bench.reason)})
     monkeypatch.setattr(sys, "argv", ["source_conformance.py", "--out", str(tmp_path / "out.json")])
     assert bench.main() == 0
     said = capsys.readouterr().out
     assert "files: 1 tried, 0 right, 1 refused, 0 wrong" in said and "1 refused: SOFTMAX, has the beta #" in said
     assert (tmp_path / "out.json").read_text()
     for kind in ("wrong", "crashed"):
-        monkeypatch.setattr(bench, "PARTS", {"files": lambda *_, k=kind: bench.tally([("a", k, "off by 1")])})
+        monkeypatch.setattr(
+            bench, "PARTS", {"files": lambda *_, k=kind: bench.tally([("a", k, "off by 1")], bench.reason)}
+        )
         assert bench.main() == 1 and "FAILED a: off by 1" in capsys.readouterr().out

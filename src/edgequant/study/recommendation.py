@@ -46,9 +46,9 @@ def recommend(variants: list[Measured], study: Study) -> tuple[str | None, str]:
     quick = [v for v in pool if not slower(v)]
     # of files equally large, as with and without learned rounding, the one that loses less on validation
     best = (
-        min(quick, key=lambda v: (v["bytes"], _lost(v, first), -_sqnr(v)))
+        min(quick, key=lambda v: (v["bytes"], _lost(v, first), -_sqnr(v), v["id"]))
         if quick
-        else min(pool, key=lambda v: latency(v) or 0.0)
+        else min(pool, key=lambda v: (latency(v) or 0.0, v["id"]))
     )
     return best["id"], _reason(best, first, study.max_drop, bool(quick), bool(meeting) and bool(asked))
 
@@ -103,7 +103,7 @@ def _none_fits(variants: Sequence[Measured], limit: float) -> str:
     ]
     if not held:
         return "It is float32: no smaller file was made that kept its promise (parity) and could be compared with it."
-    nearest, v = min(held, key=lambda pair: pair[0].points)
+    nearest, v = min(held, key=lambda pair: (pair[0].points, pair[1]["id"]))
     end = f"The nearest, {v['id']}, {_said(nearest, v, limit)}."
     if nearest.changed:
         return (
