@@ -27,12 +27,17 @@ from edgequant.study.networks.network import load_data
 from edgequant.study.networks.sources import build_model
 
 
+def kept(subject: Subject) -> Path:
+    """Where the project keeps its weights."""
+    return Path(str(resources.files("edgequant.models.architectures"))) / "kept" / subject.weights
+
+
 def prepare(subject: Subject, folder: Path) -> None:
     model = build_model(subject.model.format(data=os.environ["EDGEQUANT_DATA"]))
     inputs, splits = load_data(model, DATASETS.build(DATA))
     module = model.build(inputs, len(splits.classes)).eval()
     if subject.weights:
-        load_weights(module, resources.files("edgequant.models") / "kept" / subject.weights)
+        load_weights(module, kept(subject))
     images = calibration_subset(splits.train, IMAGES, SEED)
     pixels = images.take(np.arange(IMAGES))
     x = normalise(pixels, inputs)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
-MODULES = ("networks", "tools", "peers", "table", "measure")
+MODULES = ("networks", "tools", "peers", "table", "measure", "prepare")
 
 
 @pytest.fixture
@@ -55,6 +55,11 @@ def test_baselines_are_tools_of_their_runtime(peers: Any) -> None:
     assert len(known) == len(tools.TOOLS)
     assert all(known[key].runtime == runtime for runtime, key in tools.BASELINES.items())
     assert all(tool.after in ("", *known) for tool in tools.TOOLS)
+
+
+def test_the_weights_that_the_project_keeps_are_where_they_are_looked_for(peers: Any) -> None:
+    subjects = [one for one in peers("networks").SUBJECTS.values() if one.weights]
+    assert subjects and all(peers("prepare").kept(one).is_file() for one in subjects)
 
 
 def test_code_lines_leave_out_docstrings_comments_and_blanks(peers: Any) -> None:

@@ -7,16 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edgequant.calibrate.entropy import Entropy
-from edgequant.calibrate.histogram import Histogram
+from edgequant import catalog
+from edgequant.calibrate.histogram import Histogram, HistogramCalibrator
 from edgequant.calibrate.minmax import MinMax
-from edgequant.calibrate.moving_average import MovingAverage
-from edgequant.calibrate.mse import MSE
 from edgequant.calibrate.percentile import Percentile
 from edgequant.core.errors import BadData, BadOption
 
-CALIBRATORS = [MinMax(), MovingAverage(), Percentile(), MSE(), Entropy()]
-HISTOGRAMS = [Percentile(), MSE(), Entropy()]
+CALIBRATORS = [catalog.CALIBRATORS.build(name) for name in catalog.CALIBRATORS]
+HISTOGRAMS = [one for one in CALIBRATORS if isinstance(one, HistogramCalibrator)]
 every = pytest.mark.parametrize("calibrator", CALIBRATORS, ids=lambda c: type(c).__name__)
 from_histogram = pytest.mark.parametrize("calibrator", HISTOGRAMS, ids=lambda c: type(c).__name__)
 values_of = arrays(np.float32, st.integers(1, 60), elements=st.floats(-1e6, 1e6, width=32)).map(torch.from_numpy)

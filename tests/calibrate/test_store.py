@@ -2,15 +2,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from edgequant import catalog
 from edgequant.calibrate.entropy import Entropy
 from edgequant.calibrate.minmax import MinMax
-from edgequant.calibrate.moving_average import MovingAverage
 from edgequant.calibrate.mse import MSE
 from edgequant.calibrate.percentile import Percentile
 from edgequant.calibrate.store import load, save
 from edgequant.core.errors import BadFile
 
-CALIBRATORS = [MinMax(), MovingAverage(), Percentile(), MSE(), Entropy()]
+CALIBRATORS = [catalog.CALIBRATORS.build(name) for name in catalog.CALIBRATORS]
 NAMES = ("input", "features/0.conv", "output")  # a slash in a name is harmless
 
 
